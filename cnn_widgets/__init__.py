@@ -1,0 +1,55 @@
+"""Look inside a convolutional network: activations, predictions and class evidence, live.
+
+The nouns: a `Network` is a Keras model opened for looking inside; an `ImageSample` is a
+photograph; a layer's *activations* are its output (h, w, K), one feature map per filter; an
+`Attribution` says which pixels speak for a class, its *heatmap* is that map over the photograph.
+`CNNExplorer` shows all of it in one notebook cell and lets you move through it.
+
+>>> import cnn_widgets as cw
+>>> cw.CNNExplorer()  # doctest: +SKIP
+
+Importing this package is light: TensorFlow is imported when a network is first built.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnn_widgets.attribution import METHODS, attribute
+    from cnn_widgets.environment import configure
+    from cnn_widgets.explorer import CNNExplorer
+    from cnn_widgets.heatmap import mosaic, overlay
+    from cnn_widgets.images import gallery, load_image
+    from cnn_widgets.library import load_network
+    from cnn_widgets.network import Network
+    from cnn_widgets.records import Attribution, ImageSample, LayerInfo, Prediction
+
+_HOMES = {
+    "METHODS": "attribution",
+    "attribute": "attribution",
+    "configure": "environment",
+    "CNNExplorer": "explorer",
+    "mosaic": "heatmap",
+    "overlay": "heatmap",
+    "gallery": "images",
+    "load_image": "images",
+    "load_network": "library",
+    "Network": "network",
+    "Attribution": "records",
+    "ImageSample": "records",
+    "LayerInfo": "records",
+    "Prediction": "records",
+}
+
+__all__ = list(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

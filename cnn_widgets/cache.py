@@ -1,0 +1,55 @@
+"""A small least-recently-used store, bounded by the bytes of the arrays in it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
+
+import numpy as np
+
+Value = TypeVar("Value")
+
+
+class ByteCache(Generic[Value]):
+    """Keeps values until their arrays weigh more than `max_bytes`; the oldest go first.
+
+    A value that alone is heavier than the limit is not kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes held now."""
+        with self._lock:
+            return sum(size for _, size in self._entries.values())
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return the value kept under the key, or None."""
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key][0]
+
+    def put(self, key: Hashable, value: Value, arrays: Iterable[np.ndarray]) -> Value:
+        """Keep and return a value that weighs as much as `arrays`."""
+        size = sum(array.nbytes for array in arrays)
+        with self._lock:
+            self._entries.pop(key, None)
+            if size <= self.max_bytes:
+                self._entries[key] = value, size
+            total = sum(weight for _, weight in self._entries.values())
+            while total > self.max_bytes:
+                total -= self._entries.popitem(last=False)[1][1]
+        return value
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()

@@ -1,0 +1,119 @@
+"""Reads a legacy (pre-zip) PyTorch checkpoint into NumPy arrays without PyTorch.
+
+The file is a sequence: three pickles (magic number, protocol, system information), the state
+dict with persistent ids instead of data, the list of storage keys, then for every storage an
+int64 count and its raw little-endian numbers. The unpickler below admits four names and nothing
+else, so a file made to run code is refused, not run.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+
+
+class _Tensor:
+    """What the state dict says of one tensor, before its storage has been read."""
+
+    def __init__(
+        self, storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_: Any
+    ) -> None:
+        self.storage, self.offset = storage, offset
+        self.shape, self.strides = tuple(shape), tuple(strides)
+
+    def resolve(self, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        flat = storages[self.storage[2]]
+        reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
+        if min((self.offset, *self.shape, *self.strides)) < 0 or self.offset + reach >= flat.size:
+            raise ValueError(f"a tensor of shape {self.shape} lies outside its storage")
+        strides = tuple(stride * flat.itemsize for stride in self.strides)
+        view = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, strides)
+        return np.ascontiguousarray(view)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Admits an ordered dict of tensors; every other name in the file is an error."""
+
+    _admitted: dict[tuple[str, str], Any] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+        ("torch", "FloatStorage"): "FloatStorage",
+        ("torch", "LongStorage"): "LongStorage",
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self._admitted[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f"The checkpoint asks for {module}.{name}, which is not a tensor. "
+                f"Allowed: {', '.join('.'.join(key) for key in self._admitted)}."
+            ) from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        return pid
+
+
+def read_checkpoint(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a legacy PyTorch checkpoint by name.
+
+    Parameters
+    ----------
+    path : str or Path
+        The ``.pth`` file.
+
+    Returns
+    -------
+    dict of str to ndarray
+        float32 or int64, shaped as stored (PyTorch's order of axes).
+
+    Raises
+    ------
+    ValueError
+        If the file is not such a checkpoint, is cut short, or asks for anything but tensors.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            tensors = _read_state(file)
+            storages = _read_storages(file, tensors)
+            if file.read(1):
+                raise ValueError("bytes are left over after the last storage")
+        return {name: tensor.resolve(storages) for name, tensor in tensors.items()}
+    except (pickle.UnpicklingError, ValueError, EOFError, TypeError, AttributeError, IndexError,
+            KeyError) as error:
+        raise ValueError(f"{path.name} is not a readable PyTorch checkpoint: {error}") from error
+
+
+def _read_state(file: IO[bytes]) -> dict[str, _Tensor]:
+    if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _PROTOCOL:
+        raise ValueError("the magic number is not that of a legacy checkpoint")
+    if not _Unpickler(file).load().get("little_endian", False):
+        raise ValueError("its numbers are not little-endian")
+    state = _Unpickler(file).load()
+    if not isinstance(state, dict) or not all(isinstance(v, _Tensor) for v in state.values()):
+        raise ValueError("it does not hold a dictionary of tensors")
+    return state
+
+
+def _read_storages(file: IO[bytes], tensors: dict[str, _Tensor]) -> dict[str, NDArray[Any]]:
+    kinds = {tensor.storage[2]: tensor.storage for tensor in tensors.values()}
+    storages = {}
+    for key in _Unpickler(file).load():
+        dtype, count = _DTYPES[kinds[key][1]], int.from_bytes(file.read(8), "little")
+        if count != kinds[key][4]:
+            raise ValueError(f"storage {key} announces {count} numbers, not {kinds[key][4]}")
+        data = file.read(count * dtype.itemsize)
+        if len(data) != count * dtype.itemsize:
+            raise ValueError("the file is cut short")
+        storages[key] = np.frombuffer(data, dtype)
+    return storages

@@ -1,0 +1,275 @@
+"""The engine room: compiled traces of a Keras model, made by taps, each once and kept.
+
+Three kinds: *observe* (image → scores and the outputs of chosen layers), *tail* (a layer's given
+output → the gradient of a score there; what lies before the layer is not computed), *backward*
+(image → gradients at many layers, or at the input, in one pass).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_widgets import head as heads
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.intake import Intake
+from cnn_widgets.records import Floats, LayerInfo
+from cnn_widgets.taps import TRACING, Visit, activated, tapped
+
+if TYPE_CHECKING:
+    import keras
+
+#: The kinds of layers the article browses; others can be asked for by name or by kind.
+FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
+TARGETS = ("logit", "probability")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one forward pass reports of a batch: arrays by layer name, batch axis first."""
+
+    scores: Floats
+    probabilities: Floats
+    activations: dict[str, Floats]
+    peaks: dict[str, Floats]
+
+    def at(self, index: int) -> Observation:
+        """Return one image's part."""
+        return self._each(lambda array: array[index])
+
+    def first(self, count: int) -> Observation:
+        """Return the first images' part."""
+        return self._each(lambda array: array[:count])
+
+    def arrays(self) -> Iterable[Floats]:
+        """Yield every array."""
+        yield from (self.scores, self.probabilities)
+        yield from self.activations.values()
+        yield from self.peaks.values()
+
+    def _each(self, cut: Callable[[Floats], Floats]) -> Observation:
+        return Observation(
+            cut(self.scores), cut(self.probabilities),
+            {name: cut(array) for name, array in self.activations.items()},
+            {name: cut(array) for name, array in self.peaks.items()},
+        )
+
+
+class Engine:
+    """Runs one model: learns its layers from the first trace, compiles what is asked for.
+
+    Attributes
+    ----------
+    layers : tuple of LayerInfo
+        Every layer that puts out one tensor, in the order it runs.
+    default_layer : str or None
+        The last layer before the scores whose map is larger than 1x1, after its activation.
+    head : Head
+        What the end of the model computes.
+    notes : list of str
+        What was guessed, in words.
+    """
+
+    def __init__(self, model: keras.Model, intake: Intake, output: int | str | None,
+                 head: str | None) -> None:
+        self._tf = tensorflow()
+        self._model, self._intake = model, intake
+        self._output, self._head_kind = output, head
+        self._traces: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self.head: heads.Head
+        self.layers: tuple[LayerInfo, ...] = ()
+        self.default_layer: str | None = None
+        self.notes: list[str] = []
+        self._observe(None)
+
+    def browsed(self) -> tuple[str, ...]:
+        """Return the names of the layers every cached pass reports."""
+        maps = [info for info in self.layers if info.spatial]
+        names = [info.name for info in maps if info.kind in FEATURE_KINDS]
+        names = names or [info.name for info in maps]
+        if self.default_layer is not None and self.default_layer not in names:
+            names.append(self.default_layer)
+        return tuple(names)
+
+    def observe(self, x: Floats, layers: tuple[str, ...] | None) -> Observation:
+        """Return scores and activations of a batch, of the layers named or the browsed (None)."""
+        scores, probabilities, activations, peaks = self._observe(layers)(self._full(x))
+        seen = Observation(
+            np.asarray(scores), np.asarray(probabilities),
+            {name: np.asarray(value) for name, value in activations.items()},
+            {name: np.asarray(value) for name, value in peaks.items()},
+        )
+        return seen.first(len(x))
+
+    def tail(self, layer: str, target: str, x: Floats, activations: Floats,
+             weights: Floats) -> Floats:
+        """Return dY/dA at a layer whose output is given, for Y = Σ weights · scores."""
+        run = self._tail(layer, target)
+        given = (self._full(array) for array in (x, activations, weights))
+        return np.asarray(run(*given))[: len(x)]
+
+    def backward(self, layers: tuple[str, ...], target: str, x: Floats,
+                 weights: Floats) -> list[Floats]:
+        """Return dY/dA at each layer named, in one pass; at the input if none is named."""
+        run = self._backward(layers, target)
+        return [np.asarray(g)[: len(x)] for g in run(self._full(x), self._full(weights))]
+
+    @property
+    def traces(self) -> int:
+        """How many traces have been made."""
+        return len(self._traces)
+
+    def _info(self, name: str) -> LayerInfo:
+        return next(info for info in self.layers if info.name == name)
+
+    def clear(self) -> None:
+        """Forget every trace."""
+        self._traces.clear()
+
+    def _full(self, array: Floats) -> Floats:
+        """Return a batch filled up to the only size the model takes, where it is fixed."""
+        missing = (self._intake.batch or 0) - len(array)
+        return np.concatenate([array, np.repeat(array[-1:], missing, 0)]) if missing > 0 else array
+
+    def _observe(self, layers: tuple[str, ...] | None) -> Callable[..., Any]:
+        """Return the compiled x → (scores, probabilities, {layer: A}, {layer: peaks})."""
+        tf = self._tf
+
+        def observe(x: Any) -> Any:
+            with tapped(self._model) as visits:
+                scores, probabilities = self._call(x)
+            if layers is None:
+                self._learn(visits)
+            names = self.browsed() if layers is None else layers
+            seen = {visit.name: visit for visit in visits}
+            outputs = {name: tf.cast(seen[name].output, tf.float32) for name in names}
+            after = {name: activated(seen[name], visits) for name in names if layers is None}
+            peaks = {name: tf.cast(tf.reduce_max(tensor, axis=[1, 2]), tf.float32)
+                     for name, tensor in after.items() if tensor is not None}
+            return scores, probabilities, outputs, peaks
+
+        return self._trace(("observe", layers), observe, [self._spec()])
+
+    def _tail(self, layer: str, target: str) -> Callable[..., Any]:
+        """Return the compiled (x, A, weights) → dY/dA, with A in place of the layer's output."""
+        tf = self._tf
+
+        def tail(x: Any, activations: Any, weights: Any) -> Any:
+            with tapped(self._model, {layer: activations}) as visits:
+                y = self._target(self._call(x), weights, target)
+            return tf.cast(self._derive(y, [activations])[0], tf.float32)
+
+        shape = self._intake.batch, *self._info(layer).shape
+        specs = [self._spec(), tf.TensorSpec(shape, tf.float32), self._weight_spec()]
+        return self._trace(("tail", layer, target), tail, specs)
+
+    def _backward(self, layers: tuple[str, ...], target: str) -> Callable[..., Any]:
+        """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer."""
+        tf = self._tf
+
+        def backward(x: Any, weights: Any) -> Any:
+            with tapped(self._model) as visits:
+                y = self._target(self._call(x), weights, target)
+            seen = {visit.name: visit.output for visit in visits}
+            where = [seen[name] for name in layers] or [x]
+            return [tf.cast(gradient, tf.float32) for gradient in self._derive(y, where)]
+
+        return self._trace(("backward", layers, target), backward,
+                           [self._spec(), self._weight_spec()])
+
+    def _trace(self, key: tuple[Any, ...], function: Callable[..., Any],
+               specs: list[Any]) -> Callable[..., Any]:
+        """Return the compiled function kept under the key, traced on first use."""
+        if key not in self._traces:
+            with TRACING:
+                compiled = self._tf.function(function, input_signature=specs, autograph=False)
+                compiled.get_concrete_function()
+                self._traces.setdefault(key, compiled)
+        return self._traces[key]
+
+    def _call(self, x: Any) -> tuple[Any, Any]:
+        """Run the model inside a trace; return scores and probabilities (N, C)."""
+        output = self._choose(self._model(self._feed(x), training=False))
+        head, tensor = heads.find(output, self._head_kind)
+        if not self.layers:
+            self.head, self._score_op = head, tensor
+        maps = head.scores(tensor)
+        return heads.over_positions(maps), heads.over_positions(head.probabilities(maps))
+
+    def _feed(self, x: Any) -> Any:
+        inputs = getattr(self._model, "inputs", None)
+        if not inputs:
+            return x
+        kind = self._tf.as_dtype(inputs[0].dtype)
+        x = x if kind.is_floating else self._tf.cast(x, kind)
+        struct = getattr(self._model, "_inputs_struct", None)
+        if isinstance(struct, dict):
+            return {next(iter(struct)): x}
+        return [x] if isinstance(struct, list | tuple) else x
+
+    def _choose(self, outputs: Any) -> Any:
+        """Return the one output looked at, of a model that may have several."""
+        if isinstance(outputs, dict):
+            named = dict(outputs)
+        elif isinstance(outputs, list | tuple):
+            names = getattr(self._model, "output_names", None) or range(len(outputs))
+            named = dict(zip(map(str, names), outputs, strict=False))
+        else:
+            named = {"output": outputs}
+        names = list(named)
+        wanted = 0 if self._output is None else self._output
+        if isinstance(wanted, int) and 0 <= wanted < len(names):
+            wanted = names[wanted]
+        if wanted not in named:
+            raise ValueError(f"Unknown output {self._output!r}. This model's outputs: "
+                             f"{', '.join(names)} (or 0 to {len(names) - 1}).")
+        if len(names) > 1 and self._output is None and not self.layers:
+            self.notes.append(f"Of the outputs {', '.join(names)} the first is looked at "
+                               "(output= chooses).")
+        return named[wanted]
+
+    def _target(self, values: tuple[Any, Any], weights: Any, target: str) -> Any:
+        return self._tf.reduce_sum(values[TARGETS.index(target)] * weights)
+
+    def _derive(self, y: Any, where: list[Any]) -> Any:
+        zero = self._tf.UnconnectedGradients.ZERO
+        return self._tf.gradients(y, where, unconnected_gradients=zero)
+
+    def _spec(self) -> Any:
+        return self._tf.TensorSpec(
+            (self._intake.batch, *self._intake.size, self._intake.channels), self._tf.float32)
+
+    def _weight_spec(self) -> Any:
+        return self._tf.TensorSpec((self._intake.batch, self.head.classes), self._tf.float32)
+
+    def _learn(self, visits: list[Visit]) -> None:
+        """Note the layers, in the order they ran, and where class activation maps look."""
+        import keras
+
+        seen = [visit for visit in visits if not isinstance(visit.layer, keras.Model)
+                and visit.kind != "InputLayer"]
+        self.layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
+        before = _ancestors(self._score_op.op)
+        maps = [v.name for v, info in zip(seen, self.layers, strict=True)
+                if info.spatial and v.output.op in before and v.output is not self._score_op]
+        self.default_layer = maps[-1] if maps else None
+        self._score_op = None
+        if self.head.kind in ("logits", "probabilities", "values"):
+            self.notes.append(f"No softmax or sigmoid found at the end: outputs are taken as "
+                               f"{self.head.kind} (head= changes it).")
+        if self.head.kind == "softmax" and self.head.units == 1:
+            self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
+
+
+def _ancestors(op: Any) -> set[Any]:
+    """Return the op and every op its value depends on."""
+    found, waiting = set(), [op]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(tensor.op for tensor in current.inputs)
+    return found

@@ -1,0 +1,114 @@
+"""The ground everything stands on: TensorFlow is there, seeds are set, the device is known."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+
+def tensorflow() -> Any:
+    """Return the module `tensorflow`, imported on first use, with Keras on top of it.
+
+    Raises
+    ------
+    ImportError
+        If TensorFlow is missing (the message names the extras that bring it), or Keras was told
+        to use another backend.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import
+    try:
+        tf = import_module("tensorflow")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "TensorFlow is not installed. Install it with the package's extra: "
+            "pip install 'cnn-widgets[cpu]', or 'cnn-widgets[gpu]' for an NVIDIA card."
+        ) from error
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"Keras runs on {keras.backend.backend()!r} here; cnn_widgets needs TensorFlow. "
+            "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+        )
+    return tf
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What `configure` found and set."""
+
+    seed: int
+    device: str
+    deterministic: bool
+    versions: dict[str, str]
+
+    def __str__(self) -> str:
+        listed = " · ".join(f"{name} {number}" for name, number in self.versions.items())
+        order = "deterministic operations" if self.deterministic else "fast operations"
+        return f"device: {self.device}\nseed {self.seed} · {order}\n{listed}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{self}</pre>"
+
+
+def configure(seed: int = 42, deterministic: bool = False) -> Environment:
+    """Set the article's environment: seeds, one GPU with growing memory; say what was found.
+
+    Parameters
+    ----------
+    seed : int
+        For Python's `random`, NumPy and TensorFlow.
+    deterministic : bool
+        Whether TensorFlow must give the same bits every time, at some cost in speed.
+
+    Returns
+    -------
+    Environment
+        Device, seed and versions; a notebook shows it when it is the cell's last line.
+
+    Notes
+    -----
+    GPU settings can only be made before TensorFlow first uses the device, so call this first.
+    """
+    tf = tensorflow()
+    random.seed(seed)
+    np.random.seed(seed)
+    tf.random.set_seed(seed)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return Environment(seed, _device(tf), deterministic, versions())
+
+
+def _device(tf: Any) -> str:
+    """Return the device's description; of several GPUs only the first stays visible."""
+    found = tf.config.list_physical_devices("GPU")
+    if not found:
+        return f"CPU ({os.cpu_count()} cores)"
+    try:
+        tf.config.set_visible_devices(found[0], "GPU")
+        tf.config.experimental.set_memory_growth(found[0], True)
+        memory = "memory grows as needed"
+    except RuntimeError:  # TensorFlow has started already: its settings are fixed
+        memory = "already in use, memory settings unchanged"
+    details = tf.config.experimental.get_device_details(found[0])
+    return f"GPU {details.get('device_name', found[0].name)} ({memory})"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that make the numbers."""
+    found = {"Python": platform.python_version()}
+    names = ("cnn-widgets", "tensorflow", "tensorflow-cpu", "keras", "numpy",
+             "opencv-python-headless", "pillow", "ipywidgets", "jupyterlab")
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

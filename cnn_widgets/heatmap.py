@@ -1,0 +1,261 @@
+"""Arrays to pictures: scale a map, resize it, colour it, lay it over a photograph, tile filters.
+
+Everything here is a pure function of arrays. The scalar map is always resized first and
+coloured last: colouring first would invent colours that stand for no value.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from matplotlib import colormaps
+from numpy.typing import NDArray
+
+from cnn_widgets.records import Floats, Pixels
+
+#: Perceptually uniform (or diverging) colour maps first, the article's JET last.
+COLORMAPS = ("inferno", "viridis", "magma", "plasma", "cividis", "gray", "turbo", "jet")
+DIVERGING = "RdBu_r"
+#: The colour of a filter that is silent: no value of the maps offered above.
+SILENT: tuple[int, int, int] = (112, 112, 120)
+
+Scale = Literal["filter", "layer"]
+
+
+@lru_cache(maxsize=32)
+def lookup_table(colormap: str) -> Pixels:
+    """Return a colour map as 256 RGB colours, uint8 of shape (256, 3).
+
+    >>> lookup_table("jet")[255].tolist()  # red is the end that speaks for the class
+    [128, 0, 0]
+    """
+    if colormap not in colormaps:
+        raise ValueError(
+            f"Unknown colour map {colormap!r}. Offered here: {', '.join(COLORMAPS)}; "
+            "any other name Matplotlib knows works too."
+        )
+    table: Pixels = colormaps[colormap](np.arange(256), bytes=True)[:, :3]
+    table.flags.writeable = False
+    return table
+
+
+def normalize(raw: NDArray[Any], signed: bool = False) -> Floats:
+    """Return a map divided by its maximum: [0, 1], or [-1, 1] by max |·| if signed.
+
+    Negative values of an unsigned map become 0; the minimum is never subtracted. A map with no
+    positive value (or, if signed, with none but zeros) stays zero: there is no evidence to show.
+    NaN counts as 0 and infinity as the largest finite value.
+
+    >>> normalize(np.array([[-2.0, 1.0], [0.0, 4.0]])).tolist()
+    [[0.0, 0.25], [0.0, 1.0]]
+    """
+    values = np.nan_to_num(np.asarray(raw, np.float64))
+    values = values if signed else np.maximum(values, 0.0)
+    peak = np.abs(values).max(initial=0.0)
+    scaled = values / peak if peak > 0 else np.zeros_like(values)
+    return scaled.astype(np.float32)
+
+
+def resize(raw: NDArray[Any], size: tuple[int, int]) -> Floats:
+    """Return a scalar map (h, w) resized bilinearly to (H, W), half-pixel centres.
+
+    No smoothing is applied when shrinking, so values stay values of the map.
+    """
+    height, width = size
+    source = np.ascontiguousarray(raw, np.float32)
+    resized = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32)
+
+
+def place(raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int, int],
+          fit: str) -> Floats:
+    """Return a map over the network's input as a map (H, W) over the whole photograph.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (h, w)
+        A map that covers the network's input, at any resolution.
+    image_size, input_size : (H, W)
+        The photograph's size and the size of the network's input.
+    fit : {"squash", "crop", "letterbox"}
+        How the photograph was brought to the input. Outside a crop the map is 0: the network
+        never saw those pixels.
+    """
+    top, left, height, width = window(image_size, input_size, fit)
+    covered = resize(raw, (height, width))
+    rows = slice(max(top, 0), min(top + height, image_size[0]))
+    columns = slice(max(left, 0), min(left + width, image_size[1]))
+    whole = np.zeros(image_size, np.float32)
+    whole[rows, columns] = covered[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return whole
+
+
+def window(image_size: tuple[int, int], input_size: tuple[int, int],
+           fit: str) -> tuple[int, int, int, int]:
+    """Return (top, left, height, width) of the network's view, in the photograph's pixels.
+
+    A letterbox reaches past the photograph: its top or left is negative.
+    """
+    (rows, columns), aspect = image_size, input_size[1] / input_size[0]
+    if fit == "squash":
+        return 0, 0, rows, columns
+    wide = columns / rows > aspect
+    if wide == (fit == "crop"):
+        height, width = rows, max(1, round(rows * aspect))
+    else:
+        height, width = max(1, round(columns / aspect)), columns
+    return (rows - height) // 2, (columns - width) // 2, height, width
+
+
+def colorize(values: NDArray[Any], colormap: str = "inferno", signed: bool = False) -> Pixels:
+    """Return a map of values in [0, 1] ([-1, 1] if signed) as RGB uint8, shape (H, W, 3)."""
+    unit = np.asarray(values, np.float32)
+    unit = (unit + 1) / 2 if signed else unit
+    index = np.clip(np.nan_to_num(unit) * 255 + 0.5, 0, 255).astype(np.uint8)
+    colored: Pixels = lookup_table(colormap)[index]
+    return colored
+
+
+def overlay(pixels: Pixels, heatmap: NDArray[Any], alpha: float = 0.6,
+            colormap: str = "jet") -> Pixels:
+    """Return a heat-map laid over a photograph: alpha · colours + (1 - alpha) · photograph.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W, 3)
+        The photograph, RGB.
+    heatmap : ndarray, shape (h, w)
+        Values in [0, 1], or in [-1, 1] with a diverging colour map; resized to (H, W) if needed.
+    alpha : float
+        Opacity of the heat-map, 0 to 1. The default and JET give the article's picture, with
+        true colours: red speaks for the class.
+    colormap : str
+        A Matplotlib colour map. A heat-map with negative values takes the diverging ``RdBu_r``
+        unless another diverging map is named: red for, blue against, white neutral.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        RGB.
+
+    Examples
+    --------
+    >>> photograph = np.zeros((4, 4, 3), np.uint8)
+    >>> overlay(photograph, np.eye(4), alpha=1.0)[0, 0].tolist()
+    [128, 0, 0]
+    """
+    if not 0.0 <= alpha <= 1.0:
+        raise ValueError(f"Expected alpha between 0 and 1. Received: {alpha}")
+    values = np.asarray(heatmap, np.float32)
+    if values.ndim != 2:
+        raise ValueError(f"Expected a heat-map of shape (H, W). Received shape: {values.shape}")
+    if values.shape != pixels.shape[:2]:
+        values = resize(values, (pixels.shape[0], pixels.shape[1]))
+    signed = bool((values < 0).any())
+    colors = colorize(values, diverging(colormap) if signed else colormap, signed)
+    return blend(pixels, colors, alpha)
+
+
+def blend(pixels: Pixels, colors: Pixels, alpha: float) -> Pixels:
+    """Return alpha · colors + (1 - alpha) · pixels, rounded, without wrapping around."""
+    mixed = cv2.addWeighted(colors, alpha, np.ascontiguousarray(pixels), 1.0 - alpha, 0.0)
+    return np.asarray(mixed, np.uint8)
+
+
+def diverging(colormap: str) -> str:
+    """Return the colour map if it is a diverging one, otherwise the package's own."""
+    return colormap if colormap in ("RdBu_r", "coolwarm", "bwr", "seismic", "PiYG") else DIVERGING
+
+
+def silent(activations: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return, for each filter of (h, w, K), whether it says nothing: one value everywhere."""
+    flat = activations.reshape(-1, activations.shape[-1])
+    same: NDArray[np.bool_] = flat.max(axis=0) == flat.min(axis=0)
+    return same
+
+
+def scale_filters(activations: NDArray[Any], scale: Scale = "filter") -> Floats:
+    """Return activations (h, w, K) scaled to [0, 1], each filter by itself or all alike.
+
+    ``"filter"`` stretches every filter from its own minimum to its own maximum: shapes show, but
+    strength does not. ``"layer"`` uses one range for the whole layer: weak filters stay dark.
+    A filter that is the same everywhere becomes 0, never NaN.
+    """
+    if scale not in ("filter", "layer"):
+        raise ValueError(f"Expected scale to be 'filter' or 'layer'. Received: {scale!r}")
+    values = np.nan_to_num(np.asarray(activations, np.float32))
+    axes = (0, 1) if scale == "filter" else None
+    low = values.min(axis=axes, keepdims=True)
+    span = values.max(axis=axes, keepdims=True) - low
+    scaled: Floats = (values - low) / np.where(span > 0, span, np.float32(1))
+    return scaled
+
+
+def grid_shape(count: int, aspect: float = 1.0) -> tuple[int, int]:
+    """Return (rows, columns) of a grid for `count` square cells, about `aspect` times as wide.
+
+    >>> grid_shape(33, aspect=2.0)
+    (4, 9)
+    """
+    columns = max(1, min(count, round(math.sqrt(count * aspect))))
+    rows = math.ceil(count / columns)
+    return rows, math.ceil(count / rows)
+
+
+def mosaic(activations: NDArray[Any], scale: Scale = "filter", colormap: str = "viridis",
+           columns: int | None = None, cell: int | None = None, gap: int = 1) -> Pixels:
+    """Return one picture of every filter of a layer, in reading order; none is dropped.
+
+    Parameters
+    ----------
+    activations : ndarray, shape (h, w, K)
+        A layer's output for one image.
+    scale : {"filter", "layer"}
+        See `scale_filters`. A silent filter (one value everywhere) is drawn in flat grey.
+    columns : int, optional
+        Filters per row; by default about a square.
+    cell : int, optional
+        Longer side of one tile in pixels; by default the map's own size.
+    gap : int
+        Pixels between tiles.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows · (h + gap) - gap, columns · (w + gap) - gap, 3)
+        RGB on black, the background where the last row is not full.
+    """
+    if activations.ndim != 3 or not activations.size:
+        raise ValueError(
+            f"Expected activations of shape (h, w, K). Received shape: {activations.shape}"
+        )
+    dead = silent(activations)
+    tiles = scale_filters(activations, scale).transpose(2, 0, 1)
+    height, width = tiles.shape[1:]
+    if cell is not None:
+        ratio = cell / max(height, width)
+        size = max(1, round(height * ratio)), max(1, round(width * ratio))
+        tiles = np.stack([_tile(tile, size) for tile in tiles])
+        height, width = size
+    count = len(tiles)
+    columns = grid_shape(count)[1] if columns is None else max(1, min(columns, count))
+    rows = math.ceil(count / columns)
+    colored = colorize(tiles, colormap)
+    colored[dead] = SILENT
+    canvas = np.zeros((rows * columns, height + gap, width + gap, 3), np.uint8)
+    canvas[:count, :height, :width] = colored
+    grid = canvas.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
+    picture = grid.reshape(rows * (height + gap), columns * (width + gap), 3)
+    return np.ascontiguousarray(picture[: picture.shape[0] - gap, : picture.shape[1] - gap])
+
+
+def _tile(tile: Floats, size: tuple[int, int]) -> Floats:
+    """Return a map at another size: averaged when it shrinks, whole pixels when it grows."""
+    shrinks = size[0] < tile.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(tile, (size[1], size[0]), interpolation=how), np.float32)

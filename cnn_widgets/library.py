@@ -1,0 +1,54 @@
+"""One door to every network: the bundled one, a classifier by name, a model file, your model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cnn_widgets import lite0
+from cnn_widgets.models import MODEL_SUFFIXES, Progress, Source, application, bundled, model_file
+from cnn_widgets.network import Network
+
+
+def load_network(source: Any = None, *, weights: str | None = "imagenet",
+                 progress: Progress | None = None, **options: Any) -> Network:
+    """Return a network opened for looking inside.
+
+    Parameters
+    ----------
+    source : str, Path, keras.Model, Network or None
+        None or ``"EfficientNet-Lite0"``: the bundled network, no download. The name of a
+        `keras.applications` classifier, such as ``"MobileNetV2"``. A ``.keras`` or ``.h5`` file,
+        loaded safely. A Keras model. A `Network` is returned as it is.
+    weights : "imagenet" or None
+        Trained or random, for networks known by name.
+    progress : callable, optional
+        Is called with a line of text while weights come in.
+    **options
+        `preprocess`, `class_names`, `input_size`, `output`, `head`, … as `Network` takes them.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, ConnectionError
+        See `models.application` and `models.model_file`.
+
+    Examples
+    --------
+    >>> load_network(weights=None).input_size
+    (224, 224)
+    """
+    if isinstance(source, Network):
+        return source
+    if source is None or source == lite0.NAME:
+        found = bundled(weights)
+    elif isinstance(source, Path) or (
+        isinstance(source, str) and source.lower().endswith(MODEL_SUFFIXES)
+    ):
+        found = model_file(source)
+    elif isinstance(source, str):
+        found = application(source, weights, progress)
+    else:
+        found = Source(source, getattr(source, "name", ""))
+    given = {"preprocess": found.preprocess, "class_names": found.class_names,
+             "name": found.name or None}
+    return Network(found.model, **(given | options))

