@@ -1,0 +1,117 @@
+"""What can be chosen in an explorer: its photographs and its networks, each by a name.
+
+Networks are loaded when they are first chosen, and stay.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cnn_widgets.images import gallery, load_image
+from cnn_widgets.library import load_network
+from cnn_widgets.lite0 import NAME as BUNDLED
+from cnn_widgets.models import Progress, applications
+from cnn_widgets.network import Network
+from cnn_widgets.records import ImageSample
+
+
+class Catalogue:
+    """Photographs and networks by name.
+
+    Parameters
+    ----------
+    images : source, sequence of sources, mapping of name to source, or None
+        Whatever `load_image` takes; None means the bundled gallery.
+    network : Network
+        The one to start with.
+    models : mapping of name to model, Network, or file
+        Further networks to choose from.
+    """
+
+    def __init__(self, images: Any, network: Network, models: Mapping[str, Any]) -> None:
+        self.samples: dict[str, ImageSample] = {}
+        self._fitted: dict[str, dict[str, ImageSample]] = {}
+        self._networks: dict[str, Network] = {network.name: network}
+        self._sources: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self.own = {network.name}
+        for name, source in models.items():
+            self._add_model(str(name), source)
+        for image in _listed(images):
+            self.add(image)
+        if not self.samples:
+            raise ValueError("Expected at least one image. Received an empty list.")
+
+    def add(self, image: Any, name: str | None = None) -> str:
+        """Load a photograph, keep it, and return its name (made unlike those there are)."""
+        sample = load_image(image, name=name) if not isinstance(image, ImageSample) else image
+        for known, other in self.samples.items():
+            if other.key == sample.key and other.name == sample.name:
+                return known
+        unique, count = sample.name, 2
+        while unique in self.samples:
+            unique, count = f"{sample.name} {count}", count + 1
+        self.samples[unique] = sample
+        self._fitted.clear()
+        return unique
+
+    def fitted(self, fit: str) -> dict[str, ImageSample]:
+        """Return all photographs, each to be fitted to the network's input in the way named."""
+        if fit not in self._fitted:
+            self._fitted[fit] = {name: load_image(s, fit=fit) for name, s in self.samples.items()}
+        return self._fitted[fit]
+
+    def sample(self, name: str) -> ImageSample:
+        """Return a photograph by name; a ValueError names those there are."""
+        if name not in self.samples:
+            raise ValueError(f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
+                             "show(image=…) takes a path, an address or an array.")
+        return self.samples[name]
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """Every network that can be chosen: those given, the bundled one, keras.applications."""
+        given = [*self._networks, *self._sources]
+        further = [name for name in (BUNDLED, *applications()) if name not in given]
+        return (*given, *further)
+
+    def network(self, name: str, progress: Progress | None = None) -> Network:
+        """Return a network by name, loaded on first use; a ValueError names those there are."""
+        with self._lock:
+            if name not in self._networks:
+                if name not in self.network_names:
+                    raise ValueError(f"Unknown network {name!r}. Networks: "
+                                     f"{', '.join(self.network_names)}.")
+                source = self._sources.get(name, name)
+                self._networks[name] = load_network(source, progress=progress)
+            return self._networks[name]
+
+    def close(self) -> None:
+        """Forget photographs and cached results; let go of the networks."""
+        for network in self._networks.values():
+            network.close()
+        self._networks.clear()
+        self._sources.clear()
+        self.samples.clear()
+        self._fitted.clear()
+
+    def _add_model(self, name: str, source: Any) -> None:
+        self.own.add(name)
+        if isinstance(source, Network):
+            self._networks[name] = source
+        else:
+            self._sources[name] = source
+
+
+def _listed(images: Any) -> Iterable[ImageSample]:
+    """Yield samples of one source, several, or a mapping; of the gallery for None."""
+    if images is None:
+        yield from gallery().values()
+    elif isinstance(images, Mapping):
+        yield from (load_image(source, name=str(name)) for name, source in images.items())
+    elif isinstance(images, list | tuple):
+        yield from (load_image(source) for source in images)
+    else:
+        yield load_image(images)

@@ -1,0 +1,118 @@
+"""The command line: `cnn-widgets` opens the explorer; `cnn-widgets report` needs no notebook."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+FIRST = "01_explore.ipynb"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        if options.command == "report":
+            return _report(options)
+        return _explore(options)
+    except (ValueError, OSError, ImportError, TypeError) as error:
+        parser.exit(2, f"cnn-widgets: {error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cnn-widgets", description="Look inside a convolutional network.")
+    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False)
+    commands = parser.add_subparsers(dest="command", title="commands")
+    explore = commands.add_parser("explore", help="open the explorer in JupyterLab (the default)")
+    for target in (parser, explore):
+        target.add_argument("--folder", type=Path, default=None, help=(
+            "where the notebooks are put (default: ./cnn_widgets_notebooks, or ./notebooks in a "
+            "checkout)"))
+        target.add_argument("--port", type=int, default=8888)
+        target.add_argument("--no-browser", action="store_true", help="only print the address")
+    report = commands.add_parser("report", help="write predictions, mosaics and overlays")
+    report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
+    report.add_argument("--model", default=None, metavar="NAME",
+                        help="a keras.applications classifier or a .keras file")
+    report.add_argument("--layer", default=None, help="layer of the mosaic and of the heat-map")
+    report.add_argument("--class", dest="class_name", default=None, metavar="CLASS",
+                        help="class to explain, by name or index")
+    report.add_argument("--method", default="grad-cam")
+    report.add_argument("-o", "--out", type=Path, default=Path("out"))
+    return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    from cnn_widgets.attribution import find_method
+    from cnn_widgets.images import load_image
+    from cnn_widgets.library import load_network
+    from cnn_widgets.report import write_report
+
+    find_method(options.method)
+    samples = [load_image(source) for source in options.images]
+    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
+    written = write_report(net, samples, options.out, layer=options.layer,
+                           class_name=options.class_name, method=options.method)
+    for sample, best in zip(samples, net.predict(samples, top=1), strict=True):
+        print(f"{sample.name}: {best[0].name} ({best[0].probability:.1%})")
+    print(f"written: {written}")
+    return 0
+
+
+def _explore(options: argparse.Namespace) -> int:
+    """Start JupyterLab on the first notebook; does not return while it runs."""
+    folder = notebooks_folder(options.folder)
+    print(f"The notebooks are in {folder}.")
+    command = [sys.executable, "-m", "jupyterlab", str(folder / FIRST),
+               f"--ServerApp.root_dir={folder}", f"--port={options.port}",
+               "--LabApp.news_url=None"]
+    if options.no_browser or not _has_browser():
+        print("Open the address printed below (the one with a token) in a browser.")
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+def _has_browser() -> bool:
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def notebooks_folder(wanted: Path | None = None) -> Path:
+    """Return a folder with the notebooks in it, copied there where they are not yet.
+
+    A notebook that is there already is never overwritten.
+    """
+    source = _shipped_notebooks()
+    if wanted is None and (source.parent / "pyproject.toml").exists():
+        return source  # a checkout: the notebooks are the user's to edit
+    folder = (wanted or Path("cnn_widgets_notebooks")).expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(source.glob("*.ipynb")):
+        if not (folder / notebook.name).exists():
+            shutil.copy(notebook, folder / notebook.name)
+    return folder
+
+
+def _shipped_notebooks() -> Path:
+    here = Path(__file__).resolve().parent
+    for folder in (here / "notebooks", here.parent / "notebooks"):
+        if (folder / FIRST).exists():
+            return folder
+    raise FileNotFoundError("The notebooks are missing from this installation; reinstall it.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""The controls: one ipywidget per trait of the state, kept in step with it in both directions.
+
+A widget's change goes to the explorer as a request; the state decides, and `sync` then shows
+what the state is. So a refused request puts the widget back by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets as w
+
+from cnn_widgets import words
+from cnn_widgets.attribution import METHODS
+from cnn_widgets.heatmap import COLORMAPS
+from cnn_widgets.scene import Scene
+from cnn_widgets.state import State
+from cnn_widgets.style import thumb_sheet
+
+Options = list[tuple[str, Any]]
+Request = Callable[..., None]
+
+MOST_LIKELY = -1
+UPLOAD_MB = 8
+
+_LABELS = {
+    "network": "network", "class_index": "evidence for", "method": "method",
+    "cam_layer": "at layer", "target": "explain the", "alpha": "opacity", "colormap": "colours",
+    "layer": "layer", "kinds": "show", "filter": "filter", "scale": "scale",
+    "filter_colormap": "colours", "fit": "fit", "size": "size",
+}
+_FIXED: dict[str, Options] = {
+    "method": [(method.title, name) for name, method in METHODS.items()],
+    "target": [("score", "logit"), ("probability", "probability")],
+    "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
+    "scale": [("each filter", "filter"), ("whole layer", "layer")],
+    "fit": [("squash", "squash"), ("centre crop", "crop"), ("letterbox", "letterbox")],
+    "size": [("laptop", "laptop"), ("projector", "projector")],
+}
+_WIDTHS = {
+    "network": "245px", "class_index": "275px", "method": "155px", "cam_layer": "240px",
+    "target": "190px", "colormap": "130px", "layer": "350px", "kinds": "220px",
+    "scale": "175px", "filter_colormap": "125px", "fit": "115px", "size": "125px",
+}
+
+
+class Controls:
+    """Every control of one explorer.
+
+    Parameters
+    ----------
+    request : callable
+        Called with changes of the state, as keywords, when the user moves something.
+    open_image, search_class : callable
+        Called with an upload or a location, and with the text of the class search.
+    """
+
+    def __init__(self, request: Request, open_image: Callable[[Any], None],
+                 search_class: Callable[[str], None]) -> None:
+        self._request, self._open, self._search = request, open_image, search_class
+        self._syncing: int | None = None
+        self._thumbs: tuple[str, ...] = ()
+        self._listed: dict[str, Any] = {}
+        self.widgets: dict[str, w.Widget] = {}
+        for name in _WIDTHS:
+            self._dropdown(name)
+        self._sliders()
+        self._image_controls()
+        self._buttons()
+        self._listen()
+
+    # --- building ---------------------------------------------------------------------------
+
+    def _dropdown(self, name: str) -> None:
+        options = _FIXED.get(name, [("", "")])
+        self._add(name, w.Dropdown(options=options, layout=w.Layout(width=_WIDTHS[name])))
+
+    def _sliders(self) -> None:
+        self._add("alpha", w.FloatSlider(min=0, max=1, step=0.05, readout_format=".2f",
+                                         layout=w.Layout(width="190px")))
+        self._add("filter", w.IntSlider(min=0, max=0, readout=False,
+                                        layout=w.Layout(width="260px")))
+        number = w.BoundedIntText(min=0, max=0, layout=w.Layout(width="70px"))
+        self.filter_number = self._add("filter_number", number, label="")
+        w.link((self.widgets["filter"], "value"), (number, "value"))
+
+    def _image_controls(self) -> None:
+        self.thumb_sheet = w.HTML()
+        self.thumb_sheet.add_class("cnnw-sheet")
+        self._add("image", w.HBox(), label=None).add_class("cnnw-thumbs")
+        self._add("upload", w.FileUpload(accept="image/*", multiple=False, description="Upload",
+                                         tooltip=f"A picture from your disk, up to {UPLOAD_MB} MB",
+                                         layout=w.Layout(width="98px")), label=None)
+        self._add("location", w.Text(placeholder="path or address …",
+                                     continuous_update=False, layout=w.Layout(width="145px")),
+                  label="")
+        self._add("class_search", w.Combobox(placeholder="search classes …",
+                                             continuous_update=False, ensure_option=False,
+                                             layout=w.Layout(width="140px")), label="")
+        self._add("pairs", w.Accordion(children=[w.Box()], selected_index=None), label=None)
+
+    def _buttons(self) -> None:
+        self.previous = w.Button(description="◀", tooltip="previous layer")
+        self.next = w.Button(description="▶", tooltip="next layer")
+        for button, step in ((self.previous, -1), (self.next, 1)):
+            button.add_class("cnnw-arrow")
+            button.on_click(lambda _, step=step: self._step(step))
+        self.choosers = [w.Button(description="") for _ in range(5)]
+        for rank, button in enumerate(self.choosers):
+            button.on_click(lambda _, rank=rank: self._choose(rank))
+
+    def _add(self, name: str, widget: w.Widget, label: str | None = "?") -> w.Widget:
+        if label is not None:
+            widget.description = _LABELS.get(name, name) if label == "?" else label
+            widget.style.description_width = "initial"
+        widget.add_class(f"cnnw-control-{name}")
+        self.widgets[name] = widget
+        return widget
+
+    # --- from the widgets to the state --------------------------------------------------------
+
+    def _listen(self) -> None:
+        for name in (*_WIDTHS, "alpha", "filter"):
+            self.widgets[name].observe(self._on_value(name), "value")
+        for name, action in (("location", self._open), ("class_search", self._search)):
+            self.widgets[name].observe(self._on_text(name, action), "value")
+        self.widgets["upload"].observe(self._on_upload, "value")
+        self.widgets["pairs"].observe(self._on_accordion, "selected_index")
+
+    def _on_value(self, name: str) -> Callable[[Any], None]:
+        def changed(change: Any) -> None:
+            if not self._is_sync() and change.new is not None:
+                value = None if change.new == MOST_LIKELY and name == "class_index" else change.new
+                self._request(**{name: value})
+        return changed
+
+    def _on_text(self, name: str, action: Callable[[str], None]) -> Callable[[Any], None]:
+        def entered(change: Any) -> None:
+            if not self._is_sync() and change.new.strip():
+                action(change.new.strip())
+                self._quietly(lambda: setattr(self.widgets[name], "value", ""))
+        return entered
+
+    def _on_upload(self, change: Any) -> None:
+        if self._is_sync() or not change.new:
+            return
+        upload = change.new[0]  # ipywidgets 8: a tuple of dicts, content a memoryview
+        self._quietly(lambda: setattr(self.widgets["upload"], "value", ()))
+        self._open(upload)
+
+    def _on_accordion(self, change: Any) -> None:
+        if not self._is_sync():
+            self._request(pairs=change.new is not None)
+
+    def _on_thumb(self, name: str) -> Callable[[Any], None]:
+        return lambda _: self._request(image=name, class_index=None)
+
+    def _step(self, step: int) -> None:
+        names = [value for _, value in self.widgets["layer"].options]
+        here = names.index(self.widgets["layer"].value)
+        self._request(layer=names[min(max(here + step, 0), len(names) - 1)])
+
+    def _choose(self, rank: int) -> None:
+        ranked = self._listed.get("ranked", ())
+        if rank < len(ranked):
+            self._request(class_index=ranked[rank])
+
+    # --- from the state to the widgets --------------------------------------------------------
+
+    def sync(self, scene: Scene, state: State, networks: Sequence[str]) -> None:
+        """Show what the state is."""
+        def show() -> None:
+            self._sync_thumbs(scene)
+            self._sync_classes(scene)
+            self._select("network", [(name, name) for name in networks], state.network)
+            layers = [(str(info), info.name) for info in scene.layers]
+            if state.layer not in [name for _, name in layers]:
+                layers.append((str(scene.layer), state.layer))
+            self._select("layer", layers, state.layer)
+            self._sync_filter(scene)
+            self._sync_cam_layer(scene, state)
+            for name in ("colormap", "filter_colormap"):
+                value = getattr(state, name)
+                names = COLORMAPS if value in COLORMAPS else (*COLORMAPS, value)
+                self._select(name, [(each, each) for each in names], value)
+            for name in _FIXED:
+                self._select(name, _FIXED[name], getattr(state, name))
+            self.widgets["alpha"].value = state.alpha
+            self.widgets["pairs"].selected_index = 0 if state.pairs else None
+        self._quietly(show)
+
+    def _sync_thumbs(self, scene: Scene) -> None:
+        box, names = self.widgets["image"], tuple(scene.samples)
+        if names != self._thumbs:
+            prefix = f"cnnw-thumb-{box.model_id[:8]}"
+            self.thumb_sheet.value = thumb_sheet(scene.samples, prefix)
+            before = box.children
+            box.children = [self._thumb(name, f"{prefix}-{i}") for i, name in enumerate(names)]
+            for button in before:
+                _close(button)
+            self._thumbs = names
+        for name, button in zip(names, box.children, strict=True):
+            (button.add_class if name == scene.image else button.remove_class)("cnnw-chosen")
+
+    def _thumb(self, name: str, style: str) -> w.Button:
+        button = w.Button(description=name, tooltip=f"photograph {name}")
+        button.add_class(style)
+        button.on_click(self._on_thumb(name))
+        return button
+
+    def _sync_classes(self, scene: Scene) -> None:
+        ranked = scene.predictions
+        options: Options = [(f"most likely: {words.believed(ranked[0])}", MOST_LIKELY)]
+        options += [(f"{rank}. {words.believed(p)}", p.class_index)
+                    for rank, p in enumerate(ranked, 1)]
+        wanted = scene.wanted_class
+        if wanted is not None and wanted not in [p.class_index for p in ranked]:
+            options.append((words.believed(scene.chosen), wanted))
+        self._select("class_index", options, MOST_LIKELY if wanted is None else wanted)
+        self._listed["ranked"] = tuple(p.class_index for p in ranked)
+        for rank, button in enumerate(self.choosers):
+            shown = rank < len(ranked)
+            button.description = f"explain {ranked[rank].name}" if shown else ""
+            button.layout.visibility = "visible" if shown else "hidden"
+        if self._listed.get("names") is not scene.network.class_names:
+            self._listed["names"] = scene.network.class_names
+            self.widgets["class_search"].options = scene.network.class_names
+
+    def _sync_filter(self, scene: Scene) -> None:
+        top = max(0, scene.layer.filters - 1)
+        slider = self.widgets["filter"]
+        if slider.max != top:
+            slider.value = min(slider.value, top)
+            slider.max = self.filter_number.max = top
+        slider.value = scene.filter
+
+    def _sync_cam_layer(self, scene: Scene, state: State) -> None:
+        default = scene.network.default_layer or "none"
+        options: Options = [(f"{default} (last map)", "default"),
+                            ("the layer chosen below", "follow")]
+        if state.cam_layer not in ("default", "follow"):
+            options.append((state.cam_layer, state.cam_layer))
+        self._select("cam_layer", options, state.cam_layer)
+
+    def _select(self, name: str, options: Options, value: Any) -> None:
+        widget = self.widgets[name]
+        if self._listed.get(name) != options:
+            self._listed[name] = options
+            widget.options = options
+        widget.value = value
+
+    def _quietly(self, action: Callable[[], None]) -> None:
+        """Change widgets without taking it for a wish of the user's.
+
+        Only this thread is deaf meanwhile: a slider may be moved from another one.
+        """
+        before, self._syncing = self._syncing, threading.get_ident()
+        try:
+            action()
+        finally:
+            self._syncing = before
+
+    def _is_sync(self) -> bool:
+        return self._syncing == threading.get_ident()
+
+
+def _close(widget: w.Widget) -> None:
+    """Close a widget together with its layout and style, which are widgets too."""
+    for part in (widget.layout, getattr(widget, "style", None), widget):
+        if part is not None:
+            part.close()
+
+
+def close_tree(widget: w.Widget) -> None:
+    """Close a widget and everything inside it."""
+    for child in getattr(widget, "children", ()):
+        close_tree(child)
+    _close(widget)

@@ -1,0 +1,255 @@
+"""`CNNExplorer`: a network, photographs and the engine, joined in one notebook cell.
+
+One direction only: widget → request → state → scene → panels. One lock rounds every change, one
+guard catches what goes wrong in a callback and says so on the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+from matplotlib.figure import Figure
+
+from cnn_widgets import layout, render
+from cnn_widgets.catalogue import Catalogue
+from cnn_widgets.controls import UPLOAD_MB, Controls, close_tree
+from cnn_widgets.library import load_network
+from cnn_widgets.network import Network
+from cnn_widgets.panels import PANELS
+from cnn_widgets.scene import Scene, resolve
+from cnn_widgets.state import State
+
+log = logging.getLogger(__name__)
+
+
+class CNNExplorer(w.VBox):
+    """Opens a convolutional network on the table, in one notebook cell.
+
+    Parameters
+    ----------
+    network : str, Path, keras.Model, Network or None
+        None: the bundled EfficientNet-Lite0, no download. Otherwise as `load_network` takes it.
+    images : source, sequence or mapping of sources, optional
+        Photographs, as `load_image` takes them; by default the bundled gallery. Of several, the
+        gallery of originals and overlays is open from the start.
+    models : mapping of str to model, Network or file, optional
+        Further networks to choose from.
+    preprocess, class_names, **options
+        For your own model; see `Network`.
+
+    Attributes
+    ----------
+    state : State
+        What is shown; setting a trait redraws. See also `show`.
+    network : Network
+        The network chosen.
+    last_error : Exception or None
+        What went wrong last in a callback or in a panel.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to explore: no image, or no layer with a spatial map.
+
+    Examples
+    --------
+    >>> explorer = cw.CNNExplorer()
+    >>> explorer.show(image="espresso", layer="block3_expand", filter=7)
+    >>> explorer.state.image
+    'espresso'
+    """
+
+    def __init__(self, network: Any = None, images: Any = None, *,
+                 models: Mapping[str, Any] | None = None, preprocess: Any = None,
+                 class_names: Sequence[str] | None = None, **options: Any) -> None:
+        super().__init__()
+        given = {"preprocess": preprocess, "class_names": class_names}
+        options |= {name: value for name, value in given.items() if value is not None}
+        self.add_class("cnnw-explorer")
+        self.last_error: Exception | None = None
+        self._closed = False
+        self._frames = dict.fromkeys(PANELS, 0)
+        self._status = w.HTML()
+        self._status.add_class("cnnw-status")
+        first = load_network(network, progress=self._say, **options)
+        self._catalogue = Catalogue(images, first, models or {})
+        name = next(iter(self._catalogue.samples))
+        self.state = State(self._catalogue, name, first.name)
+        self.state.progress = self._say
+        if images is not None and len(self._catalogue.samples) > 1:
+            self.state.pairs = True
+        self.controls = Controls(self._request, self._open_image, self._search_class)
+        self._views = {panel: w.HTML() for panel in PANELS}
+        for panel, html in self._views.items():
+            html.add_class(f"cnnw-panel-{panel}")
+        self.children = layout.build(self.controls, self._views, self._status)
+        self.state.on_change(self._on_state)
+        self._on_state(frozenset(State.ORDER))
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "CNNExplorer(closed)"
+        chosen = self.state
+        return f"CNNExplorer({chosen.network!r}, image={chosen.image!r}, layer={chosen.layer!r})"
+
+    # --- for scripts --------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """The network chosen."""
+        return self.state.open_network()
+
+    @property
+    def scene(self) -> Scene:
+        """What is on screen, as arrays: predictions, activations, attribution."""
+        self._check_open()
+        return resolve(self.state, self._catalogue)
+
+    def show(self, image: Any = None, **changes: Any) -> None:
+        """Show an image (a name, or anything `load_image` takes) and change any other state.
+
+        All changes happen together; if one is refused, nothing changes and a ValueError says why.
+        """
+        self._check_open()
+        with self.state.lock:
+            if image is not None:
+                known = isinstance(image, str) and image in self._catalogue.samples
+                changes["image"] = image if known else self._catalogue.add(image)
+            if "class_index" in changes and isinstance(changes["class_index"], str):
+                net = self._catalogue.network(changes.get("network", self.state.network))
+                changes["class_index"] = net.class_index(changes["class_index"])
+            self.state.update(**changes)
+
+    def figure(self) -> Figure:
+        """Return the present view as a Matplotlib figure."""
+        return render.to_figure(self.scene)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
+        path = Path(path).expanduser()
+        if path.suffix.lower() == ".html":
+            path.write_text(render.to_page(self.scene), "utf-8")
+            return path
+        kinds = self.figure().canvas.get_supported_filetypes()
+        if path.suffix.lower().lstrip(".") not in kinds:
+            raise ValueError(f"Expected a file name that ends in .html or one of "
+                             f".{', .'.join(kinds)}. Received: {path.name!r}")
+        self.figure().savefig(path, dpi=120)
+        return path
+
+    def close(self) -> None:
+        """Close the widgets and free images, networks and cached results."""
+        if getattr(self, "_closed", True):
+            return
+        self._closed = True
+        with self.state.lock:
+            self.state.on_change(None)
+            for child in self.children:
+                close_tree(child)
+            self._catalogue.close()
+        self.layout.close()
+        super().close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
+
+    # --- what the user does -------------------------------------------------------------------
+
+    def _request(self, **changes: Any) -> None:
+        """Carry out a wish that came from a widget."""
+        self._guarded(lambda: self.state.update(**changes))
+
+    def _open_image(self, source: Any) -> None:
+        def add() -> None:
+            if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
+                raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
+            self._say("Opening the picture …")
+            self.show(image=source, class_index=None)
+        self._guarded(add)
+
+    def _search_class(self, text: str) -> None:
+        self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Run a callback's work; on failure say so on the page and put the widgets back."""
+        with self.state.lock:
+            if self._closed:
+                return
+            try:
+                action()
+            except Exception as error:
+                log.warning("A wish could not be carried out", exc_info=error)
+                self.last_error = error
+                self._sync()
+                self._say(str(error), failed=True)
+
+    # --- what follows from it -----------------------------------------------------------------
+
+    def _on_state(self, changed: frozenset[str]) -> None:
+        """Redraw the panels that read what changed."""
+        with self.state.lock:
+            if self._closed:
+                return
+            scene = resolve(self.state, self._catalogue)
+            self._say(_notes(scene.network))
+            (self.add_class if self.state.size == "projector" else self.remove_class)(
+                "cnnw-projector")
+            try:
+                self.controls.sync(scene, self.state, self._catalogue.network_names)
+            except Exception as error:
+                self._failed("The controls", error)
+            for name, panel in PANELS.items():
+                if panel.reads & changed:
+                    self._draw(name, scene)
+
+    def _draw(self, name: str, scene: Scene) -> None:
+        panel = PANELS[name]
+        self._frames[name] += 1
+        try:
+            html = render.to_html(panel.view(scene), self._frames[name])
+        except Exception as error:
+            self._failed(panel.title, error)
+            html = render.error_html(panel.title, error, self._frames[name])
+        self._views[name].value = html
+
+    def _failed(self, what: str, error: Exception) -> None:
+        log.warning("%s could not be drawn", what, exc_info=error)
+        self.last_error = error
+        self._say(f"{what}: {error}", failed=True)
+
+    def _sync(self) -> None:
+        self.controls.sync(self.scene, self.state, self._catalogue.network_names)
+
+    def _say(self, text: str, failed: bool = False) -> None:
+        """Show a line of text in the status line."""
+        role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
+        self._status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
+
+    # --- where there is no kernel -------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add a picture and a line of text, for viewers without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if self._closed or bundle is None:
+            return bundle
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        buffer = BytesIO()
+        self.figure().savefig(buffer, format="png", dpi=80)
+        data["image/png"] = base64.b64encode(buffer.getvalue()).decode("ascii")
+        data["text/plain"] = repr(self)
+        return bundle
+
+
+def _notes(network: Network) -> str:
+    rows, columns = network.input_size
+    facts = (f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
+             f"{len(network.layers)} layers.")
+    return " ".join((facts, *network.notes))

@@ -1,0 +1,276 @@
+"""The panels: each one function from a `Scene` to a `View`, and one line in `PANELS`.
+
+A panel says which state it `reads`; the explorer draws it again when one of these changes. A
+`View` is not bound to any medium: `render` makes HTML of it for the page, or draws it on
+Matplotlib axes for a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnn_widgets import heatmap, words
+from cnn_widgets.attribution import METHODS
+from cnn_widgets.images import fit_to
+from cnn_widgets.records import Floats, ImageSample, Pixels
+from cnn_widgets.scene import Scene
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Longer side, in pixels, of the pictures sent to the page.
+PICTURE = 448
+_MOSAIC_WIDTH, _MOSAIC_HEIGHT = 832, 320
+
+
+@dataclass(frozen=True)
+class View:
+    """What a panel shows.
+
+    Attributes
+    ----------
+    alt : str
+        The picture in words.
+    caption : str
+        A line under it, plain text.
+    picture : ndarray of uint8, shape (H, W, 3), optional
+    chart : callable, optional
+        Draws on Matplotlib axes, instead of a picture.
+    exact : bool
+        Whether the picture is a small map whose pixels must stay as they are.
+    bar : (colour map, low, high), optional
+        A colour bar beside the picture.
+    frame : (left, top, width, height), optional
+        A rectangle to mark in a picture, in shares of its size.
+    aspect : float, optional
+        Width by height of the picture, where another view must lie exactly over it.
+    rows : tuple of (name, probability, score, marked)
+        Lines of a bar list, instead of a picture.
+    pairs : tuple of (title, original, overlay, alt)
+        A row of picture pairs, instead of one picture.
+    """
+
+    alt: str
+    caption: str = ""
+    picture: Pixels | None = field(default=None, repr=False)
+    chart: Callable[[Axes], None] | None = None
+    exact: bool = False
+    bar: tuple[str, float, float] | None = None
+    frame: tuple[float, float, float, float] | None = None
+    aspect: float | None = None
+    rows: tuple[tuple[str, float, float, bool], ...] = ()
+    pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its name, its title, the state it reads, and how it is drawn."""
+
+    name: str
+    title: str
+    reads: frozenset[str]
+    view: Callable[[Scene], View]
+
+
+def original(scene: Scene) -> View:
+    """Draw the photograph as it was given."""
+    height, width = scene.sample.size
+    return View(f"The photograph {scene.image}.", f"{scene.image} · {width}×{height}",
+                _shrunk(scene.sample.pixels))
+
+
+def network_input(scene: Scene) -> View:
+    """Draw the very tensor the network sees, stretched from its minimum to its maximum."""
+    x = scene.input_tensor
+    low, high = float(x.min()), float(x.max())
+    unit = (x - low) / (high - low if high > low else 1.0)
+    picture = np.round(unit * 255).astype(np.uint8)
+    caption = (f"{x.shape[1]}×{x.shape[0]}×{x.shape[2]} · min {words.number(low)} · "
+               f"mean {words.number(float(x.mean()))} · max {words.number(high)}")
+    picture = np.ascontiguousarray(np.broadcast_to(picture, (*x.shape[:2], 3)))
+    return View(f"What the network sees of {scene.image}: {caption}.", caption, picture)
+
+
+def overlay(scene: Scene) -> View:
+    """Draw the heat-map of the class explained over the photograph."""
+    found = scene.attribution
+    method = METHODS[found.method]
+    picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
+    where = f"at {found.layer}" if found.layer else "at the input"
+    alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
+    return View(alt, words.short_evidence(found), picture)
+
+
+def predictions(scene: Scene) -> View:
+    """List the five most likely classes."""
+    chosen = scene.chosen.class_index
+    listed = "; ".join(words.believed(p) for p in scene.predictions)
+    rows = tuple((p.name, p.probability, p.score, p.class_index == chosen)
+                 for p in scene.predictions)
+    caption = ""
+    if chosen not in [p.class_index for p in scene.predictions]:
+        caption = (f"explained: {words.believed(scene.chosen)}, "
+                   f"score {words.number(scene.chosen.score)}")
+    return View(f"The most likely classes of {scene.image}: {listed}.", caption, rows=rows)
+
+
+def feature_map(scene: Scene) -> View:
+    """Draw the selected filter's map, its own pixels, with a colour bar and its numbers."""
+    values = scene.feature_map
+    low, high = _range(scene, values)
+    dead = bool(values.max() == values.min())
+    picture = _colored(values, low, high, scene.filter_colormap)
+    if dead:
+        picture = np.full_like(picture, heatmap.SILENT)
+    state = "silent: one value everywhere · " if dead else ""
+    caption = f"{state}{words.numbers(values)}"
+    where = "" if dead else f" Strongest at {words.place(values)}."
+    alt = f"Filter {scene.filter} of {scene.layer.name} on {scene.image}: {caption}.{where}"
+    return View(alt, caption, picture, exact=True, bar=(scene.filter_colormap, low, high))
+
+
+def mosaic(scene: Scene) -> View:
+    """Draw every filter of the layer, the selected one framed."""
+    _, columns, cell = _grid(scene)
+    picture = heatmap.mosaic(scene.activations, scene.scale, scene.filter_colormap,
+                             columns=columns, cell=cell, gap=1)
+    count, flat = scene.layer.filters, scene.flat_filters
+    dead = f"{flat} are one value everywhere (grey)" if flat else "none is flat"
+    ranged = "each scaled by itself" if scene.scale == "filter" else "one scale for all"
+    caption = f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; {dead}"
+    return View(f"All filters of {scene.layer.name} on {scene.image}: {caption}.", caption, picture,
+                aspect=_aspect(scene))
+
+
+def frame(scene: Scene) -> View:
+    """Mark the selected filter in the mosaic."""
+    rows, columns, _ = _grid(scene)
+    row, column = divmod(scene.filter, columns)
+    return View(f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
+                frame=(column / columns, row / rows, 1 / columns, 1 / rows), aspect=_aspect(scene))
+
+
+def depth(scene: Scene) -> View:
+    """Draw the share of filters silent on this photograph, layer by layer."""
+    known = [(i, s) for i, (_, _, s) in enumerate(scene.silent_shares) if s is not None]
+    names = [name for name, _, _ in scene.silent_shares]
+    here = names.index(scene.layer.name) if scene.layer.name in names else None
+    if not known:
+        line = "No layer here has an activation that could silence a filter."
+        return View(line, line, chart=lambda axes: axes.set_axis_off())
+    third = max(1, len(known) // 3)
+    early, late = (float(np.mean([s for _, s in part])) for part in (known[:third], known[-third:]))
+    line = (f"silent filters: {words.percent(early)} in the first third of the depth, "
+            f"{words.percent(late)} in the last")
+    marked = dict(known).get(here) if here is not None else None
+    if marked is not None:
+        line += f"; {scene.layer.name} {words.percent(marked)}"
+    return View(f"Share of silent filters by depth on {scene.image}: {line}.", line,
+                chart=lambda axes: _draw_depth(axes, known, len(names), here))
+
+
+def pairs(scene: Scene) -> View:
+    """Draw original and overlay of every photograph, each for its own most likely class."""
+    if not scene.pairs:
+        return View("The gallery of all photographs is closed.")
+    found = []
+    for name, sample in scene.samples.items():
+        attribution = scene.attribution_of(sample, None)
+        shown = _overlaid(scene, sample, attribution.heatmap, attribution.signed, 224)
+        line = f"{name}: {attribution.class_name} ({words.percent(attribution.probability)})"
+        found.append((line, _shrunk(sample.pixels, 224), shown,
+                      f"{name}. {words.evidence(attribution)}"))
+    return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
+
+
+_IMAGE = frozenset({"image", "network", "fit"})
+_CAM = _IMAGE | {"class_index", "method", "target", "cam_layer", "alpha", "colormap"}
+_MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
+
+PANELS: dict[str, Panel] = {
+    panel.name: panel
+    for panel in (
+        Panel("original", "Photograph", frozenset({"image"}), original),
+        Panel("overlay", "Evidence for the class", _CAM | {"layer"}, overlay),
+        Panel("predictions", "What the network says", _IMAGE | {"class_index"}, predictions),
+        Panel("input", "What the network sees", _IMAGE, network_input),
+        Panel("filter", "The selected filter", _MAPS | {"filter"}, feature_map),
+        Panel("mosaic", "All filters of the layer", _MAPS, mosaic),
+        Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
+        Panel("depth", "Silent filters by depth", _IMAGE | {"layer"}, depth),
+        Panel("pairs", "All photographs", _CAM | {"layer", "pairs"}, pairs),
+    )
+}
+
+
+def class_title(scene: Scene) -> str:
+    """Return the escaped name of the class explained, for headings."""
+    return escape(scene.chosen.name)
+
+
+def _overlaid(scene: Scene, sample: ImageSample, heat: Floats, signed: bool,
+              side: int = PICTURE) -> Pixels:
+    pixels = _shrunk(sample.pixels, side)
+    values = heatmap.resize(heat, (pixels.shape[0], pixels.shape[1]))
+    name = heatmap.diverging(scene.colormap) if signed else scene.colormap
+    return heatmap.blend(pixels, heatmap.colorize(values, name, signed), scene.alpha)
+
+
+def _shrunk(pixels: Pixels, side: int = PICTURE) -> Pixels:
+    """Return the picture with its longer side at most `side` pixels."""
+    height, width = pixels.shape[:2]
+    ratio = side / max(height, width)
+    if ratio >= 1:
+        return pixels
+    size = max(1, round(height * ratio)), max(1, round(width * ratio))
+    return fit_to(ImageSample(pixels), size)
+
+
+def _range(scene: Scene, values: Floats) -> tuple[float, float]:
+    shown = scene.activations if scene.scale == "layer" else values
+    return float(shown.min()), float(shown.max())
+
+
+def _colored(values: Floats, low: float, high: float, colormap: str) -> Pixels:
+    span = high - low if high > low else 1.0
+    return heatmap.colorize((values - low) / span, colormap)
+
+
+def _grid(scene: Scene) -> tuple[int, int, int]:
+    """Return rows, columns and the longer side of a tile, to fill the mosaic's place."""
+    height, width, count = (int(n or 1) for n in scene.layer.shape)
+    aspect = _MOSAIC_WIDTH / _MOSAIC_HEIGHT * height / width
+    rows, columns = heatmap.grid_shape(count, aspect)
+    per_tile = min(_MOSAIC_WIDTH / columns / width, _MOSAIC_HEIGHT / rows / height)
+    return rows, columns, max(4, int(per_tile * max(height, width)) - 1)
+
+
+def _aspect(scene: Scene) -> float:
+    """Return the mosaic's width by its height."""
+    rows, columns, cell = _grid(scene)
+    height, width = (int(n or 1) for n in scene.layer.shape[:2])
+    tile = [max(1, round(n * cell / max(height, width))) for n in (height, width)]
+    return (columns * (tile[1] + 1) - 1) / (rows * (tile[0] + 1) - 1)
+
+
+def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int, here: int | None) -> None:
+    """Draw the bars of `depth`, legible on light and dark ground."""
+    ink = "#808080"
+    places = [i for i, _ in known]
+    colors = ["#e8743b" if i == here else "#5b9bd5" for i in places]
+    axes.bar(places, [100 * share for _, share in known], color=colors, width=0.8)
+    if here is not None:
+        axes.axvline(here, color="#e8743b", linewidth=1, linestyle=":")
+    axes.set_xlim(-1, count)
+    axes.set_ylim(0, 100)
+    axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
+    axes.set_xticks([0, count - 1], ["first layer", "last layer"])
+    axes.tick_params(colors=ink, labelsize=9, length=2)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(ink)

@@ -1,0 +1,201 @@
+"""Views to media: HTML for the page, Matplotlib axes for a figure, a file's bytes for a picture.
+
+Small maps travel as lossless PNG in their own resolution and are enlarged by the browser;
+photographs and mosaics travel as JPEG. Every picture has its text twin in `alt`.
+"""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cnn_widgets import heatmap, words
+from cnn_widgets.panels import PANELS, View
+from cnn_widgets.records import Pixels
+from cnn_widgets.scene import Scene
+
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88,
+         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+_CHART_INCHES, _CHART_DPI = (3.6, 2.2), 200
+
+
+def encode(pixels: Pixels, exact: bool = False) -> bytes:
+    """Return a picture as PNG (exact) or JPEG bytes."""
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # OpenCV writes BGR
+    options: list[int] = [cv2.IMWRITE_PNG_COMPRESSION, 4] if exact else _JPEG
+    done, data = cv2.imencode(".png" if exact else ".jpg", bgr, options)
+    if not done:
+        raise ValueError(f"A picture of shape {pixels.shape} could not be encoded.")
+    return data.tobytes()
+
+
+def to_html(view: View, frame: int = 0) -> str:
+    """Return a view as one HTML fragment; `frame` counts redraws, for those who watch."""
+    parts = [_body(view)]
+    if view.caption:
+        parts.append(f'<div class="cnnw-caption">{escape(view.caption)}</div>')
+    style = f' style="--aspect:{view.aspect:.5f}"' if view.aspect else ""
+    return f'<div class="cnnw-view" data-frame="{frame}"{style}>{"".join(parts)}</div>'
+
+
+def error_html(title: str, error: BaseException, frame: int = 0) -> str:
+    """Return a panel's message where drawing it failed."""
+    return (f'<div class="cnnw-view cnnw-failed" role="alert" data-frame="{frame}"><b>'
+            f"{escape(title)} could not be drawn.</b> {escape(str(error))}</div>")
+
+
+def _body(view: View) -> str:
+    if view.rows:
+        return _rows(view)
+    if view.pairs:
+        return f'<div class="cnnw-pairs">{"".join(_pair(*pair) for pair in view.pairs)}</div>'
+    if view.frame:
+        left, top, width, height = (f"{100 * share:.3f}%" for share in view.frame)
+        box = f"left:{left};top:{top};width:{width};height:{height}"
+        return f'<div class="cnnw-frame" aria-label="{escape(view.alt)}" style="{box}"></div>'
+    if view.chart is not None:
+        return _img(_chart(view), "png", view.alt, "cnnw-chart")
+    if view.picture is None:
+        return f'<div class="cnnw-caption">{escape(view.alt)}</div>'
+    picture = _img(encode(view.picture, view.exact), "png" if view.exact else "jpeg", view.alt,
+                   "cnnw-exact" if view.exact else "cnnw-photo")
+    return picture + (_bar(*view.bar) if view.bar else "")
+
+
+def _img(data: bytes, kind: str, alt: str, style: str) -> str:
+    text = base64.b64encode(data).decode("ascii")
+    return (f'<img class="cnnw-picture {style}" decoding="sync" alt="{escape(alt)}" '
+            f'src="data:image/{kind};base64,{text}">')
+
+
+def _bar(colormap: str, low: float, high: float) -> str:
+    """Return a colour bar: the colour map as a gradient, with its ends in numbers."""
+    table = heatmap.lookup_table(colormap)[:: 255 // 15]
+    stops = ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
+    return (f'<div class="cnnw-bar" aria-hidden="true"><span>{words.number(high)}</span>'
+            f'<i style="background:linear-gradient(to top,{stops})"></i>'
+            f"<span>{words.number(low)}</span></div>")
+
+
+def _rows(view: View) -> str:
+    """Return the bar list of predictions: a table, for eyes and screen readers alike."""
+    lines = []
+    for name, probability, score, marked in view.rows:
+        width = 100 * probability if np.isfinite(probability) else 0
+        lines.append(
+            f'<tr class="{"cnnw-marked" if marked else ""}"><th scope="row">'
+            f'<i class="cnnw-fill" style="width:{width:.1f}%"></i><span>{escape(name)}</span></th>'
+            f"<td>{words.percent(probability)}</td><td>{words.number(score)}</td></tr>"
+        )
+    head = ('<tr><th scope="col">class</th><th scope="col">probability</th>'
+            '<th scope="col">score</th></tr>')
+    return (f'<table class="cnnw-rows" aria-label="{escape(view.alt)}"><thead>{head}</thead>'
+            f'<tbody>{"".join(lines)}</tbody></table>')
+
+
+def _pair(title: str, left: Pixels, right: Pixels, alt: str) -> str:
+    pictures = (_img(encode(left), "jpeg", f"Photograph {title}", "cnnw-thumb")
+                + _img(encode(right), "jpeg", alt, "cnnw-thumb"))
+    return f"<figure>{pictures}<figcaption>{escape(title)}</figcaption></figure>"
+
+
+def _chart(view: View) -> bytes:
+    """Return a chart as PNG with a transparent ground, to lie on light and dark pages."""
+    figure = Figure(figsize=_CHART_INCHES, dpi=_CHART_DPI, layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot()
+    axes.patch.set_alpha(0)
+    if view.chart is not None:
+        view.chart(axes)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+# --- a figure of the whole view ---------------------------------------------------------------
+
+_LAYOUT = [["original", "overlay", "predictions", "input"],
+           ["filter", "mosaic", "mosaic", "depth"]]
+
+
+def to_figure(scene: Scene, width: float = 14.0) -> Figure:
+    """Return the present view as one Matplotlib figure, made without pyplot."""
+    figure = Figure(figsize=(width, width * 0.55), layout="constrained")
+    places = figure.subplot_mosaic(_LAYOUT)  # type: ignore[arg-type]
+    for name, axes in places.items():
+        panel = PANELS[name]
+        view = panel.view(scene)
+        marked = PANELS["frame"].view(scene).frame if name == "mosaic" else None
+        _draw(axes, view, marked)
+        axes.set_title(panel.title, fontsize=10, parse_math=False)
+    names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
+    figure.suptitle(names, fontsize=11, parse_math=False)
+    return figure
+
+
+def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
+    if view.rows:
+        _draw_rows(axes, view)
+    elif view.chart is not None:
+        view.chart(axes)
+    elif view.picture is not None:
+        axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if view.bar:
+            colors: Any = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
+            axes.figure.colorbar(colors, ax=axes, fraction=0.046)
+        if marked:
+            height, width = view.picture.shape[:2]
+            corner = (marked[0] * width - 0.5, marked[1] * height - 0.5)
+            axes.add_patch(Rectangle(corner, marked[2] * width, marked[3] * height,
+                                     fill=False, edgecolor="#ff3b30", linewidth=1.5))
+    axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
+
+
+def _wrapped(text: str, width: int = 60) -> str:
+    lines = [""]
+    for word in text.split(" "):
+        if len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def _draw_rows(axes: Axes, view: View) -> None:
+    shares = [row[1] if np.isfinite(row[1]) else 0.0 for row in view.rows]
+    colors = ["#e8743b" if row[3] else "#5b9bd5" for row in view.rows]
+    axes.barh(range(len(shares)), shares, color=colors)
+    for line, (name, probability, score, _) in enumerate(view.rows):
+        text = f"{name}  {words.percent(probability)}  (score {words.number(score)})"
+        axes.text(0.01, line - 0.52, text, fontsize=8, va="center", parse_math=False)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(shares) - 0.4, -0.8)
+    axes.set_yticks([])
+
+
+def to_page(scene: Scene) -> str:
+    """Return the present view as one HTML page with the pictures inside, for any browser."""
+    parts = []
+    for name, panel in PANELS.items():
+        view = panel.view(scene)
+        if name != "frame" and not (name == "pairs" and not view.pairs):
+            parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
+    title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
+    style = ("body{font:14px sans-serif;margin:2em;display:flex;flex-wrap:wrap;gap:2em}"
+             "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
+             "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
+             "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
+             "text-align:left}.cnnw-bar{display:none}.cnnw-photo{image-rendering:auto}")
+    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+            f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n")

@@ -1,0 +1,125 @@
+"""A frozen picture of the state: what is on screen, resolved to arrays, computed when looked at.
+
+Panels draw from a `Scene` and from nothing else, so all of them show the same moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.attribution import METHODS, attribute, layer_for
+from cnn_widgets.catalogue import Catalogue
+from cnn_widgets.heatmap import silent
+from cnn_widgets.network import Network
+from cnn_widgets.records import Attribution, Floats, ImageSample, LayerInfo, Prediction
+from cnn_widgets.state import State
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One moment of the explorer: the choices as plain fields, what follows from them lazily."""
+
+    network: Network
+    image: str
+    sample: ImageSample
+    samples: dict[str, ImageSample]
+    layer: LayerInfo
+    layers: tuple[LayerInfo, ...]
+    filter: int
+    wanted_class: int | None
+    method: str
+    target: str
+    cam_layer: str
+    alpha: float
+    colormap: str
+    scale: Any
+    filter_colormap: str
+    pairs: bool
+
+    @cached_property
+    def predictions(self) -> list[Prediction]:
+        """The top 5 (fewer if the network has fewer classes)."""
+        found: list[Prediction] = self.network.predict(self.sample, top=5)
+        return found
+
+    @cached_property
+    def chosen(self) -> Prediction:
+        """The class explained: the one wanted, otherwise the most likely."""
+        if self.wanted_class is None:
+            return self.predictions[0]
+        scores, probabilities = self.network.scores(self.sample)
+        index = self.wanted_class
+        return Prediction(index, self.network.class_names[index], float(probabilities[index]),
+                          float(scores[index]))
+
+    @property
+    def looked_at(self) -> str | None:
+        """The layer the class activation map is taken from; None where the input is."""
+        if METHODS[self.method].at == "input":
+            return None
+        if self.cam_layer == "follow":
+            return self.layer.name
+        return layer_for(self.network, None if self.cam_layer == "default" else self.cam_layer)
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Which pixels of the photograph speak for the class explained."""
+        return self.attribution_of(self.sample, self.chosen.class_index)
+
+    def attribution_of(self, sample: ImageSample, class_index: int | None) -> Attribution:
+        """Return the same for another photograph; None means its own most likely class."""
+        return attribute(self.network, sample, self.method, class_index, self.looked_at,
+                         self.target)
+
+    @cached_property
+    def input_tensor(self) -> Floats:
+        """The very tensor the network sees, (H, W, C)."""
+        return self.network.input_tensor(self.sample)
+
+    @cached_property
+    def activations(self) -> Floats:
+        """The browsed layer's output, (h, w, K)."""
+        return self.network.activations(self.sample, self.layer.name)
+
+    @property
+    def feature_map(self) -> Floats:
+        """The selected filter's map, (h, w)."""
+        return np.asarray(self.activations[..., self.filter])
+
+    @cached_property
+    def flat_filters(self) -> int:
+        """How many filters of the browsed layer are one value everywhere."""
+        return int(silent(self.activations).sum())
+
+    @cached_property
+    def silent_shares(self) -> list[tuple[str, int, float | None]]:
+        """For each layer browsed by default: name, filters, share silent on this photograph.
+
+        A filter is silent if it is nowhere above zero after the layer's own activation. None for
+        layers without one (linear bottlenecks), whose filters cannot be silent.
+        """
+        peaks = self.network.peaks(self.sample)
+        return [
+            (info.name, info.filters,
+             float((peaks[info.name] <= 0).mean()) if info.name in peaks else None)
+            for info in self.network.feature_layers
+        ]
+
+
+def resolve(state: State, catalogue: Catalogue) -> Scene:
+    """Return the scene of a state as it is now."""
+    with state.lock:
+        network = state.open_network()
+        info = network.layer(state.layer)
+        fitted = catalogue.fitted(state.fit)
+        return Scene(
+            network=network, image=state.image, sample=fitted[state.image], samples=fitted,
+            layer=info, layers=state.layers(), filter=min(state.filter, info.filters - 1),
+            wanted_class=state.class_index, method=state.method, target=state.target,
+            cam_layer=state.cam_layer, alpha=state.alpha, colormap=state.colormap,
+            scale=state.scale, filter_colormap=state.filter_colormap, pairs=state.pairs,
+        )

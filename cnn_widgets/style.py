@@ -1,0 +1,112 @@
+"""The one style sheet, scoped to the explorer; colours come from the page's theme."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+
+from cnn_widgets.images import fit_to
+from cnn_widgets.records import ImageSample
+from cnn_widgets.render import encode
+
+THUMB = (56, 72)
+
+SHEET = """
+.cnnw-explorer { --u: 1px; --pic: calc(186 * var(--u)); --ink: var(--jp-ui-font-color1, #222);
+  --soft: var(--jp-ui-font-color2, #667); --line: var(--jp-border-color2, #ccc);
+  --ground: var(--jp-layout-color1, #fff); --accent: #e8743b; --fill: #5b9bd555;
+  gap: 5px; padding: 2px; color: var(--ink); overflow: hidden; }
+.cnnw-explorer.cnnw-projector { --u: 1.4px; font-size: 118%; }
+.cnnw-explorer .widget-html, .cnnw-explorer .widget-html-content { margin: 0; height: auto;
+  line-height: 1.35; overflow: visible; color: var(--ink); }
+.cnnw-explorer .widget-label { color: var(--soft); }
+.cnnw-sheet { display: none; }
+.cnnw-row { gap: 2px 10px; flex-flow: row wrap; align-items: center; overflow: hidden; }
+.cnnw-top { gap: 4px 14px; align-items: center; overflow: hidden; }
+.cnnw-top > :first-child { flex: 1 1 0; }
+.cnnw-top > :last-child { flex: 0 0 auto; }
+.cnnw-top .cnnw-row { gap: 2px 8px; flex-wrap: nowrap; }
+.cnnw-panels { gap: 14px; align-items: flex-start; flex-flow: row wrap; overflow: hidden; }
+.cnnw-column { overflow: hidden; gap: 3px; }
+.cnnw-square { width: calc(236 * var(--u)); }
+.cnnw-list { flex: 1 1 calc(250 * var(--u)); min-width: calc(240 * var(--u)); }
+.cnnw-wide { flex: 1 1 calc(440 * var(--u)); min-width: calc(420 * var(--u)); }
+.cnnw-chartbox { flex: 0 1 calc(330 * var(--u)); min-width: calc(300 * var(--u)); }
+.cnnw-title { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; line-height: 28px; }
+.cnnw-head { gap: 10px; align-items: center; justify-content: space-between; height: 30px; overflow: hidden; }
+.cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; min-height: 2.7em; }
+.cnnw-projector .cnnw-caption { font-size: 14px; }
+.cnnw-view { position: relative; }
+.cnnw-picture { display: block; max-width: 100%; }
+.cnnw-photo { height: var(--pic); width: 100%; object-fit: contain; object-position: left top; }
+.cnnw-exact { height: var(--pic); width: auto; image-rendering: pixelated; }
+.cnnw-filterbox .cnnw-view { display: grid; grid-template-columns: auto 1fr; column-gap: 6px; }
+.cnnw-filterbox .cnnw-caption { grid-column: 1 / 3; }
+.cnnw-filterbox .cnnw-exact { max-width: calc(224 * var(--u)); height: auto;
+  width: var(--pic); max-height: var(--pic); object-fit: contain;
+  object-position: left top; }
+.cnnw-bar { display: flex; flex-direction: column; height: var(--pic); font-size: 10px;
+  color: var(--soft); white-space: nowrap; }
+.cnnw-bar i { flex: 1; width: 12px; margin: 2px 0; }
+.cnnw-chart { width: 100%; max-height: var(--pic); object-fit: contain; object-position: left; }
+.cnnw-stack { display: grid; overflow: hidden; }
+.cnnw-stack > * { grid-area: 1 / 1; min-width: 0; width: auto; }
+.cnnw-stack .cnnw-photo { height: auto; object-fit: fill; }
+.cnnw-mosaicbox { width: 100%; }
+.cnnw-mosaicbox .cnnw-picture, .cnnw-overlayer .cnnw-view { aspect-ratio: var(--aspect);
+  width: 100%; max-width: calc(var(--aspect) * var(--pic)); }
+.cnnw-overlayer { pointer-events: none; }
+.cnnw-frame { position: absolute; box-sizing: border-box; border: 2px solid #fff;
+  outline: 2px solid #e5342b; }
+.cnnw-rows { border-collapse: collapse; width: 100%; table-layout: fixed; }
+.cnnw-rows thead th { color: var(--soft); font-size: 11px; font-weight: 400; height: 18px;
+  text-align: right; padding: 0 6px; }
+.cnnw-rows thead th:first-child { text-align: left; width: 58%; }
+.cnnw-rows tbody th, .cnnw-rows tbody td { height: 28px; padding: 0 6px; box-sizing: border-box;
+  border-top: 1px solid var(--line); text-align: right; font-weight: 400; white-space: nowrap;
+  font-variant-numeric: tabular-nums; overflow: hidden; text-overflow: ellipsis; }
+.cnnw-rows tbody th { position: relative; text-align: left; }
+.cnnw-rows tbody th span { position: relative; }
+.cnnw-fill { position: absolute; left: 0; top: 4px; bottom: 4px; background: var(--fill); }
+.cnnw-marked th span::before { content: "\\25B6\\00A0"; color: var(--accent); }
+.cnnw-marked th { font-weight: 600 !important; }
+.cnnw-choosers { padding-top: 18px; gap: 0; overflow: hidden; }
+.cnnw-choosers .jupyter-button { height: 28px; width: 100%; margin: 0; background: transparent;
+  color: transparent; border: 1px solid transparent; box-shadow: none !important; }
+.cnnw-choosers .jupyter-button:hover, .cnnw-choosers .jupyter-button:focus-visible {
+  border-color: var(--accent); background: transparent; }
+/* a row of thumbnails */
+.cnnw-thumbs { gap: 4px; flex-flow: row wrap; overflow: hidden; }
+.cnnw-thumbs .jupyter-button { width: calc(66 * var(--u)); height: calc(58 * var(--u)); margin: 0;
+  padding: 0 2px; display: flex; align-items: flex-end; justify-content: center; color: #fff;
+  font-size: 10px; line-height: 1.15; white-space: normal; text-shadow: 0 0 3px #000, 0 0 2px #000, 0 0 5px #000;
+  background-size: cover; background-position: center; border: 2px solid transparent; }
+.cnnw-thumbs .jupyter-button.cnnw-chosen { border-color: var(--accent); }
+.cnnw-arrow { width: 30px !important; padding: 0; }
+.cnnw-status { min-height: 18px; font-size: 11px; color: var(--soft); }
+.cnnw-status .cnnw-error { color: var(--jp-error-color0, #b00020);
+  background: var(--jp-error-color3, #fde); padding: 3px 8px; font-size: 13px; border-radius: 2px; }
+.cnnw-failed { color: var(--jp-error-color0, #b00020); min-height: var(--pic); }
+.cnnw-pairs { display: flex; flex-wrap: wrap; gap: 14px; }
+.cnnw-pairs figure { margin: 0; }
+.cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
+.cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
+.cnnw-section { border-top: 1px solid var(--line); padding-top: 5px; }
+"""
+
+
+def sheet() -> str:
+    """Return the style sheet as an HTML element."""
+    return f"<style>{SHEET}</style>"
+
+
+def thumb_sheet(samples: Mapping[str, ImageSample], prefix: str) -> str:
+    """Return a style element that paints each thumbnail button, named prefix-0, prefix-1 …"""
+    rules = []
+    for index, sample in enumerate(samples.values()):
+        small = fit_to(ImageSample(sample.pixels, fit="crop"), THUMB)
+        data = base64.b64encode(encode(small)).decode("ascii")
+        rules.append(f".{escape(prefix)}-{index} "
+                     f"{{ background-image: url(data:image/jpeg;base64,{data}) !important; }}")
+    return f"<style>{' '.join(rules)}</style>"

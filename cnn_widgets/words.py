@@ -1,0 +1,79 @@
+"""Numbers and pictures in words: captions, and the text twins of pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.records import Attribution, Prediction
+
+_ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage: two digits below ten, "–" where there is none.
+
+    >>> [percent(x) for x in (0.7709, 0.034, 0.0004, 0.0, float("nan"))]
+    ['77 %', '3.4 %', '< 0.1 %', '0 %', '–']
+    """
+    if not np.isfinite(share):
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{share:.0%}".replace("%", " %") if share >= 0.0995 or share == 0 else (
+        f"{100 * share:.1f} %")
+
+
+def number(value: float) -> str:
+    """Return a value with three significant digits and a true minus sign.
+
+    >>> number(-0.012345)
+    '−0.0123'
+    """
+    return f"{value:.3g}".replace("-", "−")
+
+
+def place(heat: NDArray[Any]) -> str:
+    """Return where a map is largest, as one of nine places: "upper left", … "the centre"."""
+    row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
+    vertical = _ROWS[min(2, 3 * int(row) // heat.shape[0])]
+    horizontal = _COLUMNS[min(2, 3 * int(column) // heat.shape[1])]
+    if (vertical, horizontal) == ("middle", "centre"):
+        return "the centre"
+    return f"the {vertical} {horizontal}"
+
+
+def evidence(found: Attribution) -> str:
+    """Return one line on a map: what it says, and how much the network believes it."""
+    belief = f"score {number(found.score)}, probability {percent(found.probability)}"
+    if found.empty:
+        return f"No evidence for {found.class_name} here: the map is zero everywhere ({belief})."
+    share = float((np.abs(found.heatmap) > 0.5).mean())
+    line = (f"{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
+            f"{percent(share)} of the picture is above half of the maximum.")
+    if found.signed:
+        line += f" {percent(float((found.raw < 0).mean()))} of the map speaks against."
+    return line
+
+
+def short_evidence(found: Attribution) -> str:
+    """Return the same shorter, where the class is named beside it."""
+    belief = f"score {number(found.score)} · probability {percent(found.probability)}"
+    if found.empty:
+        return f"no evidence for {found.class_name}: the map is zero · {belief}"
+    share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
+    against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
+    return f"{belief} · strongest at {place(np.abs(found.heatmap))}, {share} above half{against}"
+
+
+def believed(prediction: Prediction) -> str:
+    """Return a class with its probability, as in a list: "Egyptian cat (77 %)"."""
+    return f"{prediction.name} ({percent(prediction.probability)})"
+
+
+def numbers(values: NDArray[Any]) -> str:
+    """Return minimum, mean, maximum and share of zeros of an array."""
+    return (f"min {number(float(values.min()))} · mean {number(float(values.mean()))} · "
+            f"max {number(float(values.max()))} · zeros {percent(float((values == 0).mean()))}")
