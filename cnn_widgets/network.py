@@ -81,6 +81,7 @@ class Network:
         self.model = model
         self.name = name or model.name
         self._intake = intakes.read(model, preprocess, input_size)
+        self._check_weights()
         self._engine = Engine(model, self._intake, output, head)
         self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
         self._notes = [*self._intake.notes, *self._engine.notes]
@@ -192,7 +193,7 @@ class Network:
     def scores(self, sample: Samples) -> tuple[Floats, Floats]:
         """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
         if isinstance(sample, Sequence):
-            seen = self._batched(sample, ())
+            seen = self._batched(_as_list(sample), ())
             return seen.scores, seen.probabilities
         one = self.observe(sample)
         return one.scores, one.probabilities
@@ -201,7 +202,7 @@ class Network:
         """Return a layer's output, (h, w, K) for a feature map; with (N, ...) for a list."""
         self.layer(layer)
         if isinstance(sample, Sequence):
-            return self._batched(sample, (layer,)).activations[layer]
+            return self._batched(_as_list(sample), (layer,)).activations[layer]
         return self.observe(sample, layer).activations[layer]
 
     def peaks(self, sample: ImageSample) -> dict[str, Floats]:
@@ -259,6 +260,7 @@ class Network:
         The groups are the browsed layers, and every other kind of layer by itself: one pass and
         one trace serve all the layers a slider can reach.
         """
+        _check_sample(sample)
         group = None if layer is None or layer in self._engine.browsed() else self.layer(layer).kind
         key = ("observe", sample.key, group)
         found: Observation | None = self._cache.get(key)
@@ -319,10 +321,6 @@ class Network:
 
     def _prepare(self, samples: Sequence[ImageSample]) -> Floats:
         intake = self._intake
-        for sample in samples:
-            if not isinstance(sample, ImageSample):
-                raise TypeError("Expected an ImageSample; load_image() makes one. Received: "
-                                f"{type(sample).__name__}")
         return intake.prepare(np.stack([fit_to(s, intake.size, intake.channels) for s in samples]))
 
     def _weights(self, wanted: Any, count: int) -> Floats:
@@ -357,16 +355,30 @@ class Network:
         return [Prediction(int(i), self.class_names[i], float(probabilities[i]), float(scores[i]))
                 for i in order]
 
+    def _check_weights(self) -> None:
+        """Refuse NaN weights at once: a ReLU may hide them behind zeros."""
+        for weight in self.model.weights:
+            values = np.asarray(weight)
+            if values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise ValueError(f"Network {self.name!r} is broken: its weights {weight.path!r} "
+                                 "hold NaN or infinity.")
+
     def _check_finite(self, scores: Floats) -> None:
-        if np.isfinite(scores).all():
-            return
-        broken = [weight.path for weight in self.model.weights
-                  if not np.isfinite(np.asarray(weight, np.float32)).all()]
-        where = f"its weights {broken[0]!r} hold NaN or infinity" if broken else (
-            "its weights are finite, so its input or arithmetic overflows")
-        raise ValueError(f"Network {self.name!r} computes NaN or infinite scores: {where}.")
+        if not np.isfinite(scores).all():
+            self._check_weights()
+            raise ValueError(f"Network {self.name!r} computes NaN or infinite scores, though its "
+                             "weights are finite: its input or its arithmetic overflows.")
 
 
 def _as_list(sample: Samples) -> Sequence[ImageSample]:
-    return sample if isinstance(sample, Sequence) else [sample]
+    samples = sample if isinstance(sample, Sequence) else [sample]
+    for each in samples:
+        _check_sample(each)
+    return samples
+
+
+def _check_sample(sample: Any) -> None:
+    if not isinstance(sample, ImageSample):
+        raise TypeError("Expected an ImageSample; load_image() makes one. Received: "
+                        f"{type(sample).__name__}")
 

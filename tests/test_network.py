@@ -1,0 +1,535 @@
+"""The engine on every shape of Keras model, and the promise that the model stays as it was."""
+
+import threading
+
+import numpy as np
+import pytest
+from conftest import fingerprint, tiny
+
+import cnn_widgets as cw
+from cnn_widgets.images import fit_to
+from cnn_widgets.taps import tapped
+
+ARTICLE = """Conv1 expanded_conv_project block_1_expand block_1_project block_2_expand
+block_2_project block_3_expand block_3_project block_4_expand block_4_project block_5_expand
+block_5_project block_6_expand block_6_project block_7_expand block_7_project block_8_expand
+block_8_project block_9_expand block_9_project block_10_expand block_10_project block_11_expand
+block_11_project block_12_expand block_12_project block_13_expand block_13_project
+block_14_expand block_14_project block_15_expand block_15_project block_16_expand
+block_16_project Conv_1""".split()
+
+
+def functional(keras):
+    return tiny(keras)
+
+
+def sequential(keras):
+    layers = keras.layers
+    keras.utils.set_random_seed(2)
+    return keras.Sequential([
+        keras.Input((16, 12, 3)), layers.Conv2D(4, 3, activation="relu", name="conv"),
+        layers.MaxPooling2D(name="pool"), layers.Flatten(), layers.Dense(3), layers.Softmax(),
+    ])
+
+
+def nested(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
+    base = tiny(keras)
+    body = keras.Model(base.inputs, base.get_layer("conv2").output, name="body")
+    x = keras.layers.GlobalAveragePooling2D()(body(x))
+    x = keras.layers.Dropout(0.5)(x)
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x), name="transfer")
+
+
+def sequential_in_sequential(keras):
+    return keras.Sequential([keras.Input((16, 12, 3)), sequential(keras)])
+
+
+def subclassed(keras):
+    import tensorflow as tf
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = keras.layers.Conv2D(5, 3, name="conv")
+            self.dense = keras.layers.Dense(3, name="dense")
+
+        def call(self, x):
+            return tf.nn.softmax(self.dense(tf.reduce_mean(tf.nn.relu(self.conv(x)), [1, 2])))
+
+    keras.utils.set_random_seed(3)
+    model = Own()
+    model(np.zeros((1, 16, 12, 3), np.float32))
+    return model
+
+
+def binary(keras):
+    return tiny(keras, "sigmoid", classes=1)
+
+
+def logits(keras):
+    return tiny(keras, None)
+
+
+def multilabel(keras):
+    return tiny(keras, "sigmoid", classes=3)
+
+
+def one_channel(keras):
+    return tiny(keras, channels=1)
+
+
+def free_size(keras):
+    return tiny(keras, size=(None, None))
+
+
+def fixed_batch(keras):
+    inputs = keras.Input(batch_shape=(2, 16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def used_twice(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 1, name="first")(inputs)
+    shared = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="shared")
+    x = keras.layers.GlobalAveragePooling2D()(shared(shared(x)))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def several_outputs(keras):
+    base = tiny(keras)
+    other = keras.layers.Dense(2, activation="softmax", name="other")(base.get_layer("gap").output)
+    return keras.Model(base.inputs, [base.output, other])
+
+
+def dict_outputs(keras):
+    base = tiny(keras)
+    other = keras.layers.Dense(2, activation="softmax", name="other")(base.get_layer("gap").output)
+    return keras.Model(base.inputs, {"main": base.output, "other": other})
+
+
+def dict_input(keras):
+    base = tiny(keras)
+    inputs = keras.Input((16, 12, 3), name="picture")
+    return keras.Model({"picture": inputs}, base(inputs))
+
+
+def segmentation(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
+    return keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax", name="map")(x))
+
+
+def mixed_precision(keras):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return tiny(keras)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def double_precision(keras):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        return tiny(keras, dtype="float64")
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def regularised(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, activity_regularizer="l2", name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def time_distributed(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(inputs)
+    x = keras.layers.TimeDistributed(keras.layers.Conv1D(2, 3))(x)
+    x = keras.layers.Lambda(lambda t: t * 2.0)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def transformer_like(keras):
+    layers = keras.layers
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 4, strides=4, name="patches")(inputs)
+    x = layers.Reshape((16, 8))(x)
+    x = layers.MultiHeadAttention(2, 4)(x, x)
+    x = layers.GlobalAveragePooling1D()(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+MATRIX = [functional, sequential, nested, sequential_in_sequential, subclassed, binary, logits,
+          multilabel, one_channel, free_size, fixed_batch, used_twice, several_outputs,
+          dict_outputs, dict_input, segmentation, mixed_precision, double_precision, regularised,
+          time_distributed, transformer_like]
+
+
+def plain_call(model, x):
+    """Return what the model itself puts out for the first image: no engine, no taps."""
+    struct = getattr(model, "_inputs_struct", None)
+    given = {"picture": x} if isinstance(struct, dict) else [x] if isinstance(struct, list) else x
+    output = model(given, training=False)
+    output = output["main"] if isinstance(output, dict) else output
+    output = output[0] if isinstance(output, list) else output
+    return np.asarray(output, np.float32)[0].reshape(-1, output.shape[-1]).mean(0)
+
+
+@pytest.mark.parametrize("build", MATRIX, ids=lambda build: build.__name__)
+def test_every_kind_of_model_works_and_is_not_changed(keras, photo, build):
+    model = build(keras)
+    channels = 1 if build is one_channel else 3
+    size = (16, 16) if build is transformer_like else (16, 12)
+    x = fit_to(photo, size, channels).astype(np.float32)[None]
+    expected = plain_call(model, np.repeat(x, 2, 0))
+    before = fingerprint(model)
+    net = cw.Network(model, preprocess="none", input_size=size)
+    np.testing.assert_array_equal(net.input_tensor(photo), x[0])
+
+    scores, probabilities = net.scores(photo)
+    if build is binary:
+        expected = np.array([1 - expected[0], expected[0]])
+    elif build is logits:
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
+        expected = np.exp(expected) / np.exp(expected).sum()
+    tolerance = 2e-3 if build is mixed_precision else 1e-5
+    np.testing.assert_allclose(probabilities, expected, atol=tolerance)
+
+    for info in net.layers_of(None):
+        assert net.activations(photo, info.name).shape == info.shape
+    for method in cw.METHODS:
+        found = cw.attribute(net, photo, method)
+        assert found.heatmap.shape == photo.size
+        assert np.isfinite(found.raw).all()
+    pair = net.scores([photo, photo, photo])[1]
+    np.testing.assert_allclose(pair, np.stack([probabilities] * 3), atol=tolerance)
+    assert fingerprint(model) == before
+
+
+def test_the_article_s_35_layers_in_the_article_s_order():
+    net = cw.load_network("MobileNetV2", weights=None)
+    assert [info.name for info in net.feature_layers] == ARTICLE
+    assert len(ARTICLE) == 35
+    assert net.default_layer == "out_relu"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "layer"), [
+    ("ResNet50", "conv5_block3_out"), ("ResNet50V2", "post_relu"), ("VGG16", "block5_pool"),
+    ("DenseNet121", "relu"), ("EfficientNetV2B0", "top_activation"),
+    ("MobileNetV3Small", "activation_17"), ("MobileNet", "conv_pw_13_relu"),
+    ("InceptionV3", "mixed10"), ("Xception", "block14_sepconv2_act"), ("NASNetMobile", None),
+    ("ConvNeXtTiny", None),
+])
+def test_the_families_of_keras_applications_open(name, layer, gallery):
+    net = cw.load_network(name, weights=None)
+    info = net.layer(net.default_layer)
+    assert info.spatial
+    if layer and not layer.startswith("activation_"):  # automatic names count up per process
+        assert net.default_layer == layer
+    found = cw.attribute(net, gallery["cat"])
+    assert found.raw.shape == info.shape[:2]
+    assert np.isfinite(found.raw).all()
+    assert net.feature_layers
+
+
+def test_nested_layers_have_paths(keras):
+    names = [info.name for info in cw.Network(nested(keras)).layers]
+    assert "body/conv1" in names
+    assert "body/conv2" in names
+
+
+def test_a_layer_used_twice_gives_two_entries(keras, photo):
+    net = cw.Network(used_twice(keras), preprocess="none")
+    assert [info.name for info in net.feature_layers] == ["first", "shared", "shared:1"]
+    once, twice = (net.activations(photo, name) for name in ("shared", "shared:1"))
+    assert np.abs(once - twice).max() > 1e-3
+    assert net.default_layer == "shared:1"
+
+
+def test_observed_activations_equal_a_submodel_s(keras, photo):
+    model = functional(keras)
+    net = cw.Network(model, preprocess="none")
+    x = net.input_tensor(photo)[None]
+    for name in ("conv1", "relu1", "pool1", "conv2"):
+        part = keras.Model(model.inputs, model.get_layer(name).output)
+        np.testing.assert_allclose(net.activations(photo, name), np.asarray(part([x]))[0],
+                                   rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "bn1", "pool1", "conv2", None])
+def test_gradients_equal_central_differences(keras, photo, layer):
+    """In double precision; the score is computed by Keras' own sub-model and NumPy."""
+    model = double_precision(keras)
+    net = cw.Network(model, preprocess=lambda x: x / 255)
+    values, gradients = net.gradients(photo, layer, 1)
+    start = model.inputs if layer is None else model.get_layer(layer).output
+    tail = keras.Model(start, model.get_layer("gap").output)
+    kernel = np.asarray(model.get_layer("dense").kernel)[:, 1]
+
+    def score(at):
+        given = at[None].astype(np.float64)
+        return (np.asarray(tail([given] if layer is None else given)) @ kernel)[0]
+
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        direction, step = rng.normal(size=values.shape), 1e-7
+        difference = (score(values + step * direction) - score(values - step * direction)) / step
+        assert 2 * (gradients * direction).sum() == pytest.approx(difference, rel=1e-3, abs=1e-7)
+
+
+def test_all_ways_to_a_gradient_agree(lite0, gallery):
+    """The cached pass over all layers, the tail behind one layer, and the batch are one number."""
+    cat = gallery["cat"]
+    for layer in ("block3_expand", "block10_project", "head_relu"):
+        _, one = lite0.gradients(cat, layer, 285)
+        _, batch = lite0.gradients([cat, gallery["rocket"]], layer, [285, 285])
+        np.testing.assert_allclose(batch[0], one, atol=1e-4 * np.abs(one).max())
+
+
+def test_class_weights_contrast_two_classes(lite0, gallery):
+    weights = np.zeros(1000, np.float32)
+    weights[285], weights[967] = 1, -1
+    _, contrast = lite0.gradients(gallery["cat"], "head_relu", weights)
+    _, cat = lite0.gradients(gallery["cat"], "head_relu", 285)
+    _, espresso = lite0.gradients(gallery["cat"], "head_relu", 967)
+    np.testing.assert_allclose(contrast, cat - espresso, atol=1e-6)
+
+
+def test_a_binary_head_has_two_classes_with_opposite_scores(keras, photo):
+    net = cw.Network(binary(keras), preprocess="none", class_names=["dog", "cat"])
+    first, second = sorted(net.predict(photo), key=lambda p: p.class_index)
+    assert (first.name, second.name) == ("dog", "cat")
+    assert first.score == -second.score
+    assert first.probability + second.probability == pytest.approx(1)
+    _, off = net.gradients(photo, "conv2", 0)
+    _, on = net.gradients(photo, "conv2", 1)
+    np.testing.assert_array_equal(off, -on)
+
+
+def test_one_plain_output_is_a_value_without_probability(keras, photo):
+    net = cw.Network(tiny(keras, None, classes=1), preprocess="none")
+    assert net.head == "values"
+    assert np.isnan(net.predict(photo)[0].probability)
+    with pytest.raises(ValueError, match="no probabilities"):
+        net.gradients(photo, "conv2", 0, "probability")
+    as_logit = cw.Network(tiny(keras, None, classes=1), preprocess="none", head="logits")
+    assert as_logit.classes == 2
+
+
+def test_an_output_is_chosen_by_name_or_number(keras, photo):
+    model = several_outputs(keras)
+    assert cw.Network(model).classes == 4
+    assert any("first is looked at" in note for note in cw.Network(model).notes)
+    assert cw.Network(model, output=1).classes == 2
+    assert cw.Network(dict_outputs(keras), output="other").classes == 2
+    with pytest.raises(ValueError, match="Unknown output 'nothing'"):
+        cw.Network(dict_outputs(keras), output="nothing")
+
+
+def test_dropout_and_batch_norm_stay_in_inference_mode(keras, photo):
+    net = cw.Network(nested(keras), preprocess="none")
+    one, two = net.scores([photo])[0], net.scores([photo, photo])[0]
+    np.testing.assert_allclose(one[0], two[1], atol=1e-6)
+
+
+def test_preprocessing_works_on_a_copy_each_time(keras, photo):
+    def in_place(pixels):
+        pixels /= 255.0
+        return pixels
+
+    before = photo.pixels.copy()
+    net = cw.Network(tiny(keras), preprocess=in_place)
+    first, second = net.input_tensor(photo), net.input_tensor(photo)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(photo.pixels, before)
+
+
+def test_guesses_about_preprocessing_are_said_aloud(keras):
+    assert any("divided by 255" in note for note in cw.Network(tiny(keras)).notes)
+    assert any("the model preprocesses" in note for note in cw.Network(nested(keras)).notes)
+    base = keras.applications.MobileNetV2(
+        weights=None, include_top=False, input_shape=(64, 64, 3), pooling="avg")
+    model = keras.Sequential([base, keras.layers.Dense(2, activation="softmax")])
+    net = cw.Network(model)
+    assert any("MobileNetV2 is used, guessed" in note for note in net.notes)
+    black = cw.load_image(np.zeros((8, 8, 3), np.uint8))
+    assert net.input_tensor(black).min() == -1.0
+    assert net.default_layer.endswith("/out_relu")
+
+
+def test_an_input_that_is_not_square_keeps_rows_and_columns(keras):
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[:10] = 255  # the top quarter is white
+    net = cw.Network(tiny(keras, size=(16, 32)), preprocess="none")
+    x = net.input_tensor(cw.load_image(picture))
+    assert x.shape == (16, 32, 3)
+    assert x[:3].mean() > 250
+    assert x[6:].mean() < 5
+
+
+def test_silent_filters_are_counted_after_their_activation(keras, photo):
+    model = tiny(keras)
+    norm = model.get_layer("bn1")
+    beta = np.asarray(norm.beta).copy()
+    beta[:3] = -1e6  # three filters can never fire after their ReLU
+    norm.beta.assign(beta)
+    net = cw.Network(model, preprocess="none")
+    peaks = net.peaks(photo)
+    assert (peaks["conv1"] <= 0).tolist()[:3] == [True] * 3
+    assert set(peaks) >= {"conv1", "pool1", "conv2"}
+    linear = cw.Network(one_linear(keras), preprocess="none")
+    assert "conv" not in linear.peaks(photo)
+
+
+def one_linear(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def test_an_exception_while_tracing_leaves_the_model_as_it_was(keras):
+    model = nested(keras)
+    before = fingerprint(model)
+
+    def broken_trace():
+        with tapped(model):
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        broken_trace()
+    assert fingerprint(model) == before
+
+
+def test_a_call_the_user_patched_is_put_back_as_it_was(keras):
+    model = tiny(keras)
+    layer = model.get_layer("conv1")
+    own = layer.call
+    object.__setattr__(layer, "call", own)
+    cw.Network(model)
+    assert layer.__dict__["call"] is own
+
+
+def test_two_networks_on_one_model_in_several_threads_agree(keras, photo):
+    model = tiny(keras)
+    nets = [cw.Network(model, preprocess="none") for _ in range(2)]
+    found, errors = [], []
+
+    def work(net, layer):
+        try:
+            found.append(cw.attribute(net, photo, class_index=1, layer=layer).raw)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(net, layer))
+               for layer in ("conv1", "relu1", "conv2") for net in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not errors
+    assert len(found) == 6
+
+
+def test_no_click_makes_a_new_trace(lite0, gallery):
+    for name in ("cat", "espresso"):
+        cw.attribute(lite0, gallery[name])
+        cw.attribute(lite0, gallery[name], layer="block5_expand")
+        cw.attribute(lite0, gallery[name], "saliency")
+    before = lite0._engine.traces
+    for index in range(0, 1000, 100):
+        for name in ("rocket", "officer"):
+            cw.attribute(lite0, gallery[name], class_index=index)
+            cw.attribute(lite0, gallery[name], class_index=index, layer="block8_project")
+            cw.attribute(lite0, gallery[name], "saliency", class_index=index)
+    assert lite0._engine.traces == before
+
+
+def test_the_cache_is_bounded_by_bytes(keras):
+    net = cw.Network(tiny(keras, size=(64, 64)), preprocess="none", max_cache_bytes=400_000)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        net.predict(cw.load_image(rng.integers(0, 256, (64, 64, 3), np.uint8)))
+        assert net._cache.nbytes <= 400_000
+    net.close()
+    assert net._cache.nbytes == 0
+
+
+def test_classes_are_found_by_name(lite0):
+    assert lite0.class_index("Egyptian cat") == 285
+    assert lite0.class_index("egyptian_cat") == 285
+    assert lite0.class_index(967) == 967
+    with pytest.raises(ValueError, match="fits .* classes"):
+        lite0.class_index("terrier")
+    with pytest.raises(TypeError):
+        lite0.class_index(2.5)
+    assert len(set(lite0.class_names)) == 1000
+
+
+@pytest.mark.parametrize(("build", "message"), [
+    (lambda k: k.Sequential([k.layers.Conv2D(2, 3), k.layers.Flatten(), k.layers.Dense(2)]),
+     "not built"),
+    (lambda k: k.Sequential([k.Input((10,)), k.layers.Dense(2)]), "takes images"),
+    (lambda k: k.Sequential([k.Input((8, 8, 8, 1)), k.layers.Conv3D(2, 3), k.layers.Flatten(),
+                             k.layers.Dense(2)]), "takes images"),
+    (lambda k: k.Sequential([k.Input((8, 8, 5)), k.layers.Flatten(), k.layers.Dense(2)]),
+     "1 or 3 channels"),
+    (lambda k: k.Sequential([k.Input((3, 8, 8)),
+                             k.layers.Conv2D(2, 3, data_format="channels_first"),
+                             k.layers.Flatten(), k.layers.Dense(2)]), "channels-first"),
+    (lambda k: _two_inputs(k), "takes 2 inputs"),
+])
+def test_a_model_that_cannot_be_opened_says_why(keras, build, message):
+    with pytest.raises(ValueError, match=message):
+        cw.Network(build(keras))
+
+
+def _two_inputs(keras):
+    a, b = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    x = keras.layers.Flatten()(keras.layers.Add()([a, b]))
+    return keras.Model([a, b], keras.layers.Dense(2)(x))
+
+
+def test_nan_weights_are_named(keras):
+    model = tiny(keras)
+    kernel = np.asarray(model.get_layer("conv2").kernel).copy()
+    kernel[0, 0, 0, 0] = np.nan
+    model.get_layer("conv2").kernel.assign(kernel)
+    with pytest.raises(ValueError, match="weights 'conv2/kernel' hold NaN"):
+        cw.Network(model)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"class_names": ["a"]}, "Expected 4 class names"),
+    ({"input_size": (99, 99)}, "takes images of 16×12"),
+    ({"input_size": (0, 5)}, "Expected input_size"),
+    ({"preprocess": "half"}, "Expected preprocess"),
+    ({"head": "relu"}, "Expected head"),
+])
+def test_wrong_options_get_one_clear_error(tiny_model, options, message):
+    with pytest.raises(ValueError, match=message):
+        cw.Network(tiny_model, **options)
+
+
+def test_a_preprocess_that_returns_nothing_is_named(tiny_model, photo):
+    net = cw.Network(tiny_model, preprocess=lambda pixels: None)
+    with pytest.raises(ValueError, match="preprocess must return an array of the shape"):
+        net.predict(photo)
+
+
+def test_what_is_no_model_and_no_sample_is_refused(tiny_net):
+    with pytest.raises(TypeError, match="Expected a Keras model"):
+        cw.Network("model")
+    with pytest.raises(TypeError, match="load_image"):
+        tiny_net.predict(np.zeros((4, 4, 3)))
+    with pytest.raises(ValueError, match="at least one image"):
+        tiny_net.predict([])
