@@ -34,9 +34,9 @@ class Catalogue:
         self.samples: dict[str, ImageSample] = {}
         self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
+        self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
         self._sources: dict[str, Any] = {}
         self._lock = threading.RLock()
-        self.own = {network.name}
         for name, source in models.items():
             self._add_model(str(name), source)
         for image in _listed(images):
@@ -89,16 +89,18 @@ class Catalogue:
             return self._networks[name]
 
     def close(self) -> None:
-        """Forget photographs and cached results; let go of the networks."""
+        """Forget photographs and cached results; networks that were given stay usable."""
         for network in self._networks.values():
-            network.close()
+            if network in self._given:
+                network.forget()
+            else:
+                network.close()
         self._networks.clear()
         self._sources.clear()
         self.samples.clear()
         self._fitted.clear()
 
     def _add_model(self, name: str, source: Any) -> None:
-        self.own.add(name)
         if isinstance(source, Network):
             self._networks[name] = source
         else:

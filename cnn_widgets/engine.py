@@ -79,6 +79,7 @@ class Engine:
         self._model, self._intake = model, intake
         self._output, self._head_kind = output, head
         self._traces: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._score: Any = None
         self.head: heads.Head
         self.layers: tuple[LayerInfo, ...] = ()
         self.default_layer: str | None = None
@@ -141,7 +142,7 @@ class Engine:
         def observe(x: Any) -> Any:
             with tapped(self._model) as visits:
                 scores, probabilities = self._call(x)
-            if layers is None:
+            if not self.layers:
                 self._learn(visits)
             names = self.browsed() if layers is None else layers
             seen = {visit.name: visit for visit in visits}
@@ -195,7 +196,7 @@ class Engine:
         output = self._choose(self._model(self._feed(x), training=False))
         head, tensor = heads.find(output, self._head_kind)
         if not self.layers:
-            self.head, self._score_op = head, tensor
+            self.head, self._score = head, tensor
         maps = head.scores(tensor)
         return heads.over_positions(maps), heads.over_positions(head.probabilities(maps))
 
@@ -252,11 +253,11 @@ class Engine:
         seen = [visit for visit in visits if not isinstance(visit.layer, keras.Model)
                 and visit.kind != "InputLayer"]
         self.layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
-        before = _ancestors(self._score_op.op)
+        before = _ancestors(self._score.op)
         maps = [v.name for v, info in zip(seen, self.layers, strict=True)
-                if info.spatial and v.output.op in before and v.output is not self._score_op]
+                if info.spatial and v.output.op in before and v.output is not self._score]
         self.default_layer = maps[-1] if maps else None
-        self._score_op = None
+        self._score = None
         if self.head.kind in ("logits", "probabilities", "values"):
             self.notes.append(f"No softmax or sigmoid found at the end: outputs are taken as "
                                f"{self.head.kind} (head= changes it).")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -70,11 +71,10 @@ def applications() -> dict[str, Application]:
     import keras
 
     found = {}
-    for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
-        preprocess = getattr(module, "preprocess_input", None)
-        for name, build in inspect.getmembers(module, inspect.isfunction):
-            if preprocess and name[0].isupper() and hasattr(keras.applications, name):
-                found[name] = Application(build, preprocess)
+    for name, build in inspect.getmembers(keras.applications, inspect.isfunction):
+        module = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
+        if name[0].isupper() and hasattr(module, "preprocess_input"):
+            found[name] = Application(build, module.preprocess_input)
     return dict(sorted(found.items()))
 
 
@@ -136,9 +136,8 @@ def application(name: str, weights: str | None = "imagenet",
 
 
 def _how_to_fetch(name: str, address: str | None) -> str:
-    import keras
-
-    folder = Path(keras.config.keras_home()) / "models"
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # as Keras itself looks it up
+    folder = Path(home) / "models"
     what = f"the file {address} and put it" if address else "its weights file and put it"
     return (
         f"The weights of {name} are not on this machine and cannot be downloaded. On a machine "
@@ -170,7 +169,7 @@ class _Lines(io.TextIOBase):
         self._progress, self._name, self._last = progress, name, -1
 
     def write(self, text: str) -> int:
-        counted = re.search(r"(\d{4,})\D+?/\D*?(\d{4,})", re.sub(r"\x1b\[[0-9;]*m", "", text))
+        counted = re.search(r"(\d{4,})\s*/\s*(\d{4,})", re.sub(r"\x1b\[[0-9;]*m", "", text))
         if counted:
             done, total = int(counted[1]), int(counted[2])
             if (percent := 100 * done // total) != self._last:

@@ -247,9 +247,13 @@ class Network:
         activations, gradients = self._gradient_of_one(sample, layer, weights, target)
         return activations, gradients
 
-    def close(self) -> None:
-        """Forget every cached result and every trace. The model is the user's and stays."""
+    def forget(self) -> None:
+        """Forget the results of recent images."""
         self._cache.clear()
+
+    def close(self) -> None:
+        """Forget every result and every compiled trace. The model is the user's and stays."""
+        self.forget()
         self._engine.clear()
 
     # --- one image, cached --------------------------------------------------------------------

@@ -80,7 +80,7 @@ class Panel:
 def original(scene: Scene) -> View:
     """Draw the photograph as it was given."""
     height, width = scene.sample.size
-    return View(f"The photograph {scene.image}.", f"{scene.image} · {width}×{height}",
+    return View(f"The photograph {scene.image}, {width} by {height} pixels.", f"{scene.image} · {width}×{height}",
                 _shrunk(scene.sample.pixels))
 
 

@@ -134,7 +134,8 @@ class State(HasTraits):
         if self.layer in names:
             self.filter = min(self.filter, self.open_network().layer(self.layer).filters - 1)
         else:
-            self.filter, self.layer = 0, names[0]
+            self.layer = names[0]
+            self.filter = 0
 
     @validate("image")
     def _check_image(self, proposal: Any) -> Any:

@@ -1,0 +1,484 @@
+"""The explorer without a browser: widgets are moved by setting their values."""
+
+import base64
+import io
+import re
+import threading
+
+import ipywidgets
+import numpy as np
+import pytest
+from conftest import tiny
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets.panels import PANELS
+from cnn_widgets.state import State
+
+
+@pytest.fixture
+def explorer(lite0):
+    made = cw.CNNExplorer(lite0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def small(keras):
+    """An explorer on a tiny network, with two pictures of its own."""
+    rng = np.random.default_rng(1)
+    pictures = {name: rng.integers(0, 256, (24, 30, 3), np.uint8) for name in ("one", "two")}
+    net = cw.Network(tiny(keras), preprocess="none", class_names=["a", "b", "c", "<i>d</i>"])
+    made = cw.CNNExplorer(net, pictures)
+    yield made
+    made.close()
+
+
+def html(explorer, panel):
+    return explorer._views[panel].value
+
+
+def frames(explorer):
+    return {name: int(re.search(r'data-frame="(\d+)"', html(explorer, name))[1]) for name in PANELS}
+
+
+def picture(explorer, panel):
+    """Return the pixels a panel shows."""
+    data = re.search(r'src="data:image/\w+;base64,([^"]+)"', html(explorer, panel))[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+
+def redrawn(explorer, action):
+    before = frames(explorer)
+    action()
+    after = frames(explorer)
+    return {name: after[name] - before[name] for name in PANELS if after[name] != before[name]}
+
+
+def test_one_cell_shows_everything(explorer):
+    assert explorer.last_error is None
+    for panel in ("original", "overlay", "input", "filter", "mosaic", "depth"):
+        assert picture(explorer, panel).std() > 1
+        assert re.search(r'alt="[^"]{20,}"', html(explorer, panel))
+    assert "Egyptian cat" in html(explorer, "predictions")
+    assert "77 %" in html(explorer, "predictions")
+    assert "min −0.992" in html(explorer, "input")
+
+
+def test_every_control_carries_its_class(explorer):
+    for name, widget in explorer.controls.widgets.items():
+        assert f"cnnw-control-{name}" in widget._dom_classes
+    assert {"image", "layer", "filter", "class_index", "method", "alpha"} <= set(
+        explorer.controls.widgets
+    )
+    for name, widget in explorer._views.items():
+        assert f"cnnw-panel-{name}" in widget._dom_classes
+
+
+MOVES = {
+    "image": (
+        "espresso",
+        {
+            "original",
+            "overlay",
+            "predictions",
+            "input",
+            "filter",
+            "mosaic",
+            "frame",
+            "depth",
+            "pairs",
+        }
+        - {"original"}
+        | {"original"},
+    ),
+    "layer": ("block3_expand", {"overlay", "filter", "mosaic", "frame", "depth", "pairs"}),
+    "filter": (5, {"filter", "frame"}),
+    "class_index": (967, {"overlay", "predictions", "pairs"}),
+    "method": ("hirescam", {"overlay", "pairs"}),
+    "target": ("probability", {"overlay", "pairs"}),
+    "cam_layer": ("follow", {"overlay", "pairs"}),
+    "alpha": (0.2, {"overlay", "pairs"}),
+    "colormap": ("jet", {"overlay", "pairs"}),
+    "scale": ("layer", {"filter", "mosaic"}),
+    "filter_colormap": ("magma", {"filter", "mosaic"}),
+    "fit": ("crop", set(PANELS) - {"original"}),
+    "size": ("projector", set()),
+    "kinds": ("all", set()),
+}
+
+
+@pytest.mark.parametrize("trait", MOVES)
+def test_each_trait_redraws_what_reads_it_once_and_moves_its_control(explorer, trait):
+    value, panels = MOVES[trait]
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, trait, value))
+    assert set(drawn) == panels - ({"frame"} if trait == "fit" else set())
+    assert set(drawn.values()) <= {1}
+    assert getattr(explorer.state, trait) == value
+    if trait != "image":
+        assert explorer.controls.widgets[trait].value == value
+    assert explorer.last_error is None
+
+
+@pytest.mark.parametrize("trait", [name for name in MOVES if name != "image"])
+def test_each_control_moves_its_trait(explorer, trait):
+    value, _ = MOVES[trait]
+    if trait == "class_index":
+        value = explorer.scene.predictions[2].class_index
+    explorer.controls.widgets[trait].value = value
+    assert getattr(explorer.state, trait) == value
+    assert explorer.last_error is None
+
+
+def test_a_thumbnail_chooses_the_photograph_and_its_own_top_class(explorer):
+    explorer.state.class_index = 3
+    buttons = {b.description: b for b in explorer.controls.widgets["image"].children}
+    assert list(buttons) == list(cw.gallery())
+    buttons["espresso"].click()
+    assert (explorer.state.image, explorer.state.class_index) == ("espresso", None)
+    assert "cnnw-chosen" in buttons["espresso"]._dom_classes
+    assert "cnnw-chosen" not in buttons["cat"]._dom_classes
+
+
+def test_the_rows_of_the_top_five_choose_the_class(explorer):
+    explorer.controls.choosers[1].click()
+    assert explorer.state.class_index == 282
+    assert "tiger cat" in html(explorer, "overlay")
+
+
+def test_the_search_finds_a_class_far_from_the_top(explorer):
+    search = explorer.controls.widgets["class_search"]
+    search.value = "zebra"
+    assert explorer.network.class_names[explorer.state.class_index] == "zebra"
+    assert search.value == ""
+    assert "zebra" in str(explorer.controls.widgets["class_index"].options)
+    search.value = "unicorn"
+    assert "Unknown class &#x27;unicorn&#x27;" in explorer._status.value
+    assert explorer.network.class_names[explorer.state.class_index] == "zebra"
+
+
+def test_previous_and_next_walk_through_the_layers(explorer):
+    names = [info.name for info in explorer.network.feature_layers]
+    explorer.controls.next.click()
+    assert explorer.state.layer == names[1]
+    explorer.controls.previous.click()
+    explorer.controls.previous.click()
+    assert explorer.state.layer == names[0]
+
+
+def test_slider_and_number_box_are_one_and_their_range_follows_the_layer(explorer):
+    controls = explorer.controls
+    explorer.show(layer="head", filter=1279)
+    assert controls.widgets["filter"].max == controls.filter_number.max == 1279
+    controls.filter_number.value = 700
+    assert explorer.state.filter == controls.widgets["filter"].value == 700
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "stem"))
+    assert explorer.state.filter == 31
+    assert controls.widgets["filter"].max == 31
+    assert drawn["filter"] == 1
+
+
+def test_the_filter_shown_is_the_filter_chosen(explorer):
+    explorer.show(layer="block2_project", filter=11)
+    values = explorer.network.activations(explorer.scene.sample, "block2_project")[..., 11]
+    from cnn_widgets import heatmap
+
+    unit = (values - values.min()) / (values.max() - values.min())
+    np.testing.assert_array_equal(picture(explorer, "filter"), heatmap.colorize(unit, "viridis"))
+
+
+def test_the_overlay_shown_is_the_overlay_of_a_script(explorer, lite0, gallery):
+    explorer.show(image="astronaut", colormap="jet", alpha=0.6)
+    found = cw.attribute(lite0, gallery["astronaut"])
+    shown = picture(explorer, "overlay").astype(float)
+    expected = cw.overlay(gallery["astronaut"].pixels, found.heatmap)
+    small = np.asarray(Image.fromarray(expected).resize((448, 448), Image.Resampling.BICUBIC))
+    assert np.abs(shown - small).mean() < 4  # JPEG
+
+
+def test_changes_together_redraw_once(explorer):
+    drawn = redrawn(
+        explorer,
+        lambda: explorer.show(
+            image="rocket", layer="block5_expand", filter=9, class_index="missile", alpha=0.3
+        ),
+    )
+    assert set(drawn.values()) == {1}
+    assert explorer.state.class_index == 657
+
+
+def test_of_changes_together_all_or_none_happen(explorer):
+    before = explorer.state.values()
+    with pytest.raises(ValueError, match="Unknown layer 'conv9'"):
+        explorer.show(image="rocket", alpha=0.1, layer="conv9")
+    assert explorer.state.values() == before
+    assert redrawn(explorer, lambda: explorer.show(alpha=0.7)).keys() == {"overlay", "pairs"}
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "message"),
+    [
+        ("layer", "conv9", "Unknown layer 'conv9'. Layers with feature maps: stem"),
+        ("layer", "predictions", "no map"),
+        ("filter", 99, "filters 0 to 31"),
+        ("class_index", 1000, "classes 0 to 999"),
+        ("method", "magic", "Unknown method 'magic'"),
+        ("network", "NoNet", "Unknown network 'NoNet'. Networks: EfficientNet-Lite0"),
+        ("image", "dog", "Unknown image 'dog'. Images: cat"),
+        ("alpha", 1.5, "between 0 and 1"),
+        ("colormap", "rainbows", "Unknown colour map"),
+        ("target", "loss", "Expected target"),
+    ],
+)
+def test_a_bad_value_raises_one_clear_error_and_changes_nothing(explorer, trait, value, message):
+    before = explorer.state.values()
+    drawn = redrawn(
+        explorer,
+        lambda: pytest.raises(ValueError, setattr, explorer.state, trait, value).match(message),
+    )
+    assert explorer.state.values() == before
+    assert not drawn
+
+
+def test_unknown_state_is_refused(explorer):
+    with pytest.raises(ValueError, match="Unknown state colour"):
+        explorer.show(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b"just text", "not a picture"),
+        (b"<!DOCTYPE html><html></html>", "web page"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 40, "damaged|not a picture"),
+    ],
+)
+def test_a_bad_upload_says_why_and_the_last_good_view_stays(explorer, data, message):
+    before = {name: html(explorer, name) for name in PANELS}
+    upload = explorer.controls.widgets["upload"]
+    upload.value = (
+        {
+            "name": "x.png",
+            "type": "image/png",
+            "size": len(data),
+            "content": memoryview(data),
+            "last_modified": _now(),
+        },
+    )
+    assert re.search(message, explorer._status.value)
+    assert 'role="alert"' in explorer._status.value
+    assert isinstance(explorer.last_error, ValueError)
+    assert {name: html(explorer, name) for name in PANELS} == before
+    assert upload.value == ()
+    explorer.state.alpha = 0.5  # still alive, and the message goes
+    assert 'role="alert"' not in explorer._status.value
+
+
+def _now():
+    import datetime
+
+    return datetime.datetime.now(tz=datetime.UTC)
+
+
+def test_an_upload_is_shown_and_not_kept_in_the_widget(explorer):
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(buffer, "PNG")
+    upload = explorer.controls.widgets["upload"]
+    upload.value = (
+        {
+            "name": "my red.png",
+            "type": "image/png",
+            "size": 1,
+            "content": memoryview(buffer.getvalue()),
+            "last_modified": _now(),
+        },
+    )
+    assert explorer.state.image == "my red"
+    assert upload.value == ()
+    assert picture(explorer, "original")[..., 0].min() > 240
+
+
+def test_a_missing_path_is_said_on_the_page(explorer):
+    explorer.controls.widgets["location"].value = "/no/such/picture.jpg"
+    assert "There is no file" in explorer._status.value
+    assert isinstance(explorer.last_error, FileNotFoundError)
+
+
+def test_a_failing_panel_says_so_and_the_others_still_draw(explorer, monkeypatch):
+    def broken(scene):
+        raise RuntimeError("a <b>broken</b> panel")
+
+    panel = PANELS["mosaic"]
+    monkeypatch.setitem(PANELS, "mosaic", type(panel)(panel.name, panel.title, panel.reads, broken))
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block7_expand"))
+    assert {"mosaic", "filter", "depth"} <= set(drawn)
+    assert "a &lt;b&gt;broken" in html(explorer, "mosaic")
+    assert "block7_expand" in html(explorer, "filter")
+    assert isinstance(explorer.last_error, RuntimeError)
+
+
+def test_names_are_escaped_wherever_they_reach_the_page(small):
+    small.show(
+        image=cw.load_image(np.zeros((9, 9, 3), np.uint8), name="<script>x</script>"), class_index=3
+    )
+    everything = "".join(html(small, name) for name in PANELS) + small._status.value
+    assert "<script" not in everything
+    assert "<i>d</i>" not in everything
+    assert "&lt;script&gt;" in everything
+
+
+def test_a_list_of_images_ends_in_a_row_of_pairs(small):
+    assert small.state.pairs
+    assert small.controls.widgets["pairs"].selected_index == 0
+    assert html(small, "pairs").count("<figure>") == 2
+    small.controls.widgets["pairs"].selected_index = None
+    assert "<figure>" not in html(small, "pairs")
+    small.show(image=np.zeros((5, 5, 3), np.uint8), pairs=True)
+    assert html(small, "pairs").count("<figure>") == 3
+
+
+def test_networks_are_switched_and_the_picture_stays(keras, lite0):
+    own = tiny(keras, "sigmoid", classes=1)
+    explorer = cw.CNNExplorer(lite0, models={"mine": own})
+    explorer.show(image="rocket", layer="block9_expand", filter=300, class_index=5)
+    explorer.controls.widgets["network"].value = "mine"
+    state = explorer.state
+    assert (state.image, state.layer, state.filter, state.class_index) == (
+        "rocket",
+        "conv1",
+        0,
+        None,
+    )
+    assert "divided by 255" in explorer._status.value
+    assert explorer.controls.widgets["class_search"].options == ("class 0", "class 1")
+    assert explorer.last_error is None
+    explorer.state.network = "EfficientNet-Lite0"
+    assert explorer.state.layer == "stem"
+    explorer.close()
+
+
+def test_a_network_that_cannot_be_loaded_leaves_everything_as_it_is(explorer, tmp_path, keras):
+    explorer._catalogue._sources["broken"] = tmp_path / "missing.keras"
+    explorer._catalogue._sources["flat"] = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    explorer.state.alpha = 0.55
+    for name, message in (("broken", "no model file"), ("flat", "nothing to look into")):
+        explorer.controls.widgets["network"].value = name
+        assert message in explorer._status.value
+        assert explorer.state.network == "EfficientNet-Lite0"
+        assert explorer.controls.widgets["network"].value == "EfficientNet-Lite0"
+
+
+def test_there_must_be_something_to_explore(keras):
+    flat = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="nothing to look into"):
+        cw.CNNExplorer(flat)
+    with pytest.raises(ValueError, match="at least one image"):
+        cw.CNNExplorer(tiny(keras), images=[])
+
+
+def test_signed_maps_an_empty_map_and_a_dead_filter_are_told_in_words(small, keras):
+    small.state.method = "hirescam"
+    assert "against" in html(small, "overlay")
+    model = small.network.model
+    kernel = np.asarray(model.get_layer("conv2").kernel).copy()
+    kernel[..., 2] = 0.0
+    model.get_layer("conv2").kernel.assign(kernel)
+    model.get_layer("dense").kernel.assign(-np.ones((8, 4)))
+    small.network._cache.clear()
+    small.show(method="grad-cam", layer="conv2", filter=2, cam_layer="follow", class_index=1)
+    assert "no evidence for b" in html(small, "overlay")
+    assert "silent: one value everywhere" in html(small, "filter")
+    assert "1 are one value everywhere" in html(small, "mosaic")
+
+
+def test_the_figure_and_the_files_show_the_present_view(explorer, tmp_path):
+    explorer.show(image="espresso", layer="block1_expand", filter=3)
+    figure = explorer.figure()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert {"Photograph", "Evidence for the class", "Silent filters by depth"} <= set(titles)
+    assert "espresso" in figure.get_suptitle()
+    for name in ("view.png", "view.pdf"):
+        assert explorer.save(tmp_path / name).stat().st_size > 20_000
+    page = explorer.save(tmp_path / "view.html").read_text("utf-8")
+    assert page.count("<img") >= 6
+    assert "http" not in re.sub(r"base64,[^\"]+", "", page)
+    with pytest.raises(ValueError, match=r"ends in .html or one of"):
+        explorer.save(tmp_path / "view.docx")
+
+
+def test_a_viewer_without_a_kernel_gets_a_picture(explorer):
+    bundle = explorer._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).width > 800
+    assert "text/html" not in data
+    assert data["text/plain"] == repr(explorer) and len(repr(explorer)) < 120
+
+
+def test_closing_frees_everything(keras):
+    before = len(
+        ipywidgets.Widget._instances
+        if hasattr(ipywidgets.Widget, "_instances")
+        else ipywidgets.Widget.widgets
+    )
+    net = cw.Network(tiny(keras), preprocess="none")
+    explorer = cw.CNNExplorer(net)
+    explorer.state.layer = "conv2"
+    explorer.close()
+    explorer.close()
+    after = len(
+        ipywidgets.Widget._instances
+        if hasattr(ipywidgets.Widget, "_instances")
+        else ipywidgets.Widget.widgets
+    )
+    assert after <= before
+    assert net._cache.nbytes == 0
+    assert repr(explorer) == "CNNExplorer(closed)"
+    with pytest.raises(RuntimeError, match="closed"):
+        explorer.show(alpha=0.1)
+
+
+def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
+    """A seeded storm of changes from several threads ends in the picture of its last state."""
+    rng = np.random.default_rng(3)
+    choices = {
+        "image": ["one", "two"],
+        "layer": ["conv1", "pool1", "conv2"],
+        "filter": [0, 1, 2, 3, 4, 5],
+        "class_index": [None, 0, 1, 2, 3],
+        "method": list(cw.METHODS),
+        "alpha": [0.1, 0.5, 0.9],
+        "cam_layer": ["default", "follow", "conv1"],
+        "scale": ["filter", "layer"],
+        "target": ["logit", "probability"],
+        "fit": ["squash", "crop", "letterbox"],
+        "kinds": ["article", "all"],
+        "pairs": [True, False],
+    }
+
+    def storm(seed):
+        own = np.random.default_rng(seed)
+        for _ in range(60):
+            name = str(own.choice(list(choices)))
+            small._request(**{name: choices[name][own.integers(len(choices[name]))]})
+
+    threads = [threading.Thread(target=storm, args=(int(rng.integers(1e6)),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+        assert not thread.is_alive()
+    small.state.alpha = 0.75
+    fresh = cw.CNNExplorer(small.network, small._catalogue.samples)
+    values = small.state.values()
+    fresh.show(**values)
+    for name in PANELS:
+        plain = [re.sub(r'data-frame="\d+"', "", html(one, name)) for one in (small, fresh)]
+        assert plain[0] == plain[1], name
+    for name in State.ORDER:
+        if name not in ("image", "class_index", "pairs"):
+            assert small.controls.widgets[name].value == getattr(small.state, name)
+    fresh.close()
