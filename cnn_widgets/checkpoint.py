@@ -8,44 +8,55 @@ else, so a file made to run code is refused, not run.
 
 from __future__ import annotations
 
+import math
+import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "LongStorage": np.dtype("<i8"),
+}
 
 
-class _Tensor:
+class _Tensor(NamedTuple):
     """What the state dict says of one tensor, before its storage has been read."""
 
-    def __init__(
-        self, storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_: Any
-    ) -> None:
-        self.storage, self.offset = storage, offset
-        self.shape, self.strides = tuple(shape), tuple(strides)
+    storage: tuple[Any, ...]
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
     def resolve(self, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
         flat = storages[self.storage[2]]
-        reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
-        if min((self.offset, *self.shape, *self.strides)) < 0 or self.offset + reach >= flat.size:
+        reach = sum(
+            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
+        )
+        outside = min((self.offset, *self.shape, *self.strides)) < 0
+        if outside or self.offset + reach >= flat.size or math.prod(self.shape) > flat.size:
             raise ValueError(f"a tensor of shape {self.shape} lies outside its storage")
         strides = tuple(stride * flat.itemsize for stride in self.strides)
         view = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, strides)
-        return np.ascontiguousarray(view)
+        return np.asarray(view, order="C")  # ascontiguousarray would give () an axis
+
+
+def _rebuild(storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
 class _Unpickler(pickle.Unpickler):
     """Admits an ordered dict of tensors; every other name in the file is an error."""
 
-    _admitted: dict[tuple[str, str], Any] = {
+    _admitted: ClassVar[dict[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): _rebuild,  # a class could be altered by the file
         ("torch", "FloatStorage"): "FloatStorage",
         ("torch", "LongStorage"): "LongStorage",
     }
@@ -89,8 +100,17 @@ def read_checkpoint(path: str | Path) -> dict[str, NDArray[Any]]:
             if file.read(1):
                 raise ValueError("bytes are left over after the last storage")
         return {name: tensor.resolve(storages) for name, tensor in tensors.items()}
-    except (pickle.UnpicklingError, ValueError, EOFError, TypeError, AttributeError, IndexError,
-            KeyError) as error:
+    except (
+        pickle.UnpicklingError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        MemoryError,
+    ) as error:  # what a damaged pickle raises
         raise ValueError(f"{path.name} is not a readable PyTorch checkpoint: {error}") from error
 
 
@@ -112,8 +132,7 @@ def _read_storages(file: IO[bytes], tensors: dict[str, _Tensor]) -> dict[str, ND
         dtype, count = _DTYPES[kinds[key][1]], int.from_bytes(file.read(8), "little")
         if count != kinds[key][4]:
             raise ValueError(f"storage {key} announces {count} numbers, not {kinds[key][4]}")
-        data = file.read(count * dtype.itemsize)
-        if len(data) != count * dtype.itemsize:
+        if count * dtype.itemsize > os.fstat(file.fileno()).st_size - file.tell():
             raise ValueError("the file is cut short")
-        storages[key] = np.frombuffer(data, dtype)
+        storages[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
     return storages

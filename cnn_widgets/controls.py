@@ -99,7 +99,7 @@ class Controls:
         self._add("class_search", w.Combobox(placeholder="search classes …",
                                              continuous_update=False, ensure_option=False,
                                              layout=w.Layout(width="140px")), label="")
-        self._add("pairs", w.Accordion(children=[w.Box()], selected_index=None), label=None)
+        self._add("pairs", w.Accordion(selected_index=None), label=None)
 
     def _buttons(self) -> None:
         self.previous = w.Button(description="◀", tooltip="previous layer")

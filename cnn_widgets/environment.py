@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import random
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +28,8 @@ def tensorflow() -> Any:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import
     try:
-        tf = import_module("tensorflow")
+        with _quiet() if "tensorflow" not in sys.modules else contextlib.nullcontext():
+            tf = import_module("tensorflow")
     except ModuleNotFoundError as error:
         raise ImportError(
             "TensorFlow is not installed. Install it with the package's extra: "
@@ -40,7 +45,29 @@ def tensorflow() -> Any:
     return tf
 
 
-@dataclass(frozen=True)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what is written to standard error meanwhile; hand it on if something fails.
+
+    TensorFlow 2.21 prints notices while it is imported that no setting silences; in a notebook
+    they stand in red above the first result.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@dataclass(frozen=True, repr=False)
 class Environment:
     """What `configure` found and set."""
 
@@ -53,6 +80,8 @@ class Environment:
         listed = " · ".join(f"{name} {number}" for name, number in self.versions.items())
         order = "deterministic operations" if self.deterministic else "fast operations"
         return f"device: {self.device}\nseed {self.seed} · {order}\n{listed}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<pre>{self}</pre>"

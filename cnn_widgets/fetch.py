@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 import time
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -34,19 +37,78 @@ def fetch(url: str, *, allow_private: bool = False) -> bytes:
     deadline = time.monotonic() + DEADLINE
     with requests.Session() as session:
         session.auth = _no_credentials  # keeps .netrc out of it; proxies are honoured
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Guard(deadline, allow_private))
         for _ in range(MAX_REDIRECTS + 1):
             _check(url, allow_private)
             try:
-                with session.get(url, stream=True, timeout=TIMEOUT, allow_redirects=False,
-                                 headers={"User-Agent": _AGENT}) as answer:
-                    if answer.is_redirect:
-                        url = urljoin(url, answer.headers["location"])
-                        continue
-                    _check_peer(answer, allow_private)
-                    return _body(answer, url, deadline)
+                with session.get(
+                    url,
+                    stream=True,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    headers={"User-Agent": _AGENT},
+                ) as answer:
+                    if not answer.is_redirect:
+                        return _body(answer, url, deadline)
+                    url = urljoin(url, session.get_redirect_target(answer) or "")
             except requests.RequestException as error:
+                if time.monotonic() >= deadline:
+                    raise _too_slow(url) from error
                 raise ConnectionError(f"{url} cannot be fetched: {_reason(error)}") from error
     raise ConnectionError(f"The address redirects more than {MAX_REDIRECTS} times; last to {url}")
+
+
+class _Guard(requests.adapters.HTTPAdapter):
+    """Checks every peer before a byte is sent to it, and hangs up at the deadline.
+
+    A name may resolve differently the second time, so the address that counts is the one
+    connected to. And a timeout of `requests` bounds each wait, not the sum: a server that drips
+    one byte per second never meets it.
+    """
+
+    def __init__(self, deadline: float, allow_private: bool) -> None:
+        super().__init__()
+        self._deadline, self._allow_private = deadline, allow_private
+        self._watched: list[tuple[threading.Timer, socket.socket]] = []
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        guard, kind = self, type(pool).ConnectionCls
+
+        class Connection(kind):  # type: ignore[misc, valid-type]
+            def _new_conn(self) -> socket.socket:
+                sock: socket.socket = super()._new_conn()
+                return guard._watch(sock, self.host, proxied=bool(self.proxy))
+
+        pool.ConnectionCls = Connection
+        return pool
+
+    def _watch(self, sock: socket.socket, host: str, proxied: bool) -> socket.socket:
+        if not (self._allow_private or proxied):
+            try:
+                _refuse_private(str(sock.getpeername()[0]), host)
+            except ValueError:
+                sock.close()
+                raise
+        twin = sock.dup()  # the same connection, also once TLS has taken the first handle over
+        wait = max(0.0, self._deadline - time.monotonic())
+        timer = threading.Timer(wait, _hang_up, [twin])
+        timer.daemon = True
+        timer.start()
+        self._watched.append((timer, twin))
+        return sock
+
+    def close(self) -> None:
+        for timer, twin in self._watched:
+            timer.cancel()
+            twin.close()
+        super().close()
+
+
+def _hang_up(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -67,7 +129,9 @@ def _check(url: str, allow_private: bool) -> None:
     """Refuse other schemes, credentials in the address, and hosts that are not public."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"Expected an address that starts with http:// or https://. Received: {url!r}")
+        raise ValueError(
+            f"Expected an address that starts with http:// or https://. Received: {url!r}"
+        )
     if parts.username or parts.password:
         raise ValueError("An address with a user name or password in it is not fetched.")
     if allow_private:
@@ -80,15 +144,6 @@ def _check(url: str, allow_private: bool) -> None:
         ) from None
     for *_, address in found:
         _refuse_private(str(address[0]), parts.hostname)
-
-
-def _check_peer(answer: requests.Response, allow_private: bool) -> None:
-    """Check the address actually connected to: a name may resolve differently the second time."""
-    connection = getattr(answer.raw, "_connection", None)
-    sock = getattr(connection, "sock", None)
-    if allow_private or sock is None or getattr(connection, "proxy", None):
-        return
-    _refuse_private(str(sock.getpeername()[0]), urlsplit(answer.url).hostname or "")
 
 
 def _refuse_private(address: str, host: str) -> None:
@@ -108,11 +163,22 @@ def _body(answer: requests.Response, url: str, deadline: float) -> bytes:
             f"{url} is a web page (HTML), not a picture. Open it, and copy the address of the "
             "picture itself."
         )
+    length = answer.headers.get("content-length", "")
+    if length.isdecimal() and len(length) < 20 and int(length) > MAX_BYTES:
+        raise _too_heavy(url)
     body = bytearray()
     for chunk in answer.iter_content(64 * 1024):
         body += chunk
         if len(body) > MAX_BYTES:
-            raise ValueError(f"{url} is larger than {MAX_BYTES // 2**20} MB.")
-        if time.monotonic() > deadline:
-            raise ConnectionError(f"{url} took longer than {DEADLINE:.0f} seconds.")
+            raise _too_heavy(url)
+    if time.monotonic() >= deadline:  # also where the guard has hung up: the body is cut short
+        raise _too_slow(url)
     return bytes(body)
+
+
+def _too_heavy(url: str) -> ValueError:
+    return ValueError(f"{url} is larger than {MAX_BYTES // 2**20} MB.")
+
+
+def _too_slow(url: str) -> ConnectionError:
+    return ConnectionError(f"{url} took longer than {DEADLINE:g} seconds.")

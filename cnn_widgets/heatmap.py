@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from cnn_widgets.records import Floats, Pixels
+from cnn_widgets.records import FITS, Floats, Pixels
 
 #: Perceptually uniform (or diverging) colour maps first, the article's JET last.
 COLORMAPS = ("inferno", "viridis", "magma", "plasma", "cividis", "gray", "turbo", "jet")
@@ -38,7 +38,8 @@ def lookup_table(colormap: str) -> Pixels:
             f"Unknown colour map {colormap!r}. Offered here: {', '.join(COLORMAPS)}; "
             "any other name Matplotlib knows works too."
         )
-    table: Pixels = colormaps[colormap](np.arange(256), bytes=True)[:, :3]
+    colors = colormaps[colormap](np.arange(256))[:, :3]
+    table: Pixels = np.rint(colors * 255).astype(np.uint8)  # bytes=True would cut off, not round
     table.flags.writeable = False
     return table
 
@@ -71,8 +72,9 @@ def resize(raw: NDArray[Any], size: tuple[int, int]) -> Floats:
     return np.asarray(resized, np.float32)
 
 
-def place(raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int, int],
-          fit: str) -> Floats:
+def place(
+    raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int, int], fit: str
+) -> Floats:
     """Return a map over the network's input as a map (H, W) over the whole photograph.
 
     Parameters
@@ -96,12 +98,15 @@ def place(raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int,
     return whole
 
 
-def window(image_size: tuple[int, int], input_size: tuple[int, int],
-           fit: str) -> tuple[int, int, int, int]:
+def window(
+    image_size: tuple[int, int], input_size: tuple[int, int], fit: str
+) -> tuple[int, int, int, int]:
     """Return (top, left, height, width) of the network's view, in the photograph's pixels.
 
     A letterbox reaches past the photograph: its top or left is negative.
     """
+    if fit not in FITS:
+        raise ValueError(f"Expected fit to be one of {FITS}. Received: {fit!r}")
     (rows, columns), aspect = image_size, input_size[1] / input_size[0]
     if fit == "squash":
         return 0, 0, rows, columns
@@ -115,15 +120,16 @@ def window(image_size: tuple[int, int], input_size: tuple[int, int],
 
 def colorize(values: NDArray[Any], colormap: str = "inferno", signed: bool = False) -> Pixels:
     """Return a map of values in [0, 1] ([-1, 1] if signed) as RGB uint8, shape (H, W, 3)."""
-    unit = np.asarray(values, np.float32)
-    unit = (unit + 1) / 2 if signed else unit
-    index = np.clip(np.nan_to_num(unit) * 255 + 0.5, 0, 255).astype(np.uint8)
+    finite = np.nan_to_num(np.asarray(values, np.float32))  # NaN is 0, the middle if signed
+    unit = (np.clip(finite, -1, 1) + 1) / 2 if signed else np.clip(finite, 0, 1)
+    index = (unit * 255 + 0.5).astype(np.uint8)
     colored: Pixels = lookup_table(colormap)[index]
     return colored
 
 
-def overlay(pixels: Pixels, heatmap: NDArray[Any], alpha: float = 0.6,
-            colormap: str = "jet") -> Pixels:
+def overlay(
+    pixels: Pixels, heatmap: NDArray[Any], alpha: float = 0.6, colormap: str = "jet"
+) -> Pixels:
     """Return a heat-map laid over a photograph: alpha · colours + (1 - alpha) · photograph.
 
     Parameters
@@ -190,6 +196,7 @@ def scale_filters(activations: NDArray[Any], scale: Scale = "filter") -> Floats:
     if scale not in ("filter", "layer"):
         raise ValueError(f"Expected scale to be 'filter' or 'layer'. Received: {scale!r}")
     values = np.nan_to_num(np.asarray(activations, np.float32))
+    values = values.clip(-1e38, 1e38)  # so that the span of what overflowed is finite
     axes = (0, 1) if scale == "filter" else None
     low = values.min(axis=axes, keepdims=True)
     span = values.max(axis=axes, keepdims=True) - low
@@ -198,18 +205,28 @@ def scale_filters(activations: NDArray[Any], scale: Scale = "filter") -> Floats:
 
 
 def grid_shape(count: int, aspect: float = 1.0) -> tuple[int, int]:
-    """Return (rows, columns) of a grid for `count` square cells, about `aspect` times as wide.
+    """Return (rows, columns) that give `count` square cells the most room, no row empty.
+
+    The room is `aspect` times as wide as it is high. Where two grids do, the wider is taken.
 
     >>> grid_shape(33, aspect=2.0)
     (4, 9)
     """
-    columns = max(1, min(count, round(math.sqrt(count * aspect))))
+    columns = max(
+        range(count, 0, -1), key=lambda wide: min(aspect / wide, 1 / math.ceil(count / wide))
+    )
     rows = math.ceil(count / columns)
     return rows, math.ceil(count / rows)
 
 
-def mosaic(activations: NDArray[Any], scale: Scale = "filter", colormap: str = "viridis",
-           columns: int | None = None, cell: int | None = None, gap: int = 1) -> Pixels:
+def mosaic(
+    activations: NDArray[Any],
+    scale: Scale = "filter",
+    colormap: str = "viridis",
+    columns: int | None = None,
+    cell: int | None = None,
+    gap: int = 1,
+) -> Pixels:
     """Return one picture of every filter of a layer, in reading order; none is dropped.
 
     Parameters

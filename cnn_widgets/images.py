@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import warnings
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from cnn_widgets.fetch import MAX_BYTES, fetch
 from cnn_widgets.heatmap import window
 from cnn_widgets.records import ImageSample, Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # MPO opens as JPEG
 MAX_PIXELS = 50_000_000
+_ROUNDING = 1e-3  # how far floats may stray from [0, 1]: 1.0000001 is not one of 255
 
 _SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
     (b"%PDF", "a PDF document"),
@@ -35,8 +37,13 @@ _SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
 )
 
 
-def load_image(source: Any, *, fit: str = "squash", name: str | None = None,
-               allow_private: bool = False) -> ImageSample:
+def load_image(
+    source: Any,
+    *,
+    fit: str | None = None,
+    name: str | None = None,
+    allow_private: bool = False,
+) -> ImageSample:
     """Return a photograph as an `ImageSample`: upright, RGB, uint8, at its own size.
 
     Parameters
@@ -45,8 +52,9 @@ def load_image(source: Any, *, fit: str = "squash", name: str | None = None,
         A file's path; an ``http(s)`` address; an encoded file as bytes, memoryview or open binary
         file; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, bool, uint16, or
         of floats in [0, 1]; a PIL image; an upload of ``ipywidgets.FileUpload``.
-    fit : {"squash", "crop", "letterbox"}
-        How it will be brought to a network's input size; see `ImageSample`.
+    fit : {"squash", "crop", "letterbox"}, optional
+        How it will be brought to a network's input size, see `ImageSample`; by default squashed,
+        or as the sample given already says.
     name : str, optional
         A name to show; by default taken from the source.
     allow_private : bool
@@ -73,9 +81,9 @@ def load_image(source: Any, *, fit: str = "squash", name: str | None = None,
     (2, 3, 3)
     """
     if isinstance(source, ImageSample):
-        return ImageSample(source.pixels, name or source.name, source.source, fit)
+        return ImageSample(source.pixels, name or source.name, source.source, fit or source.fit)
     pixels, found, origin = _read(source, allow_private)
-    return ImageSample(pixels, name or found, origin, fit)
+    return ImageSample(pixels, name or found, origin, fit or "squash")
 
 
 def _read(source: Any, allow_private: bool) -> tuple[Pixels, str, str]:
@@ -113,8 +121,8 @@ def _capped(file: Any) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    if not os.path.exists(path):  # False, not an error, also for a name no file can have
+        raise FileNotFoundError(f"There is no file {str(path)[:200]!r}.")
     if not path.is_file():
         raise ValueError(f"{str(path)!r} is a folder or a device, not a picture file.")
     with path.open("rb") as file:
@@ -128,8 +136,12 @@ def _decode(data: bytes, label: str) -> Pixels:
     if len(data) > 10 * MAX_BYTES:
         raise ValueError(f"{label} is larger than {10 * MAX_BYTES // 2**20} MB.")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _from_pil(image, label)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd metadata is no matter: the pixels count
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.width * image.height <= MAX_PIXELS:
+                    return _from_pil(image)
+                size = image.size
     except UnidentifiedImageError:
         raise ValueError(
             f"{label} is {_what_it_is(data)}, not a picture that can be read here. "
@@ -137,9 +149,19 @@ def _decode(data: bytes, label: str) -> Pixels:
         ) from None
     except Image.DecompressionBombError:
         raise ValueError(_too_large(label)) from None
-    except (OSError, SyntaxError, EOFError, IndexError, OverflowError, TypeError,
-            AttributeError, KeyError) as error:  # what Pillow raises on damaged files
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        OverflowError,
+        TypeError,
+        AttributeError,
+        KeyError,
+    ) as error:  # what Pillow raises on damaged files
         raise ValueError(f"{label} is damaged and cannot be decoded: {error}") from error
+    raise ValueError(_too_large(label, size))
 
 
 def _what_it_is(data: bytes) -> str:
@@ -159,12 +181,12 @@ def _too_large(label: str, size: tuple[int, int] | None = None) -> str:
     return f"{label} has too many pixels{measured}; at most {MAX_PIXELS // 10**6} million are read."
 
 
-def _from_pil(image: Image.Image, label: str = "the image") -> Pixels:
+def _from_pil(image: Image.Image) -> Pixels:
     """Return a PIL image upright, without transparency, 8 bits, RGB (animations: first frame)."""
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(_too_large(label, image.size))
+        raise ValueError(_too_large("the image", image.size))
     if not image.width * image.height:
-        raise ValueError(f"{label} has no pixels ({image.width}×{image.height}).")
+        raise ValueError(f"The image has no pixels ({image.width}×{image.height}).")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return _from_array(_stretch_deep(np.asarray(image)))
@@ -175,12 +197,15 @@ def _from_pil(image: Image.Image, label: str = "the image") -> Pixels:
 
 
 def _stretch_deep(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return 16- or 32-bit grey as 8 bits: by 256 for 16-bit files, by the range for others."""
+    """Return 16- or 32-bit grey as 8 bits: as its range tells, 8 or 16 bits, or stretched."""
     deep = np.nan_to_num(values.astype(np.float64))
+    if values.dtype.kind == "i" and deep.min() >= 0 and deep.max() <= 255:
+        return deep.astype(np.uint8)  # 8-bit numbers that were only kept in 32 bits
     if np.issubdtype(values.dtype, np.integer) and deep.min() >= 0 and deep.max() <= 65535:
-        return (deep / 257).round().astype(np.uint8)
+        return np.round(deep / 257).astype(np.uint8)
     span = deep.max() - deep.min()
-    return ((deep - deep.min()) * (255 / span if span > 0 else 0)).round().astype(np.uint8)
+    stretched = (deep - deep.min()) * (255 / span if span > 0 else 0)
+    return np.asarray(np.round(stretched), np.uint8)
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
@@ -211,15 +236,15 @@ def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
         return array.copy()
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
         return np.round(array / 257).astype(np.uint8)
     if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
         raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")
     if not np.isfinite(array).all():
         raise ValueError("The array holds NaN or infinite values.")
     low, high = float(array.min()), float(array.max())
-    if np.issubdtype(array.dtype, np.floating) and low >= 0 and high <= 1:
-        return np.round(array * 255).astype(np.uint8)
+    if np.issubdtype(array.dtype, np.floating) and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        return np.asarray(np.round(np.clip(array, 0, 1) * 255), np.uint8)
     if low >= 0 and high <= 255:
         return np.round(array).astype(np.uint8)
     raise ValueError(
@@ -249,7 +274,8 @@ def gallery() -> dict[str, ImageSample]:
     return {
         entry["name"]: ImageSample(
             _decode((folder / entry["file"]).read_bytes(), entry["file"]),
-            entry["name"], f"{entry['author']}, {entry['license']}",
+            entry["name"],
+            f"{entry['author']}, {entry['license']}",
         )
         for entry in entries
     }

@@ -18,7 +18,6 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     style.add_class("cnnw-sheet")
     rows = _stack(views["predictions"], _box("cnnw-choosers", *controls.choosers))
     pairs = use["pairs"]
-    pairs.children[0].close()
     pairs.children = (views["pairs"],)
     pairs.set_title(0, "All photographs: original | evidence for each one's most likely class")
     sources = w.VBox([_row(use["network"], use["size"]), _row(use["upload"], use["location"],

@@ -27,6 +27,8 @@ Samples = ImageSample | Sequence[ImageSample]
 
 #: Images that go through the network at once when a list is given.
 BATCH = 32
+#: Up to so many images go one by one: that costs no trace, and the results are kept.
+FEW = 8
 
 
 class Network:
@@ -202,7 +204,10 @@ class Network:
         """Return a layer's output, (h, w, K) for a feature map; with (N, ...) for a list."""
         self.layer(layer)
         if isinstance(sample, Sequence):
-            return self._batched(_as_list(sample), (layer,)).activations[layer]
+            samples = _as_list(sample)
+            if 0 < len(samples) <= FEW and layer in self._engine.browsed():
+                return np.stack([self.activations(each, layer) for each in samples])
+            return self._batched(samples, (layer,)).activations[layer]
         return self.observe(sample, layer).activations[layer]
 
     def peaks(self, sample: ImageSample) -> dict[str, Floats]:
@@ -211,7 +216,8 @@ class Network:
         Layers without a non-linearity of their own (linear bottlenecks) are left out. A filter
         whose peak is not above zero is silent on this image.
         """
-        return self.observe(sample).peaks
+        peaks = self.observe(sample).peaks
+        return {info.name: peaks[info.name] for info in self.feature_layers if info.name in peaks}
 
     def gradients(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,7 +141,10 @@ def mosaic(scene: Scene) -> View:
     count, flat = scene.layer.filters, scene.flat_filters
     dead = f"{flat} are one value everywhere (grey)" if flat else "none is flat"
     ranged = "each scaled by itself" if scene.scale == "filter" else "one scale for all"
-    caption = f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; {dead}"
+    silent = next((s for name, _, s in scene.silent_shares if name == scene.layer.name), None)
+    after = "" if silent is None else f"; {words.percent(silent)} silent after the activation"
+    caption = (f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; "
+               f"{dead}{after}")
     return View(f"All filters of {scene.layer.name} on {scene.image}: {caption}.", caption, picture,
                 aspect=_aspect(scene))
 
@@ -206,11 +208,6 @@ PANELS: dict[str, Panel] = {
         Panel("pairs", "All photographs", _CAM | {"layer", "pairs"}, pairs),
     )
 }
-
-
-def class_title(scene: Scene) -> str:
-    """Return the escaped name of the class explained, for headings."""
-    return escape(scene.chosen.name)
 
 
 def _overlaid(scene: Scene, sample: ImageSample, heat: Floats, signed: bool,

@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 FITS = ("squash", "crop", "letterbox")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single ==
 class ImageSample:
     """One photograph, upright, in true RGB.
 
@@ -44,10 +44,11 @@ class ImageSample:
 
     def __post_init__(self) -> None:
         shape = getattr(self.pixels, "shape", None)
-        if shape is None or len(shape) != 3 or shape[2] != 3 or self.pixels.dtype != np.uint8:
+        kind = getattr(self.pixels, "dtype", None)
+        if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or kind != np.uint8:
             raise ValueError(
                 "Expected pixels as a uint8 array of shape (H, W, 3). "
-                f"Received: {getattr(self.pixels, 'dtype', type(self.pixels).__name__)} {shape}. "
+                f"Received: {kind or type(self.pixels).__name__} {shape}. "
                 "load_image() converts other arrays."
             )
         if self.fit not in FITS:
@@ -61,7 +62,7 @@ class ImageSample:
     @cached_property
     def key(self) -> str:
         """A digest of pixels, size and fit: equal for samples a network cannot tell apart."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.pixels))
+        digest = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
         digest.update(f"{self.pixels.shape}{self.fit}".encode())
         return digest.hexdigest()
 
@@ -115,7 +116,7 @@ class Prediction:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single ==
 class Attribution:
     """Which pixels speak for a class.
 
@@ -143,5 +144,9 @@ class Attribution:
 
     @property
     def empty(self) -> bool:
-        """True where the map holds no evidence at all: it is zero everywhere."""
-        return not bool(np.any(self.raw))
+        """True where the map holds no evidence at all: it is zero everywhere.
+
+        NaN is no evidence, and below zero is none unless the map is signed.
+        """
+        speaks = self.raw > 0
+        return not bool((speaks | (self.raw < 0) if self.signed else speaks).any())

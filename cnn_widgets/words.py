@@ -22,8 +22,11 @@ def percent(share: float) -> str:
         return "–"
     if 0 < share < 0.001:
         return "< 0.1 %"
-    return f"{share:.0%}".replace("%", " %") if share >= 0.0995 or share == 0 else (
-        f"{100 * share:.1f} %")
+    return (
+        f"{share:.0%}".replace("%", " %")
+        if share >= 0.0995 or share == 0
+        else (f"{100 * share:.1f} %")
+    )
 
 
 def number(value: float) -> str:
@@ -38,8 +41,8 @@ def number(value: float) -> str:
 def place(heat: NDArray[Any]) -> str:
     """Return where a map is largest, as one of nine places: "upper left", … "the centre"."""
     row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
-    vertical = _ROWS[min(2, 3 * int(row) // heat.shape[0])]
-    horizontal = _COLUMNS[min(2, 3 * int(column) // heat.shape[1])]
+    vertical = _ROWS[(6 * int(row) + 3) // (2 * heat.shape[0])]  # by the pixel's centre
+    horizontal = _COLUMNS[(6 * int(column) + 3) // (2 * heat.shape[1])]
     if (vertical, horizontal) == ("middle", "centre"):
         return "the centre"
     return f"the {vertical} {horizontal}"
@@ -51,8 +54,10 @@ def evidence(found: Attribution) -> str:
     if found.empty:
         return f"No evidence for {found.class_name} here: the map is zero everywhere ({belief})."
     share = float((np.abs(found.heatmap) > 0.5).mean())
-    line = (f"{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
-            f"{percent(share)} of the picture is above half of the maximum.")
+    line = (
+        f"{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
+        f"{percent(share)} of the picture is above half of the maximum."
+    )
     if found.signed:
         line += f" {percent(float((found.raw < 0).mean()))} of the map speaks against."
     return line
@@ -75,5 +80,7 @@ def believed(prediction: Prediction) -> str:
 
 def numbers(values: NDArray[Any]) -> str:
     """Return minimum, mean, maximum and share of zeros of an array."""
-    return (f"min {number(float(values.min()))} · mean {number(float(values.mean()))} · "
-            f"max {number(float(values.max()))} · zeros {percent(float((values == 0).mean()))}")
+    return (
+        f"min {number(float(values.min()))} · mean {number(float(values.mean()))} · "
+        f"max {number(float(values.max()))} · zeros {percent(float((values == 0).mean()))}"
+    )

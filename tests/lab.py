@@ -1,0 +1,133 @@
+"""A real JupyterLab and a real Chromium for the browser tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    """Write a notebook of code cells."""
+    made = nbformat.v4.new_notebook(metadata=KERNEL)
+    made.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(made, path)
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def jupyterlab(root: Path, home: Path, *options: str):
+    """Run JupyterLab on loopback in a folder, with a home of its own; yield its address."""
+    port = free_port()
+    overrides = home / "lab" / "settings"
+    overrides.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
+        "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port_retries=0",
+        "--LabApp.news_url=None", f"--ServerApp.root_dir={root}", "--allow-root", *options,
+    ]  # fmt: skip
+    environment = os.environ | {
+        "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }  # fmt: skip
+    log = (home / "lab.log").open("w")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"JupyterLab did not start:\n{(home / 'lab.log').read_text()}")
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/api/status", timeout=2).close()
+                break
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+        log.close()
+
+
+def run_all(page, address: str, name: str) -> None:
+    """Open a notebook and run all its cells."""
+    page.goto(f"{address}/doc/tree/{name}?reset")
+    # Before the kernel's session is up, Lab drops the command or asks for a kernel
+    page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=60_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).first.click()
+
+
+class Explorer:
+    """The explorer on the page, for reading and moving."""
+
+    def __init__(self, page):
+        self.page = page
+        self.root = page.locator(".jp-OutputArea .cnnw-explorer").first
+
+    def panel(self, name):
+        return self.root.locator(f".cnnw-panel-{name}")
+
+    def control(self, name, inside=""):
+        return self.root.locator(f".cnnw-control-{name} {inside}".strip())
+
+    def frame(self, name) -> int:
+        return int(self.panel(name).locator(".cnnw-view").get_attribute("data-frame"))
+
+    def alt(self, name) -> str:
+        return self.panel(name).locator("img").first.get_attribute("alt")
+
+    def wait_alt(self, name, text, timeout=15_000):
+        """Wait until a panel's picture says `text` and its pixels are decoded."""
+        self.page.wait_for_function(
+            """([panel, text]) => {
+                const img = document.querySelector(`.jp-OutputArea .cnnw-panel-${panel} img`);
+                return img && img.alt.includes(text) && img.complete && img.naturalWidth > 1;
+            }""",
+            arg=[name, text], timeout=timeout,
+        )  # fmt: skip
+
+    def wait_new_frame(self, name, before, timeout=15_000):
+        """Wait until a panel has been drawn again."""
+        self.page.wait_for_function(
+            """([panel, before]) => {
+                const view = document.querySelector(
+                    `.jp-OutputArea .cnnw-panel-${panel} .cnnw-view`);
+                return view && Number(view.dataset.frame) > before;
+            }""",
+            arg=[name, before], timeout=timeout,
+        )  # fmt: skip
+
+    def wait_status(self, text, timeout=15_000):
+        self.page.wait_for_function(
+            "text => document.querySelector('.jp-OutputArea .cnnw-status')"
+            "?.textContent.includes(text)",
+            arg=text, timeout=timeout,
+        )  # fmt: skip

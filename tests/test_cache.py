@@ -1,0 +1,104 @@
+"""The store that forgets what was not asked for the longest."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from cnn_widgets.cache import ByteCache
+
+
+def bytes_of(size: int) -> np.ndarray:
+    return np.zeros(size, np.uint8)
+
+
+def test_what_was_put_is_returned_and_got_again():
+    cache = ByteCache(100)
+    array = bytes_of(40)
+    assert cache.put("a", array, [array]) is array
+    assert cache.get("a") is array
+    assert cache.get("b") is None
+    assert cache.nbytes == 40
+
+
+def test_the_one_longest_not_asked_for_goes_first():
+    cache = ByteCache(100)
+    for key in "abc":
+        cache.put(key, key, [bytes_of(30)])
+    cache.get("a")
+    cache.put("d", "d", [bytes_of(30)])
+    assert [cache.get(key) for key in "abcd"] == ["a", None, "c", "d"]
+
+
+def test_the_limit_itself_is_allowed_and_a_byte_more_is_not():
+    cache = ByteCache(100)
+    cache.put("a", 1, [bytes_of(60)])
+    cache.put("b", 2, [bytes_of(40)])
+    assert cache.nbytes == 100
+    cache.put("c", 3, [bytes_of(1)])
+    assert cache.get("a") is None
+    assert cache.nbytes == 41
+
+
+def test_as_many_go_as_it_takes():
+    cache = ByteCache(100)
+    for key in range(10):
+        cache.put(key, key, [bytes_of(10)])
+    cache.put("large", 0, [bytes_of(50), bytes_of(45)])
+    assert [cache.get(key) for key in range(10)] == [None] * 10
+    assert cache.nbytes == 95
+
+
+def test_a_value_heavier_than_the_limit_is_returned_but_not_kept():
+    cache = ByteCache(100)
+    cache.put("a", 1, [bytes_of(50)])
+    assert cache.put("b", 2, [bytes_of(101)]) == 2
+    assert cache.get("b") is None
+    assert cache.get("a") == 1  # and drives nothing else out
+
+
+def test_a_value_put_again_counts_once_and_a_heavy_one_does_not_leave_the_old():
+    cache = ByteCache(100)
+    cache.put("a", "old", [bytes_of(60)])
+    cache.put("a", "new", [bytes_of(70)])
+    assert cache.get("a") == "new"
+    assert cache.nbytes == 70
+    cache.put("a", "vast", [bytes_of(500)])
+    assert cache.get("a") is None
+    assert cache.nbytes == 0
+
+
+def test_a_store_of_no_bytes_keeps_nothing_that_weighs():
+    cache = ByteCache(0)
+    cache.put("a", 1, [bytes_of(1)])
+    assert cache.get("a") is None
+
+
+def test_clear_forgets_everything():
+    cache = ByteCache(100)
+    cache.put("a", 1, [bytes_of(10)])
+    cache.clear()
+    assert cache.get("a") is None
+    assert cache.nbytes == 0
+
+
+def test_many_threads_never_push_it_over_its_limit():
+    cache = ByteCache(1000)
+    start, over = threading.Barrier(8), []
+
+    def work(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        start.wait()
+        for key in rng.integers(0, 50, 300).tolist():
+            if cache.get(key) is None:
+                cache.put(key, key, [bytes_of(int(rng.integers(1, 200)))])
+            over.append(cache.nbytes > 1000)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(over) == 8 * 300
+    assert not any(over)

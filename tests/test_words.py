@@ -1,0 +1,152 @@
+"""Numbers and pictures in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnn_widgets import words
+from cnn_widgets.records import Attribution, LayerInfo, Prediction
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (1e-12, "< 0.1 %"),
+        (0.00099, "< 0.1 %"),
+        (0.001, "0.1 %"),
+        (0.0123, "1.2 %"),
+        (0.0994, "9.9 %"),
+        (0.0996, "10 %"),
+        (0.5, "50 %"),
+        (1.0, "100 %"),
+        (float("nan"), "–"),
+        (float("inf"), "–"),
+    ],
+)
+def test_a_share_is_a_percentage_of_two_digits(share, text):
+    assert words.percent(share) == text
+    assert words.percent(np.float32(share)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(54, "54"), (-1.5, "−1.5"), (0.0, "0"), (1234.5, "1.23e+03"), (-2e-7, "−2e−07")],
+)
+def test_a_number_has_three_digits_and_a_true_minus(value, text):
+    assert words.number(value) == text
+
+
+def spot(row: int, column: int, shape: tuple[int, int]) -> np.ndarray:
+    heat = np.zeros(shape)
+    heat[row, column] = 1
+    return heat
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (7, 7), (9, 12), (224, 320), (5, 4)])
+def test_the_nine_places_are_symmetric(shape):
+    bottom, right = shape[0] - 1, shape[1] - 1
+    middle, centre = shape[0] // 2, shape[1] // 2
+    assert words.place(spot(0, 0, shape)) == "the upper left"
+    assert words.place(spot(0, right, shape)) == "the upper right"
+    assert words.place(spot(bottom, 0, shape)) == "the lower left"
+    assert words.place(spot(bottom, right, shape)) == "the lower right"
+    assert words.place(spot(middle, centre, shape)) == "the centre"
+    assert words.place(spot(0, centre, shape)) == "the upper centre"
+    assert words.place(spot(middle, right, shape)) == "the middle right"
+    for row in range(shape[0]):
+        here = words.place(spot(row, 0, shape))
+        there = words.place(spot(bottom - row, 0, shape))
+        swapped = here.replace("upper", "_").replace("lower", "upper").replace("_", "lower")
+        assert there == swapped
+
+
+def test_small_maps_have_corners_too():
+    assert words.place(spot(1, 1, (2, 2))) == "the lower right"
+    assert words.place(spot(0, 1, (2, 2))) == "the upper right"
+    assert words.place(np.ones((1, 1))) == "the centre"
+
+
+def found(raw, heatmap, signed=False) -> Attribution:
+    return Attribution(
+        raw=np.asarray(raw, np.float32), heatmap=np.asarray(heatmap, np.float32), method="any",
+        class_index=1, class_name="cat", layer="conv", target="logit", signed=signed,
+        score=-2.5, probability=0.77,
+    )  # fmt: skip
+
+
+def test_evidence_says_where_and_how_much():
+    line = words.evidence(found([[0, 2], [0, 1]], [[0, 1], [0, 0.5]]))
+    assert line == (
+        "cat: score −2.5, probability 77 %. Strongest at the upper right; "
+        "25 % of the picture is above half of the maximum."
+    )
+
+
+def test_signed_evidence_says_how_much_speaks_against():
+    line = words.evidence(found([[-4, 1], [0, 0]], [[-1, 0.25], [0, 0]], signed=True))
+    assert "Strongest at the upper left" in line  # by strength, for or against
+    assert line.endswith("25 % of the map speaks against.")
+    assert words.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
+        "score −2.5 · probability 77 % · strongest at the middle left, 50 % above half "
+        "· 50 % against"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "signed", "empty"),
+    [
+        ([[0, 0]], False, True),
+        ([[0, 0]], True, True),
+        ([[0, 1e-9]], False, False),
+        ([[0, -3]], False, True),  # only against: there is nothing to show
+        ([[0, -3]], True, False),
+        ([[np.nan, 0]], False, True),
+        ([[np.nan, np.nan]], True, True),
+        ([[np.inf, 0]], False, False),
+    ],
+)
+def test_a_map_without_evidence_is_called_so(raw, signed, empty):
+    attribution = found(raw, [[0, 0]], signed)
+    assert attribution.empty is empty
+    assert words.evidence(attribution).startswith("No evidence for cat") is empty
+    assert words.short_evidence(attribution).startswith("no evidence for cat") is empty
+
+
+def test_attributions_can_be_compared_though_they_hold_arrays():
+    one, other = found([[1, 2]], [[0.5, 1]]), found([[1, 3]], [[0.5, 1]])
+    assert one != other
+    assert one in [other, one]
+    assert "raw" not in repr(one)
+
+
+def test_a_prediction_is_named_with_its_probability():
+    assert words.believed(Prediction(285, "Egyptian cat", 0.77, 9.1)) == "Egyptian cat (77 %)"
+    assert words.believed(Prediction(0, "price", float("nan"), 9.1)) == "price (–)"
+
+
+def test_numbers_of_an_array_are_its_extremes_mean_and_zeros():
+    text = words.numbers(np.array([[-1.0, 0.0], [0.0, 3.0]]))
+    assert text == "min −1 · mean 0.5 · max 3 · zeros 50 %"
+
+
+@pytest.mark.parametrize(
+    ("shape", "spatial", "filters"),
+    [
+        ((7, 7, 64), True, 64),
+        ((1, 1, 1000), False, 1000),
+        ((1, 5, 8), True, 8),
+        ((None, None, 8), False, 8),
+        ((1000,), False, 1000),
+        ((), False, 0),
+    ],
+)
+def test_a_layer_is_spatial_if_its_maps_are_larger_than_a_point(shape, spatial, filters):
+    info = LayerInfo("conv", "Conv2D", shape)
+    assert info.spatial is spatial
+    assert info.filters == filters
+
+
+def test_a_layer_is_written_as_name_kind_and_shape():
+    assert str(LayerInfo("conv", "Conv2D", (7, 7, 64))) == "conv · Conv2D · 7×7×64"
