@@ -41,7 +41,22 @@ _HOMES = {
     "Prediction": "records",
 }
 
-__all__ = list(_HOMES)
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "CNNExplorer",
+    "ImageSample",
+    "LayerInfo",
+    "Network",
+    "Prediction",
+    "attribute",
+    "configure",
+    "gallery",
+    "load_image",
+    "load_network",
+    "mosaic",
+    "overlay",
+]
 __version__ = "0.1.0"
 
 

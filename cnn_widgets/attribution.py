@@ -36,7 +36,7 @@ def grad_cam(activations: Floats, gradients: Floats) -> Floats:
     Selvaraju et al. 2017, arXiv 1610.02391, equations 1 and 2.
     """
     weights = gradients.mean(axis=(0, 1))
-    return np.maximum(activations @ weights, 0)
+    return np.asarray(np.maximum(activations @ weights, 0), np.float32)
 
 
 def hires_cam(activations: Floats, gradients: Floats) -> Floats:
@@ -88,29 +88,66 @@ class Method:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("grad-cam", "Grad-CAM", grad_cam, "layer", False,
-               "ReLU(Σₖ mean(∂Y/∂Aₖ) · Aₖ)", "Selvaraju et al. 2017, arXiv 1610.02391",
-               "bright: the layer's features here speak for the class"),
-        Method("hirescam", "HiResCAM", hires_cam, "layer", True,
-               "Σₖ ∂Y/∂Aₖ ⊙ Aₖ", "Draelos & Carin 2020, arXiv 2011.08891",
-               "red speaks for the class, blue against it"),
-        Method("saliency", "Saliency", saliency, "input", False,
-               "max over colours of |∂Y/∂x|", "Simonyan et al. 2013, arXiv 1312.6034",
-               "bright: changing this pixel would change the score most, up or down"),
+        Method(
+            "grad-cam",
+            "Grad-CAM",
+            grad_cam,
+            "layer",
+            False,
+            "ReLU(Σₖ mean(∂Y/∂Aₖ) · Aₖ)",
+            "Selvaraju et al. 2017, arXiv 1610.02391",
+            "bright: the layer's features here speak for the class",
+        ),
+        Method(
+            "hirescam",
+            "HiResCAM",
+            hires_cam,
+            "layer",
+            True,
+            "Σₖ ∂Y/∂Aₖ ⊙ Aₖ",
+            "Draelos & Carin 2020, arXiv 2011.08891",
+            "red speaks for the class, blue against it",
+        ),
+        Method(
+            "saliency",
+            "Saliency",
+            saliency,
+            "input",
+            False,
+            "max over colours of |∂Y/∂x|",
+            "Simonyan et al. 2013, arXiv 1312.6034",
+            "bright: changing this pixel would change the score most, up or down",
+        ),
     )
 }
 
 
 @overload
-def attribute(net: Network, sample: ImageSample, method: str = ...,
-              class_index: int | str | None = ..., layer: str | None = ...,
-              target: str = ...) -> Attribution: ...
+def attribute(
+    net: Network,
+    sample: ImageSample,
+    method: str = ...,
+    class_index: int | str | None = ...,
+    layer: str | None = ...,
+    target: str = ...,
+) -> Attribution: ...
 @overload
-def attribute(net: Network, sample: Sequence[ImageSample], method: str = ...,
-              class_index: int | str | Sequence[int] | None = ..., layer: str | None = ...,
-              target: str = ...) -> list[Attribution]: ...
-def attribute(net: Network, sample: Any, method: str = "grad-cam", class_index: Any = None,
-              layer: str | None = None, target: str = "logit") -> Any:
+def attribute(
+    net: Network,
+    sample: Sequence[ImageSample],
+    method: str = ...,
+    class_index: int | str | Sequence[int] | None = ...,
+    layer: str | None = ...,
+    target: str = ...,
+) -> list[Attribution]: ...
+def attribute(
+    net: Network,
+    sample: Any,
+    method: str = "grad-cam",
+    class_index: Any = None,
+    layer: str | None = None,
+    target: str = "logit",
+) -> Any:
     """Return which pixels speak for a class.
 
     Parameters
@@ -152,15 +189,26 @@ def attribute(net: Network, sample: Any, method: str = "grad-cam", class_index: 
     scores, probabilities = net.scores(sample)
     scores, probabilities = np.atleast_2d(scores), np.atleast_2d(probabilities)
     classes = _classes(net, class_index, scores)
-    values, gradients = net.gradients(sample, where, classes if sample is samples else classes[0],
-                                      target)
+    values, gradients = net.gradients(
+        sample, where, classes if sample is samples else classes[0], target
+    )
     if sample is not samples:
         values, gradients = values[None], gradients[None]
     found = [
-        _attribution(net, each, chosen, where, target, index, np.asarray(
-            chosen.map(value, gradient), np.float32), float(score[index]), float(share[index]))
+        _attribution(
+            net,
+            each,
+            chosen,
+            where,
+            target,
+            index,
+            np.asarray(chosen.map(value, gradient), np.float32),
+            float(score[index]),
+            float(share[index]),
+        )
         for each, index, value, gradient, score, share in zip(
-            samples, classes, values, gradients, scores, probabilities, strict=True)
+            samples, classes, values, gradients, scores, probabilities, strict=True
+        )
     ]
     return found if sample is samples else found[0]
 
@@ -176,13 +224,17 @@ def layer_for(net: Network, layer: str | None) -> str:
     """Return the layer a class activation map looks at, checked to have a map."""
     if layer is None:
         if net.default_layer is None:
-            raise ValueError(f"Network {net.name!r} has no layer with a spatial map (h, w, K) "
-                             "larger than 1×1, so there is no class activation map. "
-                             "method='saliency' needs none.")
+            raise ValueError(
+                f"Network {net.name!r} has no layer with a spatial map (h, w, K) "
+                "larger than 1×1, so there is no class activation map. "
+                "method='saliency' needs none."
+            )
         return net.default_layer
     if not net.layer(layer).spatial:
-        raise ValueError(f"Layer {layer!r} puts out shape {net.layer(layer).shape}, no spatial "
-                         f"map (h, w, K). The default is {net.default_layer!r}.")
+        raise ValueError(
+            f"Layer {layer!r} puts out shape {net.layer(layer).shape}, no spatial "
+            f"map (h, w, K). The default is {net.default_layer!r}."
+        )
     return layer
 
 
@@ -191,18 +243,34 @@ def _classes(net: Network, wanted: Any, scores: Floats) -> list[int]:
         return [int(index) for index in scores.argmax(axis=1)]
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         if len(wanted) != len(scores):
-            raise ValueError(f"Expected one class per image, {len(scores)}. Received: "
-                             f"{len(wanted)}")
+            raise ValueError(
+                f"Expected one class per image, {len(scores)}. Received: {len(wanted)}"
+            )
         return [net.class_index(index) for index in wanted]
     return [net.class_index(wanted)] * len(scores)
 
 
-def _attribution(net: Network, sample: ImageSample, method: Method, layer: str | None,
-                 target: str, index: int, raw: Floats, score: float,
-                 probability: float) -> Attribution:
+def _attribution(
+    net: Network,
+    sample: ImageSample,
+    method: Method,
+    layer: str | None,
+    target: str,
+    index: int,
+    raw: Floats,
+    score: float,
+    probability: float,
+) -> Attribution:
     placed = heatmap.place(raw, sample.size, net.input_size, sample.fit)
     return Attribution(
-        raw=raw, heatmap=heatmap.normalize(placed, method.signed), method=method.name,
-        class_index=index, class_name=net.class_names[index], layer=layer, target=target,
-        signed=method.signed, score=score, probability=probability,
+        raw=raw,
+        heatmap=heatmap.normalize(placed, method.signed),
+        method=method.name,
+        class_index=index,
+        class_name=net.class_names[index],
+        layer=layer,
+        target=target,
+        signed=method.signed,
+        score=score,
+        probability=probability,
     )

@@ -66,8 +66,10 @@ class Catalogue:
     def sample(self, name: str) -> ImageSample:
         """Return a photograph by name; a ValueError names those there are."""
         if name not in self.samples:
-            raise ValueError(f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
-                             "show(image=…) takes a path, an address or an array.")
+            raise ValueError(
+                f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
+                "show(image=…) takes a path, an address or an array."
+            )
         return self.samples[name]
 
     @property
@@ -82,8 +84,9 @@ class Catalogue:
         with self._lock:
             if name not in self._networks:
                 if name not in self.network_names:
-                    raise ValueError(f"Unknown network {name!r}. Networks: "
-                                     f"{', '.join(self.network_names)}.")
+                    raise ValueError(
+                        f"Unknown network {name!r}. Networks: {', '.join(self.network_names)}."
+                    )
                 source = self._sources.get(name, name)
                 self._networks[name] = load_network(source, progress=progress)
             return self._networks[name]

@@ -27,23 +27,39 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="cnn-widgets", description="Look inside a convolutional network.")
+        prog="cnn-widgets", description="Look inside a convolutional network."
+    )
     parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False)
     commands = parser.add_subparsers(dest="command", title="commands")
     explore = commands.add_parser("explore", help="open the explorer in JupyterLab (the default)")
     for target in (parser, explore):
-        target.add_argument("--folder", type=Path, default=None, help=(
-            "where the notebooks are put (default: ./cnn_widgets_notebooks, or ./notebooks in a "
-            "checkout)"))
+        target.add_argument(
+            "--folder",
+            type=Path,
+            default=None,
+            help=(
+                "where the notebooks are put (default: ./cnn_widgets_notebooks, or ./notebooks in "
+                "a checkout)"
+            ),
+        )
         target.add_argument("--port", type=int, default=8888)
         target.add_argument("--no-browser", action="store_true", help="only print the address")
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
-    report.add_argument("--model", default=None, metavar="NAME",
-                        help="a keras.applications classifier or a .keras file")
+    report.add_argument(
+        "--model",
+        default=None,
+        metavar="NAME",
+        help="a keras.applications classifier or a .keras file",
+    )
     report.add_argument("--layer", default=None, help="layer of the mosaic and of the heat-map")
-    report.add_argument("--class", dest="class_name", default=None, metavar="CLASS",
-                        help="class to explain, by name or index")
+    report.add_argument(
+        "--class",
+        dest="class_name",
+        default=None,
+        metavar="CLASS",
+        help="class to explain, by name or index",
+    )
     report.add_argument("--method", default="grad-cam")
     report.add_argument("-o", "--out", type=Path, default=Path("out"))
     return parser
@@ -58,8 +74,14 @@ def _report(options: argparse.Namespace) -> int:
     find_method(options.method)
     samples = [load_image(source) for source in options.images]
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
-    written = write_report(net, samples, options.out, layer=options.layer,
-                           class_name=options.class_name, method=options.method)
+    written = write_report(
+        net,
+        samples,
+        options.out,
+        layer=options.layer,
+        class_name=options.class_name,
+        method=options.method,
+    )
     for sample, best in zip(samples, net.predict(samples, top=1), strict=True):
         print(f"{sample.name}: {best[0].name} ({best[0].probability:.1%})")
     print(f"written: {written}")
@@ -70,9 +92,15 @@ def _explore(options: argparse.Namespace) -> int:
     """Start JupyterLab on the first notebook; does not return while it runs."""
     folder = notebooks_folder(options.folder)
     print(f"The notebooks are in {folder}.")
-    command = [sys.executable, "-m", "jupyterlab", str(folder / FIRST),
-               f"--ServerApp.root_dir={folder}", f"--port={options.port}",
-               "--LabApp.news_url=None"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        str(folder / FIRST),
+        f"--ServerApp.root_dir={folder}",
+        f"--port={options.port}",
+        "--LabApp.news_url=None",
+    ]
     if options.no_browser or not _has_browser():
         print("Open the address printed below (the one with a token) in a browser.")
         command.append("--no-browser")

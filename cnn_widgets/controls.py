@@ -12,38 +12,14 @@ from typing import Any
 
 import ipywidgets as w
 
-from cnn_widgets import words
-from cnn_widgets.attribution import METHODS
-from cnn_widgets.heatmap import COLORMAPS
+from cnn_widgets.choices import FIXED, LABELS, MOST_LIKELY, WIDTHS, Options, chosen, options
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
 from cnn_widgets.style import thumb_sheet
 
-Options = list[tuple[str, Any]]
 Request = Callable[..., None]
 
-MOST_LIKELY = -1
 UPLOAD_MB = 8
-
-_LABELS = {
-    "network": "network", "class_index": "evidence for", "method": "method",
-    "cam_layer": "at layer", "target": "explain the", "alpha": "opacity", "colormap": "colours",
-    "layer": "layer", "kinds": "show", "filter": "filter", "scale": "scale",
-    "filter_colormap": "colours", "fit": "fit", "size": "size",
-}
-_FIXED: dict[str, Options] = {
-    "method": [(method.title, name) for name, method in METHODS.items()],
-    "target": [("score", "logit"), ("probability", "probability")],
-    "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
-    "scale": [("each filter", "filter"), ("whole layer", "layer")],
-    "fit": [("squash", "squash"), ("centre crop", "crop"), ("letterbox", "letterbox")],
-    "size": [("laptop", "laptop"), ("projector", "projector")],
-}
-_WIDTHS = {
-    "network": "245px", "class_index": "275px", "method": "155px", "cam_layer": "240px",
-    "target": "190px", "colormap": "130px", "layer": "350px", "kinds": "220px",
-    "scale": "175px", "filter_colormap": "125px", "fit": "115px", "size": "125px",
-}
 
 
 class Controls:
@@ -57,14 +33,18 @@ class Controls:
         Called with an upload or a location, and with the text of the class search.
     """
 
-    def __init__(self, request: Request, open_image: Callable[[Any], None],
-                 search_class: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        open_image: Callable[[Any], None],
+        search_class: Callable[[str], None],
+    ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
         self._syncing: int | None = None
         self._thumbs: tuple[str, ...] = ()
         self._listed: dict[str, Any] = {}
         self.widgets: dict[str, w.Widget] = {}
-        for name in _WIDTHS:
+        for name in WIDTHS:
             self._dropdown(name)
         self._sliders()
         self._image_controls()
@@ -74,14 +54,19 @@ class Controls:
     # --- building ---------------------------------------------------------------------------
 
     def _dropdown(self, name: str) -> None:
-        options = _FIXED.get(name, [("", "")])
-        self._add(name, w.Dropdown(options=options, layout=w.Layout(width=_WIDTHS[name])))
+        first = FIXED.get(name, [("", "")])
+        self._add(name, w.Dropdown(options=first, layout=w.Layout(width=WIDTHS[name])))
 
     def _sliders(self) -> None:
-        self._add("alpha", w.FloatSlider(min=0, max=1, step=0.05, readout_format=".2f",
-                                         layout=w.Layout(width="190px")))
-        self._add("filter", w.IntSlider(min=0, max=0, readout=False,
-                                        layout=w.Layout(width="260px")))
+        self._add(
+            "alpha",
+            w.FloatSlider(
+                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="190px")
+            ),
+        )
+        self._add(
+            "filter", w.IntSlider(min=0, max=0, readout=False, layout=w.Layout(width="260px"))
+        )
         number = w.BoundedIntText(min=0, max=0, layout=w.Layout(width="70px"))
         self.filter_number = self._add("filter_number", number, label="")
         w.link((self.widgets["filter"], "value"), (number, "value"))
@@ -90,15 +75,36 @@ class Controls:
         self.thumb_sheet = w.HTML()
         self.thumb_sheet.add_class("cnnw-sheet")
         self._add("image", w.HBox(), label=None).add_class("cnnw-thumbs")
-        self._add("upload", w.FileUpload(accept="image/*", multiple=False, description="Upload",
-                                         tooltip=f"A picture from your disk, up to {UPLOAD_MB} MB",
-                                         layout=w.Layout(width="98px")), label=None)
-        self._add("location", w.Text(placeholder="path or address …",
-                                     continuous_update=False, layout=w.Layout(width="145px")),
-                  label="")
-        self._add("class_search", w.Combobox(placeholder="search classes …",
-                                             continuous_update=False, ensure_option=False,
-                                             layout=w.Layout(width="140px")), label="")
+        self._add(
+            "upload",
+            w.FileUpload(
+                accept="image/*",
+                multiple=False,
+                description="Upload",
+                tooltip=f"A picture from your disk, up to {UPLOAD_MB} MB",
+                layout=w.Layout(width="98px"),
+            ),
+            label=None,
+        )
+        self._add(
+            "location",
+            w.Text(
+                placeholder="path or address …",
+                continuous_update=False,
+                layout=w.Layout(width="145px"),
+            ),
+            label="",
+        )
+        self._add(
+            "class_search",
+            w.Combobox(
+                placeholder="search classes …",
+                continuous_update=False,
+                ensure_option=False,
+                layout=w.Layout(width="140px"),
+            ),
+            label="",
+        )
         self._add("pairs", w.Accordion(selected_index=None), label=None)
 
     def _buttons(self) -> None:
@@ -113,7 +119,7 @@ class Controls:
 
     def _add(self, name: str, widget: w.Widget, label: str | None = "?") -> w.Widget:
         if label is not None:
-            widget.description = _LABELS.get(name, name) if label == "?" else label
+            widget.description = LABELS.get(name, name) if label == "?" else label
             widget.style.description_width = "initial"
         widget.add_class(f"cnnw-control-{name}")
         self.widgets[name] = widget
@@ -122,7 +128,7 @@ class Controls:
     # --- from the widgets to the state --------------------------------------------------------
 
     def _listen(self) -> None:
-        for name in (*_WIDTHS, "alpha", "filter"):
+        for name in (*WIDTHS, "alpha", "filter"):
             self.widgets[name].observe(self._on_value(name), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
@@ -134,6 +140,7 @@ class Controls:
             if not self._is_sync() and change.new is not None:
                 value = None if change.new == MOST_LIKELY and name == "class_index" else change.new
                 self._request(**{name: value})
+
         return changed
 
     def _on_text(self, name: str, action: Callable[[str], None]) -> Callable[[Any], None]:
@@ -141,6 +148,7 @@ class Controls:
             if not self._is_sync() and change.new.strip():
                 action(change.new.strip())
                 self._quietly(lambda: setattr(self.widgets[name], "value", ""))
+
         return entered
 
     def _on_upload(self, change: Any) -> None:
@@ -171,24 +179,17 @@ class Controls:
 
     def sync(self, scene: Scene, state: State, networks: Sequence[str]) -> None:
         """Show what the state is."""
+
         def show() -> None:
             self._sync_thumbs(scene)
-            self._sync_classes(scene)
-            self._select("network", [(name, name) for name in networks], state.network)
-            layers = [(str(info), info.name) for info in scene.layers]
-            if state.layer not in [name for _, name in layers]:
-                layers.append((str(scene.layer), state.layer))
-            self._select("layer", layers, state.layer)
+            self._sync_ranks(scene)
+            for name in WIDTHS:
+                found = options(name, scene, state, tuple(networks))
+                self._select(name, found, chosen(name, scene, state))
             self._sync_filter(scene)
-            self._sync_cam_layer(scene, state)
-            for name in ("colormap", "filter_colormap"):
-                value = getattr(state, name)
-                names = COLORMAPS if value in COLORMAPS else (*COLORMAPS, value)
-                self._select(name, [(each, each) for each in names], value)
-            for name in _FIXED:
-                self._select(name, _FIXED[name], getattr(state, name))
             self.widgets["alpha"].value = state.alpha
             self.widgets["pairs"].selected_index = 0 if state.pairs else None
+
         self._quietly(show)
 
     def _sync_thumbs(self, scene: Scene) -> None:
@@ -210,15 +211,8 @@ class Controls:
         button.on_click(self._on_thumb(name))
         return button
 
-    def _sync_classes(self, scene: Scene) -> None:
+    def _sync_ranks(self, scene: Scene) -> None:
         ranked = scene.predictions
-        options: Options = [(f"most likely: {words.believed(ranked[0])}", MOST_LIKELY)]
-        options += [(f"{rank}. {words.believed(p)}", p.class_index)
-                    for rank, p in enumerate(ranked, 1)]
-        wanted = scene.wanted_class
-        if wanted is not None and wanted not in [p.class_index for p in ranked]:
-            options.append((words.believed(scene.chosen), wanted))
-        self._select("class_index", options, MOST_LIKELY if wanted is None else wanted)
         self._listed["ranked"] = tuple(p.class_index for p in ranked)
         for rank, button in enumerate(self.choosers):
             shown = rank < len(ranked)
@@ -236,19 +230,11 @@ class Controls:
             slider.max = self.filter_number.max = top
         slider.value = scene.filter
 
-    def _sync_cam_layer(self, scene: Scene, state: State) -> None:
-        default = scene.network.default_layer or "none"
-        options: Options = [(f"{default} (last map)", "default"),
-                            ("the layer chosen below", "follow")]
-        if state.cam_layer not in ("default", "follow"):
-            options.append((state.cam_layer, state.cam_layer))
-        self._select("cam_layer", options, state.cam_layer)
-
-    def _select(self, name: str, options: Options, value: Any) -> None:
+    def _select(self, name: str, found: Options, value: Any) -> None:
         widget = self.widgets[name]
-        if self._listed.get(name) != options:
-            self._listed[name] = options
-            widget.options = options
+        if self._listed.get(name) != found:
+            self._listed[name] = found
+            widget.options = found
         widget.value = value
 
     def _quietly(self, action: Callable[[], None]) -> None:

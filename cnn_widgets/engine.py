@@ -52,7 +52,8 @@ class Observation:
 
     def _each(self, cut: Callable[[Floats], Floats]) -> Observation:
         return Observation(
-            cut(self.scores), cut(self.probabilities),
+            cut(self.scores),
+            cut(self.probabilities),
             {name: cut(array) for name, array in self.activations.items()},
             {name: cut(array) for name, array in self.peaks.items()},
         )
@@ -73,8 +74,9 @@ class Engine:
         What was guessed, in words.
     """
 
-    def __init__(self, model: keras.Model, intake: Intake, output: int | str | None,
-                 head: str | None) -> None:
+    def __init__(
+        self, model: keras.Model, intake: Intake, output: int | str | None, head: str | None
+    ) -> None:
         self._tf = tensorflow()
         self._model, self._intake = model, intake
         self._output, self._head_kind = output, head
@@ -99,21 +101,24 @@ class Engine:
         """Return scores and activations of a batch, of the layers named or the browsed (None)."""
         scores, probabilities, activations, peaks = self._observe(layers)(self._full(x))
         seen = Observation(
-            np.asarray(scores), np.asarray(probabilities),
+            np.asarray(scores),
+            np.asarray(probabilities),
             {name: np.asarray(value) for name, value in activations.items()},
             {name: np.asarray(value) for name, value in peaks.items()},
         )
         return seen.first(len(x))
 
-    def tail(self, layer: str, target: str, x: Floats, activations: Floats,
-             weights: Floats) -> Floats:
+    def tail(
+        self, layer: str, target: str, x: Floats, activations: Floats, weights: Floats
+    ) -> Floats:
         """Return dY/dA at a layer whose output is given, for Y = Σ weights · scores."""
         run = self._tail(layer, target)
         given = (self._full(array) for array in (x, activations, weights))
         return np.asarray(run(*given))[: len(x)]
 
-    def backward(self, layers: tuple[str, ...], target: str, x: Floats,
-                 weights: Floats) -> list[Floats]:
+    def backward(
+        self, layers: tuple[str, ...], target: str, x: Floats, weights: Floats
+    ) -> list[Floats]:
         """Return dY/dA at each layer named, in one pass; at the input if none is named."""
         run = self._backward(layers, target)
         return [np.asarray(g)[: len(x)] for g in run(self._full(x), self._full(weights))]
@@ -148,8 +153,11 @@ class Engine:
             seen = {visit.name: visit for visit in visits}
             outputs = {name: tf.cast(seen[name].output, tf.float32) for name in names}
             after = {name: activated(seen[name], visits) for name in names if layers is None}
-            peaks = {name: tf.cast(tf.reduce_max(tensor, axis=[1, 2]), tf.float32)
-                     for name, tensor in after.items() if tensor is not None}
+            peaks = {
+                name: tf.cast(tf.reduce_max(tensor, axis=[1, 2]), tf.float32)
+                for name, tensor in after.items()
+                if tensor is not None
+            }
             return scores, probabilities, outputs, peaks
 
         return self._trace(("observe", layers), observe, [self._spec()])
@@ -159,7 +167,7 @@ class Engine:
         tf = self._tf
 
         def tail(x: Any, activations: Any, weights: Any) -> Any:
-            with tapped(self._model, {layer: activations}) as visits:
+            with tapped(self._model, {layer: activations}):
                 y = self._target(self._call(x), weights, target)
             return tf.cast(self._derive(y, [activations])[0], tf.float32)
 
@@ -178,11 +186,13 @@ class Engine:
             where = [seen[name] for name in layers] or [x]
             return [tf.cast(gradient, tf.float32) for gradient in self._derive(y, where)]
 
-        return self._trace(("backward", layers, target), backward,
-                           [self._spec(), self._weight_spec()])
+        return self._trace(
+            ("backward", layers, target), backward, [self._spec(), self._weight_spec()]
+        )
 
-    def _trace(self, key: tuple[Any, ...], function: Callable[..., Any],
-               specs: list[Any]) -> Callable[..., Any]:
+    def _trace(
+        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]
+    ) -> Callable[..., Any]:
         """Return the compiled function kept under the key, traced on first use."""
         if key not in self._traces:
             with TRACING:
@@ -225,11 +235,14 @@ class Engine:
         if isinstance(wanted, int) and 0 <= wanted < len(names):
             wanted = names[wanted]
         if wanted not in named:
-            raise ValueError(f"Unknown output {self._output!r}. This model's outputs: "
-                             f"{', '.join(names)} (or 0 to {len(names) - 1}).")
+            raise ValueError(
+                f"Unknown output {self._output!r}. This model's outputs: "
+                f"{', '.join(names)} (or 0 to {len(names) - 1})."
+            )
         if len(names) > 1 and self._output is None and not self.layers:
-            self.notes.append(f"Of the outputs {', '.join(names)} the first is looked at "
-                               "(output= chooses).")
+            self.notes.append(
+                f"Of the outputs {', '.join(names)} the first is looked at (output= chooses)."
+            )
         return named[wanted]
 
     def _target(self, values: tuple[Any, Any], weights: Any, target: str) -> Any:
@@ -241,7 +254,8 @@ class Engine:
 
     def _spec(self) -> Any:
         return self._tf.TensorSpec(
-            (self._intake.batch, *self._intake.size, self._intake.channels), self._tf.float32)
+            (self._intake.batch, *self._intake.size, self._intake.channels), self._tf.float32
+        )
 
     def _weight_spec(self) -> Any:
         return self._tf.TensorSpec((self._intake.batch, self.head.classes), self._tf.float32)
@@ -250,17 +264,25 @@ class Engine:
         """Note the layers, in the order they ran, and where class activation maps look."""
         import keras
 
-        seen = [visit for visit in visits if not isinstance(visit.layer, keras.Model)
-                and visit.kind != "InputLayer"]
+        seen = [
+            visit
+            for visit in visits
+            if not isinstance(visit.layer, keras.Model) and visit.kind != "InputLayer"
+        ]
         self.layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
         before = _ancestors(self._score.op)
-        maps = [v.name for v, info in zip(seen, self.layers, strict=True)
-                if info.spatial and v.output.op in before and v.output is not self._score]
+        maps = [
+            v.name
+            for v, info in zip(seen, self.layers, strict=True)
+            if info.spatial and v.output.op in before and v.output is not self._score
+        ]
         self.default_layer = maps[-1] if maps else None
         self._score = None
         if self.head.kind in ("logits", "probabilities", "values"):
-            self.notes.append(f"No softmax or sigmoid found at the end: outputs are taken as "
-                               f"{self.head.kind} (head= changes it).")
+            self.notes.append(
+                f"No softmax or sigmoid found at the end: outputs are taken as "
+                f"{self.head.kind} (head= changes it)."
+            )
         if self.head.kind == "softmax" and self.head.units == 1:
             self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
 

@@ -133,8 +133,17 @@ def _device(tf: Any) -> str:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that make the numbers."""
     found = {"Python": platform.python_version()}
-    names = ("cnn-widgets", "tensorflow", "tensorflow-cpu", "keras", "numpy",
-             "opencv-python-headless", "pillow", "ipywidgets", "jupyterlab")
+    names = (
+        "cnn-widgets",
+        "tensorflow",
+        "tensorflow-cpu",
+        "keras",
+        "numpy",
+        "opencv-python-headless",
+        "pillow",
+        "ipywidgets",
+        "jupyterlab",
+    )
     for name in names:
         try:
             found[name] = version(name)

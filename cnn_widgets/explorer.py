@@ -29,7 +29,7 @@ from cnn_widgets.state import State
 log = logging.getLogger(__name__)
 
 
-class CNNExplorer(w.VBox):
+class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Opens a convolutional network on the table, in one notebook cell.
 
     Parameters
@@ -66,9 +66,16 @@ class CNNExplorer(w.VBox):
     'espresso'
     """
 
-    def __init__(self, network: Any = None, images: Any = None, *,
-                 models: Mapping[str, Any] | None = None, preprocess: Any = None,
-                 class_names: Sequence[str] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        network: Any = None,
+        images: Any = None,
+        *,
+        models: Mapping[str, Any] | None = None,
+        preprocess: Any = None,
+        class_names: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         given = {"preprocess": preprocess, "class_names": class_names}
         options |= {name: value for name, value in given.items() if value is not None}
@@ -139,8 +146,10 @@ class CNNExplorer(w.VBox):
             return path
         kinds = self.figure().canvas.get_supported_filetypes()
         if path.suffix.lower().lstrip(".") not in kinds:
-            raise ValueError(f"Expected a file name that ends in .html or one of "
-                             f".{', .'.join(kinds)}. Received: {path.name!r}")
+            raise ValueError(
+                f"Expected a file name that ends in .html or one of "
+                f".{', .'.join(kinds)}. Received: {path.name!r}"
+            )
         self.figure().savefig(path, dpi=120)
         return path
 
@@ -173,6 +182,7 @@ class CNNExplorer(w.VBox):
                 raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
             self._say("Opening the picture …")
             self.show(image=source, class_index=None)
+
         self._guarded(add)
 
     def _search_class(self, text: str) -> None:
@@ -201,7 +211,8 @@ class CNNExplorer(w.VBox):
             scene = resolve(self.state, self._catalogue)
             self._say(_notes(scene.network))
             (self.add_class if self.state.size == "projector" else self.remove_class)(
-                "cnnw-projector")
+                "cnnw-projector"
+            )
             try:
                 self.controls.sync(scene, self.state, self._catalogue.network_names)
             except Exception as error:
@@ -250,6 +261,8 @@ class CNNExplorer(w.VBox):
 
 def _notes(network: Network) -> str:
     rows, columns = network.input_size
-    facts = (f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
-             f"{len(network.layers)} layers.")
+    facts = (
+        f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
+        f"{len(network.layers)} layers."
+    )
     return " ".join((facts, *network.notes))

@@ -58,8 +58,11 @@ class Intake:
         return np.ascontiguousarray(ready, np.float32)
 
 
-def read(model: keras.Model, preprocess: Preprocess | str | None = None,
-         input_size: Sequence[int] | None = None) -> Intake:
+def read(
+    model: keras.Model,
+    preprocess: Preprocess | str | None = None,
+    input_size: Sequence[int] | None = None,
+) -> Intake:
     """Return what a model takes in.
 
     Raises
@@ -88,9 +91,7 @@ def read(model: keras.Model, preprocess: Preprocess | str | None = None,
         )
     size, notes = _size(shape, input_size)
     batch = None if shape[0] is None else int(shape[0])
-    return _with_preprocess(
-        Intake(size, int(shape[3]), batch, None, notes), model, preprocess
-    )
+    return _with_preprocess(Intake(size, int(shape[3]), batch, None, notes), model, preprocess)
 
 
 def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
@@ -111,8 +112,11 @@ def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
 
 
 def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) -> None:
-    first = [path for path, layer in walk(model)
-             if getattr(layer, "data_format", None) == "channels_first"]
+    first = [
+        path
+        for path, layer in walk(model)
+        if getattr(layer, "data_format", None) == "channels_first"
+    ]
     if first or (shape[1] in (1, 3) and shape[3] not in (1, 3)):
         where = f" (layer {first[0]!r})" if first else f" (input shape {shape})"
         raise ValueError(
@@ -121,8 +125,9 @@ def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) ->
         )
 
 
-def _size(shape: tuple[int | None, ...],
-          wanted: Sequence[int] | None) -> tuple[tuple[int, int], tuple[str, ...]]:
+def _size(
+    shape: tuple[int | None, ...], wanted: Sequence[int] | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Return ((H, W), notes): the wanted size where the model leaves it free."""
     if wanted is not None and (len(wanted) != 2 or any(int(n) < 1 for n in wanted)):
         raise ValueError(f"Expected input_size=(height, width). Received: {wanted!r}")
@@ -131,19 +136,24 @@ def _size(shape: tuple[int | None, ...],
     if wanted is not None and size != asked:
         raise ValueError(f"The model takes images of {size[0]}×{size[1]}, not {asked}.")
     if wanted is None and None in shape[1:3]:
-        return size, (f"The model takes any image size; {size[0]}×{size[1]} is used "
-                      "(input_size= changes it).",)
+        return size, (
+            f"The model takes any image size; {size[0]}×{size[1]} is used "
+            "(input_size= changes it).",
+        )
     return size, ()
 
 
-def _with_preprocess(intake: Intake, model: keras.Model,
-                     preprocess: Preprocess | str | None) -> Intake:
+def _with_preprocess(
+    intake: Intake, model: keras.Model, preprocess: Preprocess | str | None
+) -> Intake:
     if callable(preprocess):
         return replace(intake, preprocess=preprocess)
     if preprocess == "none":
         return intake
     if preprocess is not None:
-        raise ValueError(f"Expected preprocess to be a function or 'none'. Received: {preprocess!r}")
+        raise ValueError(
+            f"Expected preprocess to be a function or 'none'. Received: {preprocess!r}"
+        )
     function, note = _guess(model)
     return replace(intake, preprocess=function, notes=(*intake.notes, note))
 
@@ -159,9 +169,11 @@ def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
     parts = [layer.name for _, layer in layers if isinstance(layer, keras.Model)]
     for name in (model.name, *parts):
         if found := family(name):
-            return (applications()[found].preprocess,
-                    f"Preprocessing of {found} is used, guessed from the name {name!r} "
-                    "(preprocess= changes it).")
+            return (
+                applications()[found].preprocess,
+                f"Preprocessing of {found} is used, guessed from the name {name!r} "
+                "(preprocess= changes it).",
+            )
     return _unit, "Pixels are divided by 255, a guess (preprocess= changes it)."
 
 

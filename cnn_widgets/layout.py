@@ -20,28 +20,48 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     pairs = use["pairs"]
     pairs.children = (views["pairs"],)
     pairs.set_title(0, "All photographs: original | evidence for each one's most likely class")
-    sources = w.VBox([_row(use["network"], use["size"]), _row(use["upload"], use["location"],
-                                                                      use["fit"])])
+    sources = w.VBox(
+        [_row(use["network"], use["size"]), _row(use["upload"], use["location"], use["fit"])]
+    )
     return (
         style,
         controls.thumb_sheet,
         _box("cnnw-top", use["image"], sources),
         status,
-        _row(use["class_index"], use["method"], use["cam_layer"], use["alpha"], use["colormap"],
-             style="cnnw-section"),
+        _row(
+            use["class_index"],
+            use["method"],
+            use["cam_layer"],
+            use["alpha"],
+            use["colormap"],
+            style="cnnw-section",
+        ),
         _panels(
             _column("cnnw-square", "original", views["original"]),
             _column("cnnw-square", "overlay", views["overlay"]),
-            _column("cnnw-list", "predictions", w.VBox([
-                rows, _row(use["class_search"], use["target"])])),
+            _column(
+                "cnnw-list", "predictions", w.VBox([rows, _row(use["class_search"], use["target"])])
+            ),
             _column("cnnw-square", "input", views["input"]),
         ),
-        _row(controls.previous, use["layer"], controls.next, use["kinds"], use["filter"],
-             controls.filter_number, style="cnnw-section"),
+        _row(
+            controls.previous,
+            use["layer"],
+            controls.next,
+            use["kinds"],
+            use["filter"],
+            controls.filter_number,
+            style="cnnw-section",
+        ),
         _panels(
             _column("cnnw-filterbox", "filter", views["filter"]),
-            _column("cnnw-wide", "mosaic", _mosaic(views["mosaic"], views["frame"]),
-                    use["scale"], use["filter_colormap"]),
+            _column(
+                "cnnw-wide",
+                "mosaic",
+                _mosaic(views["mosaic"], views["frame"]),
+                use["scale"],
+                use["filter_colormap"],
+            ),
             _column("cnnw-chartbox", "depth", views["depth"]),
         ),
         pairs,

@@ -10,8 +10,13 @@ from cnn_widgets.models import MODEL_SUFFIXES, Progress, Source, application, bu
 from cnn_widgets.network import Network
 
 
-def load_network(source: Any = None, *, weights: str | None = "imagenet",
-                 progress: Progress | None = None, **options: Any) -> Network:
+def load_network(
+    source: Any = None,
+    *,
+    weights: str | None = "imagenet",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Network:
     """Return a network opened for looking inside.
 
     Parameters
@@ -49,6 +54,9 @@ def load_network(source: Any = None, *, weights: str | None = "imagenet",
         found = application(source, weights, progress)
     else:
         found = Source(source, getattr(source, "name", ""))
-    given = {"preprocess": found.preprocess, "class_names": found.class_names,
-             "name": found.name or None}
+    given = {
+        "preprocess": found.preprocess,
+        "class_names": found.class_names,
+        "name": found.name or None,
+    }
     return Network(found.model, **(given | options))

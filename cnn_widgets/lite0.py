@@ -92,7 +92,7 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str, relu: bool 
 def _block(
     x: Any, index: int, previous: int, kernel: int, stride: int, expand: int, filters: int
 ) -> Any:
-    """Return one MBConv block: expand 1x1, depthwise, project 1x1, and a skip where shapes agree."""
+    """Return one MBConv block: expand 1x1, depthwise, project 1x1, and a skip where it fits."""
     from keras import layers
 
     name, skip = f"block{index}", x

@@ -73,8 +73,9 @@ def applications() -> dict[str, Application]:
     found = {}
     for name, build in inspect.getmembers(keras.applications, inspect.isfunction):
         module = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
-        if name[0].isupper() and hasattr(module, "preprocess_input"):
-            found[name] = Application(build, module.preprocess_input)
+        preprocess = getattr(module, "preprocess_input", None)
+        if name[0].isupper() and preprocess:
+            found[name] = Application(build, preprocess)
     return dict(sorted(found.items()))
 
 
@@ -95,8 +96,9 @@ def bundled(weights: str | None = "imagenet") -> Source:
     return Source(lite0.build(weights), lite0.NAME, lite0.preprocess, imagenet_names())
 
 
-def application(name: str, weights: str | None = "imagenet",
-                progress: Progress | None = None) -> Source:
+def application(
+    name: str, weights: str | None = "imagenet", progress: Progress | None = None
+) -> Source:
     """Return a classifier of `keras.applications` by name.
 
     Parameters

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets import checks
 from cnn_widgets import intake as intakes
 from cnn_widgets.cache import ByteCache
 from cnn_widgets.engine import FEATURE_KINDS, TARGETS, Engine, Observation
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images import fit_to
+from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
-from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
+from cnn_widgets.records import Floats, ImageSample, LayerInfo
 
 if TYPE_CHECKING:
     import keras
@@ -83,11 +85,11 @@ class Network:
         self.model = model
         self.name = name or model.name
         self._intake = intakes.read(model, preprocess, input_size)
-        self._check_weights()
+        checks.weights(model, self.name)
         self._engine = Engine(model, self._intake, output, head)
         self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
         self._notes = [*self._intake.notes, *self._engine.notes]
-        self._class_names = self._names(class_names)
+        self._labels = self._named(class_names)
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
@@ -131,7 +133,7 @@ class Network:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The name of each class."""
-        return self._class_names
+        return self._labels.names
 
     @property
     def head(self) -> str:
@@ -153,34 +155,13 @@ class Network:
 
     def class_index(self, wanted: int | str) -> int:
         """Return the index of a class given as a number or a name (or a part that only it has)."""
-        if isinstance(wanted, bool) or not isinstance(wanted, int | str | np.integer):
-            raise TypeError(f"Expected a class index or name. Received: {wanted!r}")
-        if isinstance(wanted, str):
-            return self._class_by_name(wanted)
-        if not 0 <= wanted < self.classes:
-            raise ValueError(f"Unknown class {wanted}. This network has classes 0 to "
-                             f"{self.classes - 1}.")
-        return int(wanted)
-
-    def _class_by_name(self, name: str) -> int:
-        plain = name.strip().casefold().replace("_", " ")
-        names = [known.casefold() for known in self.class_names]
-        if names.count(plain) == 1:
-            return names.index(plain)
-        fitting = [index for index, known in enumerate(names) if plain and plain in known]
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            some = ", ".join(self.class_names[index] for index in fitting[:8])
-            raise ValueError(f"{name!r} fits {len(fitting)} classes: {some}. Say which.")
-        raise ValueError(f"Unknown class {name!r}. This network's classes: "
-                         f"{', '.join(self.class_names[:8])}, …")
+        return self._labels.index(wanted)
 
     # --- what it computes ---------------------------------------------------------------------
 
     def input_tensor(self, sample: Samples) -> Floats:
         """Return the very tensor the network sees, (H, W, C); (N, H, W, C) for a list."""
-        batch = self._prepare(_as_list(sample))
+        batch = self._prepare(checks.samples(sample))
         return batch if isinstance(sample, Sequence) else batch[0]
 
     def predict(self, sample: Samples, top: int = 5) -> Any:
@@ -189,13 +170,15 @@ class Network:
             raise ValueError(f"Expected top to be at least 1. Received: {top}")
         scores, probabilities = self.scores(sample)
         if isinstance(sample, Sequence):
-            return [self._ranked(s, p, top) for s, p in zip(scores, probabilities, strict=True)]
-        return self._ranked(scores, probabilities, top)
+            return [
+                self._labels.ranked(s, p, top) for s, p in zip(scores, probabilities, strict=True)
+            ]
+        return self._labels.ranked(scores, probabilities, top)
 
     def scores(self, sample: Samples) -> tuple[Floats, Floats]:
         """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
         if isinstance(sample, Sequence):
-            seen = self._batched(_as_list(sample), ())
+            seen = self._batched(checks.samples(sample), ())
             return seen.scores, seen.probabilities
         one = self.observe(sample)
         return one.scores, one.probabilities
@@ -204,7 +187,7 @@ class Network:
         """Return a layer's output, (h, w, K) for a feature map; with (N, ...) for a list."""
         self.layer(layer)
         if isinstance(sample, Sequence):
-            samples = _as_list(sample)
+            samples = checks.samples(sample)
             if 0 < len(samples) <= FEW and layer in self._engine.browsed():
                 return np.stack([self.activations(each, layer) for each in samples])
             return self._batched(samples, (layer,)).activations[layer]
@@ -244,11 +227,13 @@ class Network:
             raise ValueError("This network has one plain output value and no probabilities.")
         if layer is not None:
             self.layer(layer)
-        samples = _as_list(sample)
-        weights = self._weights(class_index, len(samples))
+        samples = checks.samples(sample)
+        weights = self._labels.weights(class_index, len(samples))
         if isinstance(sample, Sequence):
-            parts = [self._gradient_pass(samples[i], layer, weights[i], target)
-                     for i in self._chunks(len(samples))]
+            parts = [
+                self._gradient_pass(samples[i], layer, weights[i], target)
+                for i in self._chunks(len(samples))
+            ]
             return np.concatenate([a for a, _ in parts]), np.concatenate([g for _, g in parts])
         activations, gradients = self._gradient_of_one(sample, layer, weights, target)
         return activations, gradients
@@ -270,19 +255,20 @@ class Network:
         The groups are the browsed layers, and every other kind of layer by itself: one pass and
         one trace serve all the layers a slider can reach.
         """
-        _check_sample(sample)
+        checks.samples(sample)
         group = None if layer is None or layer in self._engine.browsed() else self.layer(layer).kind
         key = ("observe", sample.key, group)
         found: Observation | None = self._cache.get(key)
         if found is None:
             names = tuple(info.name for info in self.layers if info.kind == group) or None
             found = self._engine.observe(self._prepare([sample]), names).at(0)
-            self._check_finite(found.scores)
+            checks.scores(found.scores, self.model, self.name)
             self._cache.put(key, found, found.arrays())
         return found
 
-    def _gradient_of_one(self, sample: ImageSample, layer: str | None, weights: Floats,
-                         target: str) -> tuple[Floats, Floats]:
+    def _gradient_of_one(
+        self, sample: ImageSample, layer: str | None, weights: Floats, target: str
+    ) -> tuple[Floats, Floats]:
         if layer is None or (layer != self.default_layer and layer not in self._engine.browsed()):
             activations, gradients = self._gradient_pass([sample], layer, weights, target)
             return activations[0], gradients[0]
@@ -301,8 +287,9 @@ class Network:
 
     # --- batches, streamed --------------------------------------------------------------------
 
-    def _gradient_pass(self, samples: Sequence[ImageSample], layer: str | None, weights: Floats,
-                       target: str) -> tuple[Floats, Floats]:
+    def _gradient_pass(
+        self, samples: Sequence[ImageSample], layer: str | None, weights: Floats, target: str
+    ) -> tuple[Floats, Floats]:
         x = self._prepare(samples)
         if layer is None:
             return x, self._engine.backward((), target, x, weights)[0]
@@ -310,15 +297,17 @@ class Network:
         return activations, self._engine.tail(layer, target, x, activations, weights)
 
     def _batched(self, samples: Sequence[ImageSample], layers: tuple[str, ...]) -> Observation:
-        parts = [self._engine.observe(self._prepare(samples[i]), layers)
-                 for i in self._chunks(len(samples))]
+        parts = [
+            self._engine.observe(self._prepare(samples[i]), layers)
+            for i in self._chunks(len(samples))
+        ]
         seen = Observation(
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.probabilities for part in parts]),
             {name: np.concatenate([part.activations[name] for part in parts]) for name in layers},
             {},
         )
-        self._check_finite(seen.scores)
+        checks.scores(seen.scores, self.model, self.name)
         return seen
 
     def _chunks(self, count: int) -> list[slice]:
@@ -333,62 +322,8 @@ class Network:
         intake = self._intake
         return intake.prepare(np.stack([fit_to(s, intake.size, intake.channels) for s in samples]))
 
-    def _weights(self, wanted: Any, count: int) -> Floats:
-        """Return a weight per image and class, (N, C), of class indices or given weights."""
-        array = np.asarray(wanted)
-        if array.dtype.kind == "f":
-            if array.shape not in ((self.classes,), (count, self.classes)):
-                raise ValueError(f"Expected class weights of shape ({self.classes},). Received "
-                                 f"shape: {array.shape}")
-            return np.ascontiguousarray(np.broadcast_to(array, (count, self.classes)), np.float32)
-        indices = [self.class_index(wanted)] * count if array.ndim == 0 else [
-            self.class_index(index) for index in wanted]
-        if len(indices) != count:
-            raise ValueError(f"Expected one class per image, {count}. Received: {len(indices)}")
-        weights = np.zeros((count, self.classes), np.float32)
-        weights[np.arange(count), indices] = 1.0
-        return weights
-
-    def _names(self, names: Sequence[str] | None) -> tuple[str, ...]:
+    def _named(self, names: Sequence[str] | None) -> Labels:
         if names is None and self.classes == 1000 and family(self.model.name):
             self._notes.append("Class names are ImageNet's, a guess (class_names= changes it).")
-            return imagenet_names()
-        if names is None:
-            return tuple(f"class {index}" for index in range(self.classes))
-        if len(names) != self.classes:
-            raise ValueError(f"Expected {self.classes} class names, one per class. Received: "
-                             f"{len(names)}")
-        return tuple(str(name) for name in names)
-
-    def _ranked(self, scores: Floats, probabilities: Floats, top: int) -> list[Prediction]:
-        order = np.argsort(-scores, kind="stable")[:top]
-        return [Prediction(int(i), self.class_names[i], float(probabilities[i]), float(scores[i]))
-                for i in order]
-
-    def _check_weights(self) -> None:
-        """Refuse NaN weights at once: a ReLU may hide them behind zeros."""
-        for weight in self.model.weights:
-            values = np.asarray(weight)
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                raise ValueError(f"Network {self.name!r} is broken: its weights {weight.path!r} "
-                                 "hold NaN or infinity.")
-
-    def _check_finite(self, scores: Floats) -> None:
-        if not np.isfinite(scores).all():
-            self._check_weights()
-            raise ValueError(f"Network {self.name!r} computes NaN or infinite scores, though its "
-                             "weights are finite: its input or its arithmetic overflows.")
-
-
-def _as_list(sample: Samples) -> Sequence[ImageSample]:
-    samples = sample if isinstance(sample, Sequence) else [sample]
-    for each in samples:
-        _check_sample(each)
-    return samples
-
-
-def _check_sample(sample: Any) -> None:
-    if not isinstance(sample, ImageSample):
-        raise TypeError("Expected an ImageSample; load_image() makes one. Received: "
-                        f"{type(sample).__name__}")
-
+            names = imagenet_names()
+        return Labels(self.classes, names)

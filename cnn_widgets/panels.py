@@ -79,8 +79,11 @@ class Panel:
 def original(scene: Scene) -> View:
     """Draw the photograph as it was given."""
     height, width = scene.sample.size
-    return View(f"The photograph {scene.image}, {width} by {height} pixels.", f"{scene.image} · {width}×{height}",
-                _shrunk(scene.sample.pixels))
+    return View(
+        f"The photograph {scene.image}, {width} by {height} pixels.",
+        f"{scene.image} · {width}×{height}",
+        _shrunk(scene.sample.pixels),
+    )
 
 
 def network_input(scene: Scene) -> View:
@@ -89,8 +92,10 @@ def network_input(scene: Scene) -> View:
     low, high = float(x.min()), float(x.max())
     unit = (x - low) / (high - low if high > low else 1.0)
     picture = np.round(unit * 255).astype(np.uint8)
-    caption = (f"{x.shape[1]}×{x.shape[0]}×{x.shape[2]} · min {words.number(low)} · "
-               f"mean {words.number(float(x.mean()))} · max {words.number(high)}")
+    caption = (
+        f"{x.shape[1]}×{x.shape[0]}×{x.shape[2]} · min {words.number(low)} · "
+        f"mean {words.number(float(x.mean()))} · max {words.number(high)}"
+    )
     picture = np.ascontiguousarray(np.broadcast_to(picture, (*x.shape[:2], 3)))
     return View(f"What the network sees of {scene.image}: {caption}.", caption, picture)
 
@@ -109,12 +114,14 @@ def predictions(scene: Scene) -> View:
     """List the five most likely classes."""
     chosen = scene.chosen.class_index
     listed = "; ".join(words.believed(p) for p in scene.predictions)
-    rows = tuple((p.name, p.probability, p.score, p.class_index == chosen)
-                 for p in scene.predictions)
+    rows = tuple(
+        (p.name, p.probability, p.score, p.class_index == chosen) for p in scene.predictions
+    )
     caption = ""
     if chosen not in [p.class_index for p in scene.predictions]:
-        caption = (f"explained: {words.believed(scene.chosen)}, "
-                   f"score {words.number(scene.chosen.score)}")
+        caption = (
+            f"explained: {words.believed(scene.chosen)}, score {words.number(scene.chosen.score)}"
+        )
     return View(f"The most likely classes of {scene.image}: {listed}.", caption, rows=rows)
 
 
@@ -136,25 +143,34 @@ def feature_map(scene: Scene) -> View:
 def mosaic(scene: Scene) -> View:
     """Draw every filter of the layer, the selected one framed."""
     _, columns, cell = _grid(scene)
-    picture = heatmap.mosaic(scene.activations, scene.scale, scene.filter_colormap,
-                             columns=columns, cell=cell, gap=1)
+    picture = heatmap.mosaic(
+        scene.activations, scene.scale, scene.filter_colormap, columns=columns, cell=cell, gap=1
+    )
     count, flat = scene.layer.filters, scene.flat_filters
     dead = f"{flat} are one value everywhere (grey)" if flat else "none is flat"
     ranged = "each scaled by itself" if scene.scale == "filter" else "one scale for all"
     silent = next((s for name, _, s in scene.silent_shares if name == scene.layer.name), None)
     after = "" if silent is None else f"; {words.percent(silent)} silent after the activation"
-    caption = (f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; "
-               f"{dead}{after}")
-    return View(f"All filters of {scene.layer.name} on {scene.image}: {caption}.", caption, picture,
-                aspect=_aspect(scene))
+    caption = (
+        f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; {dead}{after}"
+    )
+    return View(
+        f"All filters of {scene.layer.name} on {scene.image}: {caption}.",
+        caption,
+        picture,
+        aspect=_aspect(scene),
+    )
 
 
 def frame(scene: Scene) -> View:
     """Mark the selected filter in the mosaic."""
     rows, columns, _ = _grid(scene)
     row, column = divmod(scene.filter, columns)
-    return View(f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
-                frame=(column / columns, row / rows, 1 / columns, 1 / rows), aspect=_aspect(scene))
+    return View(
+        f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
+        frame=(column / columns, row / rows, 1 / columns, 1 / rows),
+        aspect=_aspect(scene),
+    )
 
 
 def depth(scene: Scene) -> View:
@@ -167,13 +183,18 @@ def depth(scene: Scene) -> View:
         return View(line, line, chart=lambda axes: axes.set_axis_off())
     third = max(1, len(known) // 3)
     early, late = (float(np.mean([s for _, s in part])) for part in (known[:third], known[-third:]))
-    line = (f"silent filters: {words.percent(early)} in the first third of the depth, "
-            f"{words.percent(late)} in the last")
+    line = (
+        f"silent filters: {words.percent(early)} in the first third of the depth, "
+        f"{words.percent(late)} in the last"
+    )
     marked = dict(known).get(here) if here is not None else None
     if marked is not None:
         line += f"; {scene.layer.name} {words.percent(marked)}"
-    return View(f"Share of silent filters by depth on {scene.image}: {line}.", line,
-                chart=lambda axes: _draw_depth(axes, known, len(names), here))
+    return View(
+        f"Share of silent filters by depth on {scene.image}: {line}.",
+        line,
+        chart=lambda axes: _draw_depth(axes, known, len(names), here),
+    )
 
 
 def pairs(scene: Scene) -> View:
@@ -185,8 +206,9 @@ def pairs(scene: Scene) -> View:
         attribution = scene.attribution_of(sample, None)
         shown = _overlaid(scene, sample, attribution.heatmap, attribution.signed, 224)
         line = f"{name}: {attribution.class_name} ({words.percent(attribution.probability)})"
-        found.append((line, _shrunk(sample.pixels, 224), shown,
-                      f"{name}. {words.evidence(attribution)}"))
+        found.append(
+            (line, _shrunk(sample.pixels, 224), shown, f"{name}. {words.evidence(attribution)}")
+        )
     return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
 
 
@@ -210,8 +232,9 @@ PANELS: dict[str, Panel] = {
 }
 
 
-def _overlaid(scene: Scene, sample: ImageSample, heat: Floats, signed: bool,
-              side: int = PICTURE) -> Pixels:
+def _overlaid(
+    scene: Scene, sample: ImageSample, heat: Floats, signed: bool, side: int = PICTURE
+) -> Pixels:
     pixels = _shrunk(sample.pixels, side)
     values = heatmap.resize(heat, (pixels.shape[0], pixels.shape[1]))
     name = heatmap.diverging(scene.colormap) if signed else scene.colormap

@@ -24,8 +24,12 @@ from cnn_widgets.panels import PANELS, View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scene import Scene
 
-_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88,
-         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    88,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
 _CHART_INCHES, _CHART_DPI = (3.6, 2.2), 200
 
 
@@ -50,8 +54,10 @@ def to_html(view: View, frame: int = 0) -> str:
 
 def error_html(title: str, error: BaseException, frame: int = 0) -> str:
     """Return a panel's message where drawing it failed."""
-    return (f'<div class="cnnw-view cnnw-failed" role="alert" data-frame="{frame}"><b>'
-            f"{escape(title)} could not be drawn.</b> {escape(str(error))}</div>")
+    return (
+        f'<div class="cnnw-view cnnw-failed" role="alert" data-frame="{frame}"><b>'
+        f"{escape(title)} could not be drawn.</b> {escape(str(error))}</div>"
+    )
 
 
 def _body(view: View) -> str:
@@ -67,24 +73,32 @@ def _body(view: View) -> str:
         return _img(_chart(view), "png", view.alt, "cnnw-chart")
     if view.picture is None:
         return f'<div class="cnnw-caption">{escape(view.alt)}</div>'
-    picture = _img(encode(view.picture, view.exact), "png" if view.exact else "jpeg", view.alt,
-                   "cnnw-exact" if view.exact else "cnnw-photo")
+    picture = _img(
+        encode(view.picture, view.exact),
+        "png" if view.exact else "jpeg",
+        view.alt,
+        "cnnw-exact" if view.exact else "cnnw-photo",
+    )
     return picture + (_bar(*view.bar) if view.bar else "")
 
 
 def _img(data: bytes, kind: str, alt: str, style: str) -> str:
     text = base64.b64encode(data).decode("ascii")
-    return (f'<img class="cnnw-picture {style}" decoding="sync" alt="{escape(alt)}" '
-            f'src="data:image/{kind};base64,{text}">')
+    return (
+        f'<img class="cnnw-picture {style}" decoding="sync" alt="{escape(alt)}" '
+        f'src="data:image/{kind};base64,{text}">'
+    )
 
 
 def _bar(colormap: str, low: float, high: float) -> str:
     """Return a colour bar: the colour map as a gradient, with its ends in numbers."""
     table = heatmap.lookup_table(colormap)[:: 255 // 15]
     stops = ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
-    return (f'<div class="cnnw-bar" aria-hidden="true"><span>{words.number(high)}</span>'
-            f'<i style="background:linear-gradient(to top,{stops})"></i>'
-            f"<span>{words.number(low)}</span></div>")
+    return (
+        f'<div class="cnnw-bar" aria-hidden="true"><span>{words.number(high)}</span>'
+        f'<i style="background:linear-gradient(to top,{stops})"></i>'
+        f"<span>{words.number(low)}</span></div>"
+    )
 
 
 def _rows(view: View) -> str:
@@ -97,15 +111,20 @@ def _rows(view: View) -> str:
             f'<i class="cnnw-fill" style="width:{width:.1f}%"></i><span>{escape(name)}</span></th>'
             f"<td>{words.percent(probability)}</td><td>{words.number(score)}</td></tr>"
         )
-    head = ('<tr><th scope="col">class</th><th scope="col">probability</th>'
-            '<th scope="col">score</th></tr>')
-    return (f'<table class="cnnw-rows" aria-label="{escape(view.alt)}"><thead>{head}</thead>'
-            f'<tbody>{"".join(lines)}</tbody></table>')
+    head = (
+        '<tr><th scope="col">class</th><th scope="col">probability</th>'
+        '<th scope="col">score</th></tr>'
+    )
+    return (
+        f'<table class="cnnw-rows" aria-label="{escape(view.alt)}"><thead>{head}</thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
 
 
 def _pair(title: str, left: Pixels, right: Pixels, alt: str) -> str:
-    pictures = (_img(encode(left), "jpeg", f"Photograph {title}", "cnnw-thumb")
-                + _img(encode(right), "jpeg", alt, "cnnw-thumb"))
+    pictures = _img(encode(left), "jpeg", f"Photograph {title}", "cnnw-thumb") + _img(
+        encode(right), "jpeg", alt, "cnnw-thumb"
+    )
     return f"<figure>{pictures}<figcaption>{escape(title)}</figcaption></figure>"
 
 
@@ -124,8 +143,7 @@ def _chart(view: View) -> bytes:
 
 # --- a figure of the whole view ---------------------------------------------------------------
 
-_LAYOUT = [["original", "overlay", "predictions", "input"],
-           ["filter", "mosaic", "mosaic", "depth"]]
+_LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 
 
 def to_figure(scene: Scene, width: float = 14.0) -> Figure:
@@ -158,8 +176,16 @@ def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
         if marked:
             height, width = view.picture.shape[:2]
             corner = (marked[0] * width - 0.5, marked[1] * height - 0.5)
-            axes.add_patch(Rectangle(corner, marked[2] * width, marked[3] * height,
-                                     fill=False, edgecolor="#ff3b30", linewidth=1.5))
+            axes.add_patch(
+                Rectangle(
+                    corner,
+                    marked[2] * width,
+                    marked[3] * height,
+                    fill=False,
+                    edgecolor="#ff3b30",
+                    linewidth=1.5,
+                )
+            )
     axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
 
 
@@ -192,10 +218,14 @@ def to_page(scene: Scene) -> str:
         if name != "frame" and not (name == "pairs" and not view.pairs):
             parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
     title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
-    style = ("body{font:14px sans-serif;margin:2em;display:flex;flex-wrap:wrap;gap:2em}"
-             "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
-             "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
-             "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
-             "text-align:left}.cnnw-bar{display:none}.cnnw-photo{image-rendering:auto}")
-    return (f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n")
+    style = (
+        "body{font:14px sans-serif;margin:2em;display:flex;flex-wrap:wrap;gap:2em}"
+        "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
+        "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
+        "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
+        "text-align:left}.cnnw-bar{display:none}.cnnw-photo{image-rendering:auto}"
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
+    )

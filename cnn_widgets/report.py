@@ -17,9 +17,15 @@ from cnn_widgets.network import Network
 from cnn_widgets.records import Attribution, ImageSample
 
 
-def write_report(net: Network, samples: list[ImageSample], folder: str | Path, *,
-                 layer: str | None = None, class_name: str | None = None,
-                 method: str = "grad-cam") -> Path:
+def write_report(
+    net: Network,
+    samples: list[ImageSample],
+    folder: str | Path,
+    *,
+    layer: str | None = None,
+    class_name: str | None = None,
+    method: str = "grad-cam",
+) -> Path:
     """Write what a network says of some images, and return the path of the JSON file.
 
     Parameters
@@ -40,14 +46,18 @@ def write_report(net: Network, samples: list[ImageSample], folder: str | Path, *
     ValueError
         If layer, class or method is unknown; nothing is written then.
     """
-    wanted = None if class_name is None else net.class_index(
-        int(class_name) if class_name.isdigit() else class_name)
+    wanted = (
+        None
+        if class_name is None
+        else net.class_index(int(class_name) if class_name.isdigit() else class_name)
+    )
     shown = layer if layer is not None else net.feature_layers[0].name
     entries = []
     pictures: dict[str, Any] = {}
     for name, sample in zip(_file_names(samples), samples, strict=True):
-        found = attribute(net, sample, method, wanted, layer if METHODS[method].at == "layer"
-                          else None)
+        found = attribute(
+            net, sample, method, wanted, layer if METHODS[method].at == "layer" else None
+        )
         colors = diverging("jet") if found.signed else "jet"
         pictures[f"{name}_mosaic.png"] = mosaic(net.activations(sample, shown))
         pictures[f"{name}_overlay.png"] = overlay(sample.pixels, found.heatmap, colormap=colors)
@@ -62,16 +72,31 @@ def write_report(net: Network, samples: list[ImageSample], folder: str | Path, *
     return target
 
 
-def _entry(net: Network, sample: ImageSample, name: str, found: Attribution,
-           shown: str) -> dict[str, Any]:
+def _entry(
+    net: Network, sample: ImageSample, name: str, found: Attribution, shown: str
+) -> dict[str, Any]:
     return {
-        "image": sample.name, "file": name, "size": list(sample.size),
-        "top": [{"class_index": p.class_index, "name": p.name, "score": _finite(p.score),
-                 "probability": _finite(p.probability)} for p in net.predict(sample)],
+        "image": sample.name,
+        "file": name,
+        "size": list(sample.size),
+        "top": [
+            {
+                "class_index": p.class_index,
+                "name": p.name,
+                "score": _finite(p.score),
+                "probability": _finite(p.probability),
+            }
+            for p in net.predict(sample)
+        ],
         "explained": {
-            "class_index": found.class_index, "name": found.class_name, "method": found.method,
-            "layer": found.layer, "target": found.target, "empty": found.empty,
-            "maximum": float(found.raw.max()), "minimum": float(found.raw.min()),
+            "class_index": found.class_index,
+            "name": found.class_name,
+            "method": found.method,
+            "layer": found.layer,
+            "target": found.target,
+            "empty": found.empty,
+            "maximum": float(found.raw.max()),
+            "minimum": float(found.raw.min()),
         },
         "mosaic_layer": shown,
     }

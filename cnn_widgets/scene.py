@@ -53,8 +53,12 @@ class Scene:
             return self.predictions[0]
         scores, probabilities = self.network.scores(self.sample)
         index = self.wanted_class
-        return Prediction(index, self.network.class_names[index], float(probabilities[index]),
-                          float(scores[index]))
+        return Prediction(
+            index,
+            self.network.class_names[index],
+            float(probabilities[index]),
+            float(scores[index]),
+        )
 
     @property
     def looked_at(self) -> str | None:
@@ -72,8 +76,9 @@ class Scene:
 
     def attribution_of(self, sample: ImageSample, class_index: int | None) -> Attribution:
         """Return the same for another photograph; None means its own most likely class."""
-        return attribute(self.network, sample, self.method, class_index, self.looked_at,
-                         self.target)
+        return attribute(
+            self.network, sample, self.method, class_index, self.looked_at, self.target
+        )
 
     @cached_property
     def input_tensor(self) -> Floats:
@@ -104,8 +109,11 @@ class Scene:
         """
         peaks = self.network.peaks(self.sample)
         return [
-            (info.name, info.filters,
-             float((peaks[info.name] <= 0).mean()) if info.name in peaks else None)
+            (
+                info.name,
+                info.filters,
+                float((peaks[info.name] <= 0).mean()) if info.name in peaks else None,
+            )
             for info in self.network.feature_layers
         ]
 
@@ -117,9 +125,20 @@ def resolve(state: State, catalogue: Catalogue) -> Scene:
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
         return Scene(
-            network=network, image=state.image, sample=fitted[state.image], samples=fitted,
-            layer=info, layers=state.layers(), filter=min(state.filter, info.filters - 1),
-            wanted_class=state.class_index, method=state.method, target=state.target,
-            cam_layer=state.cam_layer, alpha=state.alpha, colormap=state.colormap,
-            scale=state.scale, filter_colormap=state.filter_colormap, pairs=state.pairs,
+            network=network,
+            image=state.image,
+            sample=fitted[state.image],
+            samples=fitted,
+            layer=info,
+            layers=state.layers(),
+            filter=min(state.filter, info.filters - 1),
+            wanted_class=state.class_index,
+            method=state.method,
+            target=state.target,
+            cam_layer=state.cam_layer,
+            alpha=state.alpha,
+            colormap=state.colormap,
+            scale=state.scale,
+            filter_colormap=state.filter_colormap,
+            pairs=state.pairs,
         )

@@ -54,8 +54,24 @@ class State(HasTraits):
     pairs = Bool(False)
 
     #: The order in which several changes are made: what others depend on comes first.
-    ORDER = ("image", "network", "kinds", "layer", "filter", "class_index", "method", "target",
-             "cam_layer", "alpha", "colormap", "scale", "filter_colormap", "fit", "size", "pairs")
+    ORDER = (
+        "image",
+        "network",
+        "kinds",
+        "layer",
+        "filter",
+        "class_index",
+        "method",
+        "target",
+        "cam_layer",
+        "alpha",
+        "colormap",
+        "scale",
+        "filter_colormap",
+        "fit",
+        "size",
+        "pairs",
+    )
 
     def __init__(self, catalogue: Catalogue, image: str, network: str) -> None:
         self.lock = threading.RLock()
@@ -74,8 +90,9 @@ class State(HasTraits):
         """Set several traits at once: all of them, or, if one is refused, none."""
         unknown = set(changes) - set(self.ORDER)
         if unknown:
-            raise ValueError(f"Unknown state {', '.join(sorted(unknown))}. "
-                             f"States: {', '.join(self.ORDER)}.")
+            raise ValueError(
+                f"Unknown state {', '.join(sorted(unknown))}. States: {', '.join(self.ORDER)}."
+            )
         with self.together():
             before = self.values()
             try:
@@ -158,8 +175,9 @@ class State(HasTraits):
     def _check_filter(self, proposal: Any) -> Any:
         count = self.open_network().layer(self.layer).filters if self.layer else 1
         if not 0 <= proposal.value < count:
-            raise ValueError(f"Layer {self.layer!r} has filters 0 to {count - 1}. "
-                             f"Received: {proposal.value}")
+            raise ValueError(
+                f"Layer {self.layer!r} has filters 0 to {count - 1}. Received: {proposal.value}"
+            )
         return proposal.value
 
     @validate("class_index")
@@ -190,13 +208,18 @@ class State(HasTraits):
 
     @validate("target", "kinds", "scale", "fit", "size")
     def _check_choice(self, proposal: Any) -> Any:
-        allowed = {"target": TARGETS, "kinds": KINDS, "scale": SCALES, "fit": FITS,
-                   "size": SIZES}[proposal.trait.name]
+        allowed = {"target": TARGETS, "kinds": KINDS, "scale": SCALES, "fit": FITS, "size": SIZES}[
+            proposal.trait.name
+        ]
         if proposal.value not in allowed:
-            raise ValueError(f"Expected {proposal.trait.name} to be one of {allowed}. "
-                             f"Received: {proposal.value!r}")
-        if proposal.trait.name == "target" and proposal.value == "probability" and (
-            self.open_network().head == "values"
+            raise ValueError(
+                f"Expected {proposal.trait.name} to be one of {allowed}. "
+                f"Received: {proposal.value!r}"
+            )
+        if (
+            proposal.trait.name == "target"
+            and proposal.value == "probability"
+            and (self.open_network().head == "values")
         ):
             raise ValueError("This network has one plain output value and no probabilities.")
         return proposal.value
@@ -205,6 +228,8 @@ class State(HasTraits):
 def _browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
     layers = network.feature_layers if kinds == "article" else network.layers_of(None)
     if not layers:
-        raise ValueError(f"Network {network.name!r} has no layer with a spatial map (h, w, K) "
-                         "larger than 1×1: there is nothing to look into.")
+        raise ValueError(
+            f"Network {network.name!r} has no layer with a spatial map (h, w, K) "
+            "larger than 1×1: there is nothing to look into."
+        )
     return layers

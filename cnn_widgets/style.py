@@ -13,11 +13,13 @@ from cnn_widgets.render import encode
 THUMB = (56, 72)
 
 SHEET = """
-.cnnw-explorer { --u: 1px; --pic: calc(186 * var(--u)); --ink: var(--jp-ui-font-color1, #222);
+.cnnw-explorer { container-type: inline-size; --ink: var(--jp-ui-font-color1, #222);
   --soft: var(--jp-ui-font-color2, #667); --line: var(--jp-border-color2, #ccc);
   --ground: var(--jp-layout-color1, #fff); --accent: #e8743b; --fill: #5b9bd555;
   gap: 5px; padding: 2px; color: var(--ink); overflow: hidden; }
-.cnnw-explorer.cnnw-projector { --u: 1.4px; font-size: 118%; }
+.cnnw-explorer > * { --u: clamp(1px, calc(100cqw / 1112), 1.7px); --pic: calc(186 * var(--u)); }
+.cnnw-explorer.cnnw-projector { font-size: 120%; }
+.cnnw-explorer.cnnw-projector > * { --u: clamp(1.3px, calc(100cqw / 1112), 2px); }
 .cnnw-explorer .widget-html, .cnnw-explorer .widget-html-content { margin: 0; height: auto;
   line-height: 1.35; overflow: visible; color: var(--ink); }
 .cnnw-explorer .widget-label { color: var(--soft); }
@@ -30,11 +32,13 @@ SHEET = """
 .cnnw-panels { gap: 14px; align-items: flex-start; flex-flow: row wrap; overflow: hidden; }
 .cnnw-column { overflow: hidden; gap: 3px; }
 .cnnw-square { width: calc(236 * var(--u)); }
-.cnnw-list { flex: 1 1 calc(250 * var(--u)); min-width: calc(240 * var(--u)); }
+.cnnw-list { flex: 1 1 calc(250 * var(--u)); min-width: calc(240 * var(--u));
+  max-width: calc(400 * var(--u)); }
 .cnnw-wide { flex: 1 1 calc(440 * var(--u)); min-width: calc(420 * var(--u)); }
 .cnnw-chartbox { flex: 0 1 calc(330 * var(--u)); min-width: calc(300 * var(--u)); }
-.cnnw-title { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; line-height: 28px; }
-.cnnw-head { gap: 10px; align-items: center; justify-content: space-between; height: 30px; overflow: hidden; }
+.cnnw-title { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
+  line-height: 28px; }
+.cnnw-head { gap: 10px; align-items: center; height: 30px; overflow: hidden; }
 .cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; min-height: 2.7em; }
 .cnnw-projector .cnnw-caption { font-size: 14px; }
 .cnnw-view { position: relative; }
@@ -80,7 +84,8 @@ SHEET = """
 .cnnw-thumbs { gap: 4px; flex-flow: row wrap; overflow: hidden; }
 .cnnw-thumbs .jupyter-button { width: calc(66 * var(--u)); height: calc(58 * var(--u)); margin: 0;
   padding: 0 2px; display: flex; align-items: flex-end; justify-content: center; color: #fff;
-  font-size: 10px; line-height: 1.15; white-space: normal; text-shadow: 0 0 3px #000, 0 0 2px #000, 0 0 5px #000;
+  font-size: 10px; line-height: 1.15; white-space: normal;
+  text-shadow: 0 0 3px #000, 0 0 2px #000, 0 0 5px #000;
   background-size: cover; background-position: center; border: 2px solid transparent; }
 .cnnw-thumbs .jupyter-button.cnnw-chosen { border-color: var(--accent); }
 .cnnw-arrow { width: 30px !important; padding: 0; }
@@ -102,11 +107,13 @@ def sheet() -> str:
 
 
 def thumb_sheet(samples: Mapping[str, ImageSample], prefix: str) -> str:
-    """Return a style element that paints each thumbnail button, named prefix-0, prefix-1 …"""
+    """Return a style element that paints each thumbnail button, named prefix-0 and so on."""
     rules = []
     for index, sample in enumerate(samples.values()):
         small = fit_to(ImageSample(sample.pixels, fit="crop"), THUMB)
         data = base64.b64encode(encode(small)).decode("ascii")
-        rules.append(f".{escape(prefix)}-{index} "
-                     f"{{ background-image: url(data:image/jpeg;base64,{data}) !important; }}")
+        rules.append(
+            f".{escape(prefix)}-{index} "
+            f"{{ background-image: url(data:image/jpeg;base64,{data}) !important; }}"
+        )
     return f"<style>{' '.join(rules)}</style>"

@@ -112,7 +112,7 @@ def tapped(
 
 
 def _unique(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield every layer object once, under its first path; equal paths get ~2, ~3 …"""
+    """Yield every layer object once, under its first path; equal paths are numbered ~2, ~3."""
     seen: set[int] = set()
     paths: Counter[str] = Counter()
     for path, layer in walk(model):

@@ -78,8 +78,11 @@ def fingerprint(model):
     for weight in model.weights:
         digest.update(weight.path.encode() + np.asarray(weight).tobytes())
     for layer in model._flatten_layers():
-        own = {name: repr(value) for name, value in layer.__dict__.items()
-               if name in ("call", "quantized_call")}
+        own = {
+            name: repr(value)
+            for name, value in layer.__dict__.items()
+            if name in ("call", "quantized_call")
+        }
         activation = getattr(getattr(layer, "activation", None), "__name__", None)
         losses = len(getattr(layer, "_losses", ()))
         digest.update(f"{layer.name}{layer.trainable}{activation}{own}{losses}".encode())

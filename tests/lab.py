@@ -41,8 +41,7 @@ def free_port() -> int:
 def jupyterlab(root: Path, home: Path, *options: str):
     """Run JupyterLab on loopback in a folder, with a home of its own; yield its address."""
     port = free_port()
-    overrides = home / "lab" / "settings"
-    overrides.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
         "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port_retries=0",

@@ -12,16 +12,19 @@ from cnn_widgets.attribution import grad_cam, hires_cam
 def by_hand(keras):
     """The network worked by hand: two all-ones 3×3 filters with bias on 0…15, then a column."""
     layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((4, 4, 1)),
-        layers.Conv2D(2, 3, name="conv"),
-        layers.ReLU(name="relu"),
-        layers.Flatten(),
-        layers.Dense(1, use_bias=False, name="score"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            layers.Conv2D(2, 3, name="conv"),
+            layers.ReLU(name="relu"),
+            layers.Flatten(),
+            layers.Dense(1, use_bias=False, name="score"),
+        ]
+    )
     model.get_layer("conv").set_weights([np.ones((3, 3, 1, 2)), np.array([-50.0, -75.0])])
     model.get_layer("score").set_weights(
-        [np.array([1, 1, 1, -1, 1, -1, 1, -1], np.float32)[:, None]])
+        [np.array([1, 1, 1, -1, 1, -1, 1, -1], np.float32)[:, None]]
+    )
     return model
 
 
@@ -30,11 +33,14 @@ def steps():
     return cw.load_image(np.arange(16, dtype=np.uint8).reshape(4, 4))
 
 
-@pytest.mark.parametrize(("method", "layer", "expected"), [
-    ("grad-cam", "conv", [[11.25, 13.5], [20.25, 22.5]]),
-    ("grad-cam", "relu", [[0, 4], [28, 32.5]]),
-    ("hirescam", "conv", [[0, 4], [25, 25]]),
-])
+@pytest.mark.parametrize(
+    ("method", "layer", "expected"),
+    [
+        ("grad-cam", "conv", [[11.25, 13.5], [20.25, 22.5]]),
+        ("grad-cam", "relu", [[0, 4], [28, 32.5]]),
+        ("hirescam", "conv", [[0, 4], [25, 25]]),
+    ],
+)
 def test_the_hand_worked_maps_come_out_to_the_last_digit(by_hand, steps, method, layer, expected):
     net = cw.Network(by_hand, preprocess="none")
     found = cw.attribute(net, steps, method, layer=layer)
@@ -54,8 +60,9 @@ def test_a_negated_column_leaves_no_evidence(by_hand, steps, keras):
 
 
 def test_saliency_is_the_largest_absolute_gradient_over_the_colours(keras):
-    model = keras.Sequential([keras.Input((2, 3, 3)), keras.layers.Flatten(),
-                              keras.layers.Dense(1, use_bias=False)])
+    model = keras.Sequential(
+        [keras.Input((2, 3, 3)), keras.layers.Flatten(), keras.layers.Dense(1, use_bias=False)]
+    )
     kernel = np.arange(-9, 9, dtype=np.float32)
     model.layers[-1].set_weights([kernel[:, None]])
     net = cw.Network(model, preprocess="none")
@@ -80,10 +87,14 @@ def test_with_global_pooling_grad_cam_is_the_rectified_cam_and_hirescam_the_cam(
 def test_with_flatten_hirescam_sums_to_the_score_less_the_bias(keras, photo):
     keras.utils.set_random_seed(1)
     layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((12, 10, 3)), layers.Conv2D(5, 3, activation="relu", name="conv"),
-        layers.Flatten(), layers.Dense(3, bias_initializer="ones", activation="softmax"),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((12, 10, 3)),
+            layers.Conv2D(5, 3, activation="relu", name="conv"),
+            layers.Flatten(),
+            layers.Dense(3, bias_initializer="ones", activation="softmax"),
+        ]
+    )
     net = cw.Network(model, preprocess="none")
     for index in range(3):
         found = cw.attribute(net, photo, "hirescam", index, "conv")
@@ -156,14 +167,17 @@ def test_a_crop_shows_no_heat_outside_of_what_the_network_saw(lite0, gallery):
     assert heat[:, 100:500].max() == 1.0
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"method": "grad-kam"}, "Unknown method 'grad-kam'. Methods: grad-cam, "),
-    ({"class_index": 4}, "Unknown class 4. This network has classes 0 to 3"),
-    ({"class_index": "zebra"}, "Unknown class 'zebra'"),
-    ({"layer": "conv9"}, "Unknown layer 'conv9'. Layers with feature maps: conv1"),
-    ({"layer": "dense"}, "Layer 'dense' puts out shape"),
-    ({"target": "softmax"}, "Expected target to be one of"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "grad-kam"}, "Unknown method 'grad-kam'. Methods: grad-cam, "),
+        ({"class_index": 4}, "Unknown class 4. This network has classes 0 to 3"),
+        ({"class_index": "zebra"}, "Unknown class 'zebra'"),
+        ({"layer": "conv9"}, "Unknown layer 'conv9'. Layers with feature maps: conv1"),
+        ({"layer": "dense"}, "Layer 'dense' puts out shape"),
+        ({"target": "softmax"}, "Expected target to be one of"),
+    ],
+)
 def test_a_wrong_wish_gets_one_clear_error(tiny_net, photo, options, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
         cw.attribute(tiny_net, photo, **options)

@@ -22,8 +22,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Binder's script
 
 
 def requirements():
-    lines = (line.partition("#")[0].strip() for line in
-             (BINDER / "requirements.txt").read_text("utf-8").splitlines())
+    lines = (
+        line.partition("#")[0].strip()
+        for line in (BINDER / "requirements.txt").read_text("utf-8").splitlines()
+    )
     return [line for line in lines if line]
 
 
@@ -56,7 +58,9 @@ def test_the_other_requirements_parse_and_keep_the_broken_kernel_out():
     (kernel,) = [each for each in others if each.name == "ipykernel"]
     assert not kernel.url
     assert [v for v in ("6.29.5", "7.0.0", "7.0.1", "7.1.0") if v in kernel.specifier] == [
-        "6.29.5", "7.1.0"]
+        "6.29.5",
+        "7.1.0",
+    ]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -82,8 +86,14 @@ def test_nothing_is_fetched():
 
 def test_start_becomes_the_server_and_keeps_tensorflow_quiet():
     assert (BINDER / "start").read_text("utf-8").rstrip().splitlines()[-1] == 'exec "$@"'
-    command = [str(BINDER / "start"), "bash", "-c", 'echo "$$ $TF_CPP_MIN_LOG_LEVEL $1"',
-               "server", "an argument with spaces"]
+    command = [
+        str(BINDER / "start"),
+        "bash",
+        "-c",
+        'echo "$$ $TF_CPP_MIN_LOG_LEVEL $1"',
+        "server",
+        "an argument with spaces",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as run:
         said, _ = run.communicate(timeout=60)
     assert run.returncode == 0
@@ -95,20 +105,32 @@ def test_start_hands_the_exit_code_on():
 
 
 def test_start_respects_a_level_that_is_set():
-    run = subprocess.run([str(BINDER / "start"), "env"], capture_output=True, text=True, check=True,
-                         env=environment(TF_CPP_MIN_LOG_LEVEL="0"))
+    run = subprocess.run(
+        [str(BINDER / "start"), "env"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(TF_CPP_MIN_LOG_LEVEL="0"),
+    )
     assert "TF_CPP_MIN_LOG_LEVEL=0" in run.stdout.splitlines()
 
 
 @pytest.mark.slow
 def test_the_build_step_succeeds_where_nothing_can_be_fetched(tmp_path):
-    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"),
-                            "http://127.0.0.1:9")  # nobody listens there
+    proxies = dict.fromkeys(
+        ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"
+    )  # nobody listens there
     env = environment(
-        HOME=str(tmp_path), KERAS_HOME=str(tmp_path / "keras"), MPLCONFIGDIR=str(tmp_path / "mpl"),
-        no_proxy="", NO_PROXY="", **proxies)
-    run = subprocess.run([str(BINDER / "postBuild")], cwd=ROOT, env=env, capture_output=True,
-                         text=True, timeout=300)
+        HOME=str(tmp_path),
+        KERAS_HOME=str(tmp_path / "keras"),
+        MPLCONFIGDIR=str(tmp_path / "mpl"),
+        no_proxy="",
+        NO_PROXY="",
+        **proxies,
+    )
+    run = subprocess.run(
+        [str(BINDER / "postBuild")], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
+    )
     assert run.returncode == 0, run.stderr
     assert "Egyptian cat" in run.stdout
     assert list((tmp_path / "mpl").glob("fontlist-*.json"))

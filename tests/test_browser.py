@@ -28,10 +28,10 @@ def folder(tmp_path_factory):
 def lab(request, folder, tmp_path_factory):
     """JupyterLab with widget messages over kernel subshells (its default) and without."""
     home = tmp_path_factory.mktemp("home")
-    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "services-extension"
+    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     policy = "perCommTarget" if request.param == "subshells" else "disabled"
-    kernel = settings / "kernel-settings.jupyterlab-settings"
+    kernel = settings / "kernels-settings.jupyterlab-settings"
     kernel.write_text(f'{{"commsOverSubshells": "{policy}"}}')
     with jupyterlab(folder, home) as address:
         yield address
@@ -91,33 +91,44 @@ def test_a_thumbnail_changes_every_panel(explorer):
     for name in EVERY:
         explorer.wait_alt(name, "espresso")
     explorer.page.wait_for_function(
-        "document.querySelector('.cnnw-panel-predictions').textContent.includes('90 %')")
+        "document.querySelector('.cnnw-panel-predictions').textContent.includes('90 %')"
+    )
     explorer.root.get_by_role("button", name="cat", exact=True).click()
     explorer.wait_alt("overlay", "Egyptian cat")
 
 
-@pytest.mark.parametrize(("control", "label", "panel", "text"), [
-    ("layer", "block3_expand · Conv2D · 56×56×144", "mosaic", "block3_expand"),
-    ("class_index", "2. tiger cat (10 %)", "overlay", "tiger cat: score"),
-    ("method", "HiResCAM", "overlay", "HiResCAM"),
-    ("method", "Saliency", "overlay", "Saliency at the input"),
-    ("method", "Grad-CAM", "overlay", "Grad-CAM"),
-    ("cam_layer", "the layer chosen below", "overlay", "at block3_expand"),
-    ("cam_layer", "head_relu (last map)", "overlay", "at head_relu"),
-    ("scale", "whole layer", "mosaic", "one scale for all"),
-    ("class_index", "most likely: Egyptian cat (77 %)", "overlay", "Egyptian cat: score"),
-])
+@pytest.mark.parametrize(
+    ("control", "label", "panel", "text"),
+    [
+        ("layer", "block3_expand · Conv2D · 56×56×144", "mosaic", "block3_expand"),
+        ("class_index", "2. tiger cat (10 %)", "overlay", "tiger cat: score"),
+        ("method", "HiResCAM", "overlay", "HiResCAM"),
+        ("method", "Saliency", "overlay", "Saliency at the input"),
+        ("method", "Grad-CAM", "overlay", "Grad-CAM"),
+        ("cam_layer", "the layer chosen below", "overlay", "at block3_expand"),
+        ("cam_layer", "head_relu (last map)", "overlay", "at head_relu"),
+        ("scale", "whole layer", "mosaic", "one scale for all"),
+        ("class_index", "most likely: Egyptian cat (77 %)", "overlay", "Egyptian cat: score"),
+    ],
+)
 def test_each_list_changes_its_panel(explorer, control, label, panel, text):
     explorer.control(control, "select").select_option(label=label)
     explorer.wait_alt(panel, text)
 
 
-@pytest.mark.parametrize(("control", "label", "panel"), [
-    ("target", "probability", "overlay"), ("target", "score", "overlay"),
-    ("colormap", "jet", "overlay"), ("colormap", "inferno", "overlay"),
-    ("filter_colormap", "magma", "mosaic"), ("filter_colormap", "viridis", "filter"),
-    ("fit", "letterbox", "input"), ("fit", "squash", "input"),
-])
+@pytest.mark.parametrize(
+    ("control", "label", "panel"),
+    [
+        ("target", "probability", "overlay"),
+        ("target", "score", "overlay"),
+        ("colormap", "jet", "overlay"),
+        ("colormap", "inferno", "overlay"),
+        ("filter_colormap", "magma", "mosaic"),
+        ("filter_colormap", "viridis", "filter"),
+        ("fit", "letterbox", "input"),
+        ("fit", "squash", "input"),
+    ],
+)
 def test_each_choice_draws_its_panel_again(explorer, control, label, panel):
     before = explorer.frame(panel)
     explorer.control(control, "select").select_option(label=label)
@@ -207,11 +218,13 @@ def test_the_gallery_of_pairs_opens_on_request(explorer):
 
 
 def test_switching_the_network_keeps_the_picture(browser, lab, folder):
-    cell = ("import keras, cnn_widgets as cw\n"
-            "small = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(6, 3, "
-            "activation='relu', name='mine'), keras.layers.GlobalAveragePooling2D(), "
-            "keras.layers.Dense(3, activation='softmax')], name='small')\n"
-            "explorer = cw.CNNExplorer(models={'small': small})\nexplorer")
+    cell = (
+        "import keras, cnn_widgets as cw\n"
+        "small = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(6, 3, "
+        "activation='relu', name='mine'), keras.layers.GlobalAveragePooling2D(), "
+        "keras.layers.Dense(3, activation='softmax')], name='small')\n"
+        "explorer = cw.CNNExplorer(models={'small': small})\nexplorer"
+    )
     page, errors = opened(browser, lab, folder, "switch.ipynb", cell)
     explorer = Explorer(page)
     explorer.root.get_by_role("button", name="rocket", exact=True).click()
@@ -226,10 +239,43 @@ def test_switching_the_network_keeps_the_picture(browser, lab, folder):
     page.close()
 
 
+def test_widget_messages_come_the_way_that_is_being_tested(browser, lab, folder, request):
+    cell = (
+        "import threading, ipywidgets\n"
+        "where = ipywidgets.Label()\n"
+        "def note(change): where.value += threading.current_thread().name + ' '\n"
+        "explorer.controls.widgets['alpha'].observe(note, 'value')\nwhere"
+    )
+    page, _ = opened(browser, lab, folder, "threads.ipynb", CELL, cell)
+    explorer = Explorer(page)
+    explorer.control("alpha", ".noUi-handle").focus()
+    label = page.locator(".jp-OutputArea .widget-label").last
+    for _ in range(4):
+        before = explorer.frame("overlay")
+        page.keyboard.press("ArrowLeft")
+        explorer.wait_new_frame("overlay", before)
+    page.wait_for_function(
+        """n => [...document.querySelectorAll('.widget-label')].some(
+        e => (e.textContent.match(/Thread|shell/g) || []).length >= n)""",
+        arg=4,
+    )
+    if "subshells" in request.node.name:
+        assert "subshell" in label.inner_text()
+    else:
+        assert "subshell" not in label.inner_text()
+    page.close()
+
+
 def test_state_set_from_a_cell_shows_on_the_page(browser, lab, folder):
-    page, errors = opened(browser, lab, folder, "code.ipynb", CELL,
-                          "explorer.show(image='officer', layer='block1_expand', filter=4)",
-                          "explorer.state.image, explorer.state.layer, explorer.state.filter")
+    page, errors = opened(
+        browser,
+        lab,
+        folder,
+        "code.ipynb",
+        CELL,
+        "explorer.show(image='officer', layer='block1_expand', filter=4)",
+        "explorer.state.image, explorer.state.layer, explorer.state.filter",
+    )
     explorer = Explorer(page)
     explorer.wait_alt("filter", "Filter 4 of block1_expand on officer")
     page.wait_for_selector("text=('officer', 'block1_expand', 4)")

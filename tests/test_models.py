@@ -118,7 +118,8 @@ def test_every_classifier_of_keras_applications_is_known_by_name(keras):
         "DenseNet121",
         "EfficientNetV2B0",
         "ConvNeXtTiny",
-        "NASNetMobile", "MobileNetV3Small",
+        "NASNetMobile",
+        "MobileNetV3Small",
         "InceptionV3",
         "Xception",
     } <= set(known)
@@ -128,7 +129,9 @@ def test_every_classifier_of_keras_applications_is_known_by_name(keras):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="Unknown network 'MobilNet'. Known: 'EfficientNet-Lite0'"):
+    with pytest.raises(
+        ValueError, match=r"Unknown network 'MobilNet'. Known: 'EfficientNet-Lite0'"
+    ):
         cw.load_network("MobilNet")
     with pytest.raises(ValueError, match="Expected weights"):
         cw.load_network("MobileNetV2", weights="noisy")

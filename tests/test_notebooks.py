@@ -95,7 +95,9 @@ def execute(tmp_path_factory):
                     patch.delenv(every, raising=False)
                 patch.delenv("MPLBACKEND", raising=False)
                 client = nbclient.NotebookClient(
-                    notebook, timeout=300, kernel_name="python3",
+                    notebook,
+                    timeout=300,
+                    kernel_name="python3",
                     resources={"metadata": {"path": str(folder)}},
                 )
                 client.execute()
@@ -230,7 +232,12 @@ def test_an_experiment_works_with_another_network_too(name, tmp_path):
     notebook = read(name)
     for cell in code_cells(notebook):
         cell.source = cell.source.replace(SWITCH, 'NETWORK = "MobileNetV2"').replace(
-            "load_network(NETWORK)", "load_network(NETWORK, weights=None)")
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3",
-                            resources={"metadata": {"path": str(tmp_path)}}).execute()
+            "load_network(NETWORK)", "load_network(NETWORK, weights=None)"
+        )
+    nbclient.NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
     assert "measured: " in printed(notebook)

@@ -1,0 +1,93 @@
+"""What the lists on the page offer: their words, their options, their widths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_widgets.attribution import METHODS
+from cnn_widgets.heatmap import COLORMAPS
+from cnn_widgets.scene import Scene
+from cnn_widgets.state import State
+from cnn_widgets.words import believed
+
+Options = list[tuple[str, Any]]
+
+#: Stands for "no class wanted" in the class list: a list cannot hold None.
+MOST_LIKELY = -1
+LABELS = {
+    "network": "network",
+    "class_index": "evidence for",
+    "method": "method",
+    "cam_layer": "at layer",
+    "target": "explain the",
+    "alpha": "opacity",
+    "colormap": "colours",
+    "layer": "layer",
+    "kinds": "show",
+    "filter": "filter",
+    "scale": "scale",
+    "filter_colormap": "colours",
+    "fit": "fit",
+    "size": "size",
+}
+FIXED: dict[str, Options] = {
+    "method": [(method.title, name) for name, method in METHODS.items()],
+    "target": [("score", "logit"), ("probability", "probability")],
+    "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
+    "scale": [("each filter", "filter"), ("whole layer", "layer")],
+    "fit": [("squash", "squash"), ("centre crop", "crop"), ("letterbox", "letterbox")],
+    "size": [("laptop", "laptop"), ("projector", "projector")],
+}
+WIDTHS = {
+    "network": "245px",
+    "class_index": "275px",
+    "method": "155px",
+    "cam_layer": "240px",
+    "target": "190px",
+    "colormap": "130px",
+    "layer": "350px",
+    "kinds": "220px",
+    "scale": "175px",
+    "filter_colormap": "125px",
+    "fit": "115px",
+    "size": "125px",
+}
+
+
+def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) -> Options:
+    """Return the (label, value) pairs a list offers now."""
+    if name in FIXED:
+        return FIXED[name]
+    if name == "network":
+        return [(each, each) for each in networks]
+    if name == "layer":
+        return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
+    if name == "class_index":
+        return _classes(scene)
+    if name == "cam_layer":
+        default = scene.network.default_layer or "none"
+        return _with(
+            state.cam_layer,
+            [(f"{default} (last map)", "default"), ("the layer chosen below", "follow")],
+        )
+    return _with(getattr(state, name), [(each, each) for each in COLORMAPS])
+
+
+def chosen(name: str, scene: Scene, state: State) -> Any:
+    """Return the value a list shows as chosen."""
+    value = getattr(state, name)
+    return MOST_LIKELY if name == "class_index" and value is None else value
+
+
+def _with(value: Any, found: Options) -> Options:
+    """Return the options, and the value too where it was set from code and is not among them."""
+    return found if value in [each for _, each in found] else [*found, (str(value), value)]
+
+
+def _classes(scene: Scene) -> Options:
+    ranked = scene.predictions
+    found: Options = [(f"most likely: {believed(ranked[0])}", MOST_LIKELY)]
+    found += [(f"{rank}. {believed(p)}", p.class_index) for rank, p in enumerate(ranked, 1)]
+    if scene.wanted_class is not None and scene.wanted_class not in [v for _, v in found]:
+        found.append((believed(scene.chosen), scene.wanted_class))
+    return found

@@ -1,0 +1,93 @@
+"""The classes of a network: their names, finding one by name, and weights over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.records import Floats, Prediction
+
+
+class Labels:
+    """The names of a network's classes.
+
+    Parameters
+    ----------
+    count : int
+        How many classes there are.
+    names : sequence of str, optional
+        One per class; by default "class 0", "class 1", …
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer names than classes.
+    """
+
+    def __init__(self, count: int, names: Sequence[str] | None = None) -> None:
+        if names is None:
+            names = [f"class {index}" for index in range(count)]
+        if len(names) != count:
+            raise ValueError(f"Expected {count} class names, one per class. Received: {len(names)}")
+        self.names = tuple(str(name) for name in names)
+
+    def index(self, wanted: int | str) -> int:
+        """Return the index of a class given as a number or a name (or a part only it has)."""
+        if isinstance(wanted, str):
+            return self._by_name(wanted)
+        if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
+            raise TypeError(f"Expected a class index or name. Received: {wanted!r}")
+        if not 0 <= wanted < len(self.names):
+            raise ValueError(
+                f"Unknown class {wanted}. This network has classes 0 to {len(self.names) - 1}."
+            )
+        return int(wanted)
+
+    def _by_name(self, name: str) -> int:
+        plain = name.strip().casefold().replace("_", " ")
+        names = [known.casefold() for known in self.names]
+        if names.count(plain) == 1:
+            return names.index(plain)
+        fitting = [index for index, known in enumerate(names) if plain and plain in known]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            some = ", ".join(self.names[index] for index in fitting[:8])
+            raise ValueError(f"{name!r} fits {len(fitting)} classes: {some}. Say which.")
+        raise ValueError(
+            f"Unknown class {name!r}. This network's classes: {', '.join(self.names[:8])}, …"
+        )
+
+    def weights(self, wanted: Any, count: int) -> Floats:
+        """Return a weight per image and class, (N, C), of class indices or of given weights.
+
+        Parameters
+        ----------
+        wanted : int, str, sequence of them, or float array (C,) or (N, C)
+            The class of all images, one class per image, or the weights themselves.
+        count : int
+            The number N of images.
+        """
+        array, classes = np.asarray(wanted), len(self.names)
+        if array.dtype.kind == "f":
+            if array.shape not in ((classes,), (count, classes)):
+                raise ValueError(
+                    f"Expected class weights of shape ({classes},). Received shape: {array.shape}"
+                )
+            return np.ascontiguousarray(np.broadcast_to(array, (count, classes)), np.float32)
+        each = [wanted] * count if array.ndim == 0 else list(wanted)
+        if len(each) != count:
+            raise ValueError(f"Expected one class per image, {count}. Received: {len(each)}")
+        weights = np.zeros((count, classes), np.float32)
+        weights[np.arange(count), [self.index(index) for index in each]] = 1.0
+        return weights
+
+    def ranked(self, scores: Floats, probabilities: Floats, top: int) -> list[Prediction]:
+        """Return the `top` classes of one image, best first."""
+        order = np.argsort(-scores, kind="stable")[:top]
+        return [
+            Prediction(int(i), self.names[i], float(probabilities[i]), float(scores[i]))
+            for i in order
+        ]
