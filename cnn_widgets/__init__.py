@@ -15,17 +15,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnn_widgets.attribution import METHODS, attribute
+    from cnn_widgets.attribution import attribute
     from cnn_widgets.environment import configure
     from cnn_widgets.explorer import CNNExplorer
     from cnn_widgets.heatmap import mosaic, overlay
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.library import load_network
+    from cnn_widgets.methods import METHODS
     from cnn_widgets.network import Network
     from cnn_widgets.records import Attribution, ImageSample, LayerInfo, Prediction
 
 _HOMES = {
-    "METHODS": "attribution",
+    "METHODS": "methods",
     "attribute": "attribution",
     "configure": "environment",
     "CNNExplorer": "explorer",

@@ -1,125 +1,17 @@
-"""Attribution methods: pure functions from what a network reports to a map of evidence.
-
-Y is the class's score before the softmax (or its probability, where that is asked for),
-A = (h, w, K) a layer's activations, g = dY/dA their gradients, x the preprocessed input.
-A new method is one function here and one line in `METHODS`.
-"""
+"""Which pixels speak for a class: one door to every method, for one image or many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, overload
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from cnn_widgets import heatmap
+from cnn_widgets.methods import Method, find_method
 from cnn_widgets.network import Network
+from cnn_widgets.probe import Probe, Progress
 from cnn_widgets.records import Attribution, Floats, ImageSample
-
-
-def grad_cam(activations: Floats, gradients: Floats) -> Floats:
-    """Return ReLU(Σ_k mean_ij(g_k) · A_k), the Grad-CAM map.
-
-    Parameters
-    ----------
-    activations, gradients : ndarray, shape (h, w, K)
-        A layer's output and dY/dA there.
-
-    Returns
-    -------
-    ndarray of float32, shape (h, w)
-        Never negative. All zero if nothing in the layer speaks for the class.
-
-    References
-    ----------
-    Selvaraju et al. 2017, arXiv 1610.02391, equations 1 and 2.
-    """
-    weights = gradients.mean(axis=(0, 1))
-    return np.asarray(np.maximum(activations @ weights, 0), np.float32)
-
-
-def hires_cam(activations: Floats, gradients: Floats) -> Floats:
-    """Return Σ_k g_k ⊙ A_k, the HiResCAM map (h, w): signed, the gradients are not averaged.
-
-    References
-    ----------
-    Draelos & Carin 2020, arXiv 2011.08891, equation 4.
-    """
-    return np.asarray((activations * gradients).sum(axis=-1), np.float32)
-
-
-def saliency(inputs: Floats, gradients: Floats) -> Floats:
-    """Return max_c |dY/dx_c|, the vanilla saliency map (H, W) at the network's input.
-
-    Says where a change of the input would change Y most, for or against alike; never negative.
-
-    References
-    ----------
-    Simonyan et al. 2013, arXiv 1312.6034, section 3.1.
-    """
-    return np.asarray(np.abs(gradients).max(axis=-1), np.float32)
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to attribute a class to pixels.
-
-    Attributes
-    ----------
-    map : callable
-        (values, gradients) → map; values are activations, or the input where `at` is "input".
-    at : {"layer", "input"}
-        Where it looks.
-    signed : bool
-        Whether negative values speak against the class.
-    """
-
-    name: str
-    title: str
-    map: Callable[[Floats, Floats], Floats]
-    at: Literal["layer", "input"]
-    signed: bool
-    equation: str
-    paper: str
-    reads: str
-
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "grad-cam",
-            "Grad-CAM",
-            grad_cam,
-            "layer",
-            False,
-            "ReLU(Σₖ mean(∂Y/∂Aₖ) · Aₖ)",
-            "Selvaraju et al. 2017, arXiv 1610.02391",
-            "bright: the layer's features here speak for the class",
-        ),
-        Method(
-            "hirescam",
-            "HiResCAM",
-            hires_cam,
-            "layer",
-            True,
-            "Σₖ ∂Y/∂Aₖ ⊙ Aₖ",
-            "Draelos & Carin 2020, arXiv 2011.08891",
-            "red speaks for the class, blue against it",
-        ),
-        Method(
-            "saliency",
-            "Saliency",
-            saliency,
-            "input",
-            False,
-            "max over colours of |∂Y/∂x|",
-            "Simonyan et al. 2013, arXiv 1312.6034",
-            "bright: changing this pixel would change the score most, up or down",
-        ),
-    )
-}
 
 
 @overload
@@ -130,6 +22,7 @@ def attribute(
     class_index: int | str | None = ...,
     layer: str | None = ...,
     target: str = ...,
+    **options: Any,
 ) -> Attribution: ...
 @overload
 def attribute(
@@ -139,6 +32,7 @@ def attribute(
     class_index: int | str | Sequence[int] | None = ...,
     layer: str | None = ...,
     target: str = ...,
+    **options: Any,
 ) -> list[Attribution]: ...
 def attribute(
     net: Network,
@@ -147,6 +41,11 @@ def attribute(
     class_index: Any = None,
     layer: str | None = None,
     target: str = "logit",
+    *,
+    versus: int | str | None = None,
+    counter: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> Any:
     """Return which pixels speak for a class.
 
@@ -154,16 +53,27 @@ def attribute(
     ----------
     net : Network
     sample : ImageSample or sequence of ImageSample
-        A sequence runs as a batch and gives a list.
+        A sequence gives a list; fast methods run it as a batch.
     method : str
         A name in `METHODS`.
     class_index : int or str, optional
         The class, by index or name; by default the most likely one of each image. For a sequence
         also one index per image.
     layer : str, optional
-        Where class activation maps look; by default `net.default_layer`.
+        Where class activation maps look; by default `net.default_layer`. Methods that look at the
+        input take none.
     target : {"logit", "probability"}
         Y: the score before the softmax, or the probability after it.
+    versus : int or str, optional
+        Another class: Y is then the difference of the two, and the map says what speaks for the
+        one rather than the other.
+    counter : bool
+        Whether to explain -Y: what speaks against the class.
+    progress : callable, optional
+        Called with (steps done, steps in all) by methods that take many passes; returning False
+        cancels, with a `concurrent.futures.CancelledError`.
+    **options
+        What the method itself takes, such as `steps`, `samples`, `masks`, `seed`.
 
     Returns
     -------
@@ -176,6 +86,8 @@ def attribute(
     ------
     ValueError
         If method, class, layer or target is unknown, or the layer has no spatial map.
+    TypeError
+        If the method takes no such option.
 
     Examples
     --------
@@ -184,40 +96,30 @@ def attribute(
     (7, 7)
     """
     chosen = find_method(method)
-    samples = sample if isinstance(sample, Sequence) else [sample]
+    many = isinstance(sample, Sequence)
+    samples = sample if many else [sample]
     where = None if chosen.at == "input" else layer_for(net, layer)
     scores, probabilities = net.scores(sample)
     scores, probabilities = np.atleast_2d(scores), np.atleast_2d(probabilities)
     classes = _classes(net, class_index, scores)
-    values, gradients = net.gradients(
-        sample, where, classes if sample is samples else classes[0], target
-    )
-    if sample is not samples:
-        values, gradients = values[None], gradients[None]
-    found = [
-        _attribution(
-            net,
-            each,
-            chosen,
-            where,
-            target,
-            index,
-            np.asarray(chosen.map(value, gradient), np.float32),
-            float(score[index]),
-            float(share[index]),
-        )
-        for each, index, value, gradient, score, share in zip(
-            samples, classes, values, gradients, scores, probabilities, strict=True
-        )
+    weights = net.weights_of(classes, versus, counter)
+    probes = [
+        Probe(net, each, row, where, target, progress)
+        for each, row in zip(samples, weights, strict=True)
     ]
-    return found if sample is samples else found[0]
-
-
-def find_method(name: str) -> Method:
-    """Return a method by name; a ValueError names those there are."""
-    if name not in METHODS:
-        raise ValueError(f"Unknown method {name!r}. Methods: {', '.join(METHODS)}.")
-    return METHODS[name]
+    if chosen.plain and many:
+        values, gradients = net.gradients(samples, where, weights, target)
+        maps = [chosen.map(v, g, **options) for v, g in zip(values, gradients, strict=True)]
+    else:
+        maps = [chosen.explain(probe, **options) for probe in probes]
+    found = [
+        _attribution(probe, chosen, index, raw, float(score[index]), float(share[index]),
+                     versus, counter)
+        for probe, index, raw, score, share in zip(
+            probes, classes, maps, scores, probabilities, strict=True
+        )
+    ]  # fmt: skip
+    return found if many else found[0]
 
 
 def layer_for(net: Network, layer: str | None) -> str:
@@ -251,26 +153,29 @@ def _classes(net: Network, wanted: Any, scores: Floats) -> list[int]:
 
 
 def _attribution(
-    net: Network,
-    sample: ImageSample,
+    probe: Probe,
     method: Method,
-    layer: str | None,
-    target: str,
     index: int,
     raw: Floats,
     score: float,
     probability: float,
+    versus: int | str | None,
+    counter: bool,
 ) -> Attribution:
+    net, sample = probe.network, probe.sample
     placed = heatmap.place(raw, sample.size, net.input_size, sample.fit)
+    other = None if versus is None else net.class_index(versus)
     return Attribution(
-        raw=raw,
+        raw=np.asarray(raw, np.float32),
         heatmap=heatmap.normalize(placed, method.signed),
         method=method.name,
         class_index=index,
         class_name=net.class_names[index],
-        layer=layer,
-        target=target,
+        layer=probe.layer,
+        target=probe.target,
         signed=method.signed,
         score=score,
         probability=probability,
+        versus=None if other is None else net.class_names[other],
+        counter=counter,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_widgets.attribution import METHODS
 from cnn_widgets.heatmap import COLORMAPS
+from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
 from cnn_widgets.words import believed

@@ -66,9 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from cnn_widgets.attribution import find_method
     from cnn_widgets.images import load_image
     from cnn_widgets.library import load_network
+    from cnn_widgets.methods import find_method
     from cnn_widgets.report import write_report
 
     find_method(options.method)
@@ -96,10 +96,10 @@ def _explore(options: argparse.Namespace) -> int:
         sys.executable,
         "-m",
         "jupyterlab",
-        str(folder / FIRST),
         f"--ServerApp.root_dir={folder}",
-        f"--port={options.port}",
+        f"--LabApp.default_url=/doc/tree/{FIRST}",  # one document: all the width is its own
         "--LabApp.news_url=None",
+        f"--port={options.port}",
     ]
     if options.no_browser or not _has_browser():
         print("Open the address printed below (the one with a token) in a browser.")

@@ -8,6 +8,7 @@ output → the gradient of a score there; what lies before the layer is not comp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from cnn_widgets import head as heads
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.guided import guided_relus
 from cnn_widgets.intake import Intake
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
@@ -116,20 +118,30 @@ class Engine:
         given = (self._full(array) for array in (x, activations, weights))
         return np.asarray(run(*given))[: len(x)]
 
+    def resume(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
+        """Return scores and probabilities (N, C) with a layer's output replaced by the given."""
+        scores, probabilities = self._resume(layer)(self._full(x), self._full(activations))
+        return np.asarray(scores)[: len(x)], np.asarray(probabilities)[: len(x)]
+
     def backward(
-        self, layers: tuple[str, ...], target: str, x: Floats, weights: Floats
+        self,
+        layers: tuple[str, ...],
+        target: str,
+        x: Floats,
+        weights: Floats,
+        guided: bool = False,
     ) -> list[Floats]:
-        """Return dY/dA at each layer named, in one pass; at the input if none is named."""
-        run = self._backward(layers, target)
+        """Return dY/dA at each layer named, in one pass; at the input if none is named.
+
+        Guided: ReLUs pass only positive gradients.
+        """
+        run = self._backward(layers, target, guided)
         return [np.asarray(g)[: len(x)] for g in run(self._full(x), self._full(weights))]
 
     @property
     def traces(self) -> int:
         """How many traces have been made."""
         return len(self._traces)
-
-    def _info(self, name: str) -> LayerInfo:
-        return next(info for info in self.layers if info.name == name)
 
     def clear(self) -> None:
         """Forget every trace."""
@@ -171,23 +183,34 @@ class Engine:
                 y = self._target(self._call(x), weights, target)
             return tf.cast(self._derive(y, [activations])[0], tf.float32)
 
-        shape = self._intake.batch, *self._info(layer).shape
-        specs = [self._spec(), tf.TensorSpec(shape, tf.float32), self._weight_spec()]
+        specs = [self._spec(), self._layer_spec(layer), self._weight_spec()]
         return self._trace(("tail", layer, target), tail, specs)
 
-    def _backward(self, layers: tuple[str, ...], target: str) -> Callable[..., Any]:
+    def _resume(self, layer: str) -> Callable[..., Any]:
+        """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
+
+        def resume(x: Any, activations: Any) -> Any:
+            with tapped(self._model, {layer: activations}):
+                return self._call(x)
+
+        return self._trace(("resume", layer), resume, [self._spec(), self._layer_spec(layer)])
+
+    def _backward(
+        self, layers: tuple[str, ...], target: str, guided: bool = False
+    ) -> Callable[..., Any]:
         """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer."""
         tf = self._tf
 
         def backward(x: Any, weights: Any) -> Any:
-            with tapped(self._model) as visits:
+            relus = guided_relus() if guided else nullcontext()
+            with relus, tapped(self._model) as visits:
                 y = self._target(self._call(x), weights, target)
             seen = {visit.name: visit.output for visit in visits}
             where = [seen[name] for name in layers] or [x]
             return [tf.cast(gradient, tf.float32) for gradient in self._derive(y, where)]
 
         return self._trace(
-            ("backward", layers, target), backward, [self._spec(), self._weight_spec()]
+            ("backward", layers, target, guided), backward, [self._spec(), self._weight_spec()]
         )
 
     def _trace(
@@ -256,6 +279,10 @@ class Engine:
         return self._tf.TensorSpec(
             (self._intake.batch, *self._intake.size, self._intake.channels), self._tf.float32
         )
+
+    def _layer_spec(self, layer: str) -> Any:
+        shape = next(info.shape for info in self.layers if info.name == layer)
+        return self._tf.TensorSpec((self._intake.batch, *shape), self._tf.float32)
 
     def _weight_spec(self) -> Any:
         return self._tf.TensorSpec((self._intake.batch, self.head.classes), self._tf.float32)

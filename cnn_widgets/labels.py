@@ -84,6 +84,16 @@ class Labels:
         weights[np.arange(count), [self.index(index) for index in each]] = 1.0
         return weights
 
+    def questions(self, classes: Sequence[int], versus: int | str | None, counter: bool) -> Floats:
+        """Return the weights (N, C) of Y: the class, less another one, or all with a minus."""
+        weights = self.weights(list(classes), len(classes))
+        if versus is not None:
+            other = self.index(versus)
+            if other in classes:
+                raise ValueError(f"{self.names[other]!r} cannot be compared with itself.")
+            weights[:, other] -= 1.0
+        return -weights if counter else weights
+
     def ranked(self, scores: Floats, probabilities: Floats, top: int) -> list[Prediction]:
         """Return the `top` classes of one image, best first."""
         order = np.argsort(-scores, kind="stable")[:top]

@@ -86,15 +86,20 @@ class Network:
         self.name = name or model.name
         self._intake = intakes.read(model, preprocess, input_size)
         checks.weights(model, self.name)
-        self._engine = Engine(model, self._intake, output, head)
+        self.engine = Engine(model, self._intake, output, head)
         self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
-        self._notes = [*self._intake.notes, *self._engine.notes]
+        self._notes = [*self._intake.notes, *self.engine.notes]
         self._labels = self._named(class_names)
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
 
     # --- what the network is ------------------------------------------------------------------
+
+    @property
+    def batch(self) -> int | None:
+        """The only number of images the model takes at once, if it is fixed."""
+        return self._intake.batch
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -104,7 +109,7 @@ class Network:
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
         """Every layer that puts out one tensor, in the order it runs."""
-        return self._engine.layers
+        return self.engine.layers
 
     @property
     def feature_layers(self) -> tuple[LayerInfo, ...]:
@@ -123,12 +128,12 @@ class Network:
 
         None for a network without such a layer.
         """
-        return self._engine.default_layer
+        return self.engine.default_layer
 
     @property
     def classes(self) -> int:
         """The number C of classes."""
-        return self._engine.head.classes
+        return self.engine.head.classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -138,7 +143,7 @@ class Network:
     @property
     def head(self) -> str:
         """How the network ends: one of `head.KINDS`."""
-        return self._engine.head.kind
+        return self.engine.head.kind
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -156,6 +161,12 @@ class Network:
     def class_index(self, wanted: int | str) -> int:
         """Return the index of a class given as a number or a name (or a part that only it has)."""
         return self._labels.index(wanted)
+
+    def weights_of(
+        self, classes: Sequence[int], versus: int | str | None = None, counter: bool = False
+    ) -> Floats:
+        """Return Y's weight per image and class, (N, C); less another class, or of minus Y."""
+        return self._labels.questions(classes, versus, counter)
 
     # --- what it computes ---------------------------------------------------------------------
 
@@ -188,7 +199,7 @@ class Network:
         self.layer(layer)
         if isinstance(sample, Sequence):
             samples = checks.samples(sample)
-            if 0 < len(samples) <= FEW and layer in self._engine.browsed():
+            if 0 < len(samples) <= FEW and layer in self.engine.browsed():
                 return np.stack([self.activations(each, layer) for each in samples])
             return self._batched(samples, (layer,)).activations[layer]
         return self.observe(sample, layer).activations[layer]
@@ -245,7 +256,7 @@ class Network:
     def close(self) -> None:
         """Forget every result and every compiled trace. The model is the user's and stays."""
         self.forget()
-        self._engine.clear()
+        self.engine.clear()
 
     # --- one image, cached --------------------------------------------------------------------
 
@@ -256,12 +267,12 @@ class Network:
         one trace serve all the layers a slider can reach.
         """
         checks.samples(sample)
-        group = None if layer is None or layer in self._engine.browsed() else self.layer(layer).kind
+        group = None if layer is None or layer in self.engine.browsed() else self.layer(layer).kind
         key = ("observe", sample.key, group)
         found: Observation | None = self._cache.get(key)
         if found is None:
             names = tuple(info.name for info in self.layers if info.kind == group) or None
-            found = self._engine.observe(self._prepare([sample]), names).at(0)
+            found = self.engine.observe(self._prepare([sample]), names).at(0)
             checks.scores(found.scores, self.model, self.name)
             self._cache.put(key, found, found.arrays())
         return found
@@ -269,18 +280,18 @@ class Network:
     def _gradient_of_one(
         self, sample: ImageSample, layer: str | None, weights: Floats, target: str
     ) -> tuple[Floats, Floats]:
-        if layer is None or (layer != self.default_layer and layer not in self._engine.browsed()):
+        if layer is None or (layer != self.default_layer and layer not in self.engine.browsed()):
             activations, gradients = self._gradient_pass([sample], layer, weights, target)
             return activations[0], gradients[0]
         x, activations = self._prepare([sample]), self.observe(sample, layer).activations[layer]
         if layer == self.default_layer:
-            gradients = self._engine.tail(layer, target, x, activations[None], weights)
+            gradients = self.engine.tail(layer, target, x, activations[None], weights)
             return activations, gradients[0]
         key = ("backward", sample.key, weights.tobytes(), target)
         found: dict[str, Floats] | None = self._cache.get(key)
         if found is None:
-            layers = self._engine.browsed()
-            arrays = [array[0] for array in self._engine.backward(layers, target, x, weights)]
+            layers = self.engine.browsed()
+            arrays = [array[0] for array in self.engine.backward(layers, target, x, weights)]
             found = dict(zip(layers, arrays, strict=True))
             self._cache.put(key, found, arrays)
         return activations, found[layer]
@@ -292,13 +303,13 @@ class Network:
     ) -> tuple[Floats, Floats]:
         x = self._prepare(samples)
         if layer is None:
-            return x, self._engine.backward((), target, x, weights)[0]
-        activations = self._engine.observe(x, (layer,)).activations[layer]
-        return activations, self._engine.tail(layer, target, x, activations, weights)
+            return x, self.engine.backward((), target, x, weights)[0]
+        activations = self.engine.observe(x, (layer,)).activations[layer]
+        return activations, self.engine.tail(layer, target, x, activations, weights)
 
     def _batched(self, samples: Sequence[ImageSample], layers: tuple[str, ...]) -> Observation:
         parts = [
-            self._engine.observe(self._prepare(samples[i]), layers)
+            self.engine.observe(self._prepare(samples[i]), layers)
             for i in self._chunks(len(samples))
         ]
         seen = Observation(

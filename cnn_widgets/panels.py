@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_widgets import heatmap, words
-from cnn_widgets.attribution import METHODS
 from cnn_widgets.images import fit_to
+from cnn_widgets.methods import METHODS
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scene import Scene
 

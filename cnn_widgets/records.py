@@ -129,6 +129,10 @@ class Attribution:
         ``raw`` resized to the photograph and scaled to [0, 1], or to [-1, 1] if signed.
     score, probability : float
         The class's value before and after the softmax.
+    versus : str or None
+        The class it is compared with, if any.
+    counter : bool
+        Whether the map shows what speaks against the class.
     """
 
     raw: Floats = field(repr=False)
@@ -141,6 +145,14 @@ class Attribution:
     signed: bool
     score: float
     probability: float
+    versus: str | None = None
+    counter: bool = False
+
+    @property
+    def question(self) -> str:
+        """What is asked, in words: "for cat", "against cat", "for cat rather than dog"."""
+        words = f"{'against' if self.counter else 'for'} {self.class_name}"
+        return words if self.versus is None else f"{words} rather than {self.versus}"
 
     @property
     def empty(self) -> bool:

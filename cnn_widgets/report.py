@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnn_widgets.attribution import METHODS, attribute
+from cnn_widgets.attribution import attribute
 from cnn_widgets.environment import versions
 from cnn_widgets.heatmap import diverging, mosaic, overlay
+from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.records import Attribution, ImageSample
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.attribution import METHODS, attribute, layer_for
+from cnn_widgets.attribution import attribute, layer_for
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.heatmap import silent
+from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.records import Attribution, Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.state import State

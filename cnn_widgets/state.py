@@ -13,10 +13,10 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, Int, Unicode, observe, validate
 
-from cnn_widgets.attribution import find_method
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.engine import TARGETS
 from cnn_widgets.heatmap import lookup_table
+from cnn_widgets.methods import find_method
 from cnn_widgets.models import Progress
 from cnn_widgets.network import Network
 from cnn_widgets.records import FITS, LayerInfo

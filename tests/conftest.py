@@ -14,6 +14,9 @@ import pytest
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
 
+#: Methods that take one or two passes.
+FAST = [name for name, method in cw.METHODS.items() if not method.slow]
+
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace):

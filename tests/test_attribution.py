@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import tiny
+from conftest import FAST, tiny
 
 import cnn_widgets as cw
-from cnn_widgets.attribution import grad_cam, hires_cam
+from cnn_widgets.cams import grad_cam, hires_cam
 
 
 @pytest.fixture(scope="module")
@@ -104,17 +104,17 @@ def test_with_flatten_hirescam_sums_to_the_score_less_the_bias(keras, photo):
 def test_a_constant_added_to_all_logits_changes_no_map(keras, photo):
     model = tiny(keras)
     net = cw.Network(model, preprocess="none")
-    before = [cw.attribute(net, photo, m, 1) for m in cw.METHODS]
+    before = [cw.attribute(net, photo, m, 1) for m in FAST]
     bias = model.get_layer("dense").bias
     bias.assign(np.asarray(bias) + 3.0)
     fresh = cw.Network(model, preprocess="none")
-    for one, method in zip(before, cw.METHODS, strict=True):
+    for one, method in zip(before, FAST, strict=True):
         two = cw.attribute(fresh, photo, method, 1)
         np.testing.assert_allclose(one.raw, two.raw, atol=1e-7)
         assert two.score == pytest.approx(one.score + 3.0, rel=1e-5)
 
 
-@pytest.mark.parametrize("method", cw.METHODS)
+@pytest.mark.parametrize("method", FAST)
 def test_a_batch_gives_what_single_images_give(lite0, gallery, method):
     samples = [gallery["cat"], gallery["espresso"]]
     together = cw.attribute(lite0, samples, method)

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -106,6 +109,19 @@ def test_in_a_checkout_the_notebooks_are_used_in_place():
     assert cli.notebooks_folder() == Path(cli.__file__).parent.parent / "notebooks"
 
 
+def fetched(url):
+    """Return what a server gives that says its address a moment before it listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return answer.read()
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 @pytest.mark.slow
 def test_the_command_serves_the_first_notebook(tmp_path):
     port = free_port()
@@ -120,12 +136,9 @@ def test_the_command_serves_the_first_notebook(tmp_path):
         "--no-browser",
     ]
     environment = {
-        **os.environ,
-        "HOME": str(tmp_path),
-        "JUPYTER_TOKEN": "letmein",
-        "JUPYTER_CONFIG_DIR": str(tmp_path),
+        **os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path),
         "JUPYTER_DATA_DIR": str(tmp_path),
-    }
+    }  # fmt: skip
     server = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -133,13 +146,13 @@ def test_the_command_serves_the_first_notebook(tmp_path):
         said = ""
         for line in server.stdout:
             said += line
-            if "127.0.0.1" in line and "token=" in line:
+            if address := re.search(r"(http://127\.0\.0\.1:\d+)/\S*token=(\w+)", line):
                 break
         assert "The notebooks are in" in said
-        assert cli.FIRST in said
-        address = f"http://127.0.0.1:{port}/api/contents/{cli.FIRST}?token=letmein"
-        with urllib.request.urlopen(address, timeout=20) as answer:
-            assert json.load(answer)["name"] == cli.FIRST
+        assert f"/doc/tree/{cli.FIRST}" in address[0]
+        served = f"{address[1]}/api/contents/{cli.FIRST}?token={address[2]}"
+        assert json.loads(fetched(served))["name"] == cli.FIRST
+        assert b"jupyter" in fetched(address[0]).lower()
     finally:
         server.terminate()
         server.communicate(timeout=20)
