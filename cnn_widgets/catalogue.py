@@ -14,7 +14,10 @@ from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
 from cnn_widgets.network import Network
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import Attribution, ImageSample
+
+#: Results of slow methods that are kept.
+MAX_RESULTS = 64
 
 
 class Catalogue:
@@ -32,6 +35,7 @@ class Catalogue:
 
     def __init__(self, images: Any, network: Network, models: Mapping[str, Any]) -> None:
         self.samples: dict[str, ImageSample] = {}
+        self.results: dict[tuple[Any, ...], Attribution] = {}
         self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
@@ -91,6 +95,12 @@ class Catalogue:
                 self._networks[name] = load_network(source, progress=progress)
             return self._networks[name]
 
+    def keep(self, question: tuple[Any, ...], result: Attribution) -> None:
+        """Keep a slow method's result; the oldest go when there are many."""
+        self.results[question] = result
+        while len(self.results) > MAX_RESULTS:
+            del self.results[next(iter(self.results))]
+
     def close(self) -> None:
         """Forget photographs and cached results; networks that were given stay usable."""
         for network in self._networks.values():
@@ -102,6 +112,7 @@ class Catalogue:
         self._sources.clear()
         self.samples.clear()
         self._fitted.clear()
+        self.results.clear()
 
     def _add_model(self, name: str, source: Any) -> None:
         if isinstance(source, Network):

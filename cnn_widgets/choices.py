@@ -16,10 +16,12 @@ Options = list[tuple[str, Any]]
 MOST_LIKELY = -1
 LABELS = {
     "network": "network",
-    "class_index": "evidence for",
+    "counter": "",
+    "class_index": "",
+    "versus": "rather than",
     "method": "method",
     "cam_layer": "at layer",
-    "target": "explain the",
+    "target": "of the",
     "alpha": "opacity",
     "colormap": "colours",
     "layer": "layer",
@@ -32,6 +34,7 @@ LABELS = {
 }
 FIXED: dict[str, Options] = {
     "method": [(method.title, name) for name, method in METHODS.items()],
+    "counter": [("evidence for", False), ("evidence against", True)],
     "target": [("score", "logit"), ("probability", "probability")],
     "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
     "scale": [("each filter", "filter"), ("whole layer", "layer")],
@@ -40,11 +43,13 @@ FIXED: dict[str, Options] = {
 }
 WIDTHS = {
     "network": "245px",
-    "class_index": "275px",
-    "method": "155px",
-    "cam_layer": "240px",
-    "target": "190px",
-    "colormap": "130px",
+    "counter": "135px",
+    "class_index": "200px",
+    "versus": "210px",
+    "method": "180px",
+    "cam_layer": "215px",
+    "target": "150px",
+    "colormap": "125px",
     "layer": "350px",
     "kinds": "220px",
     "scale": "175px",
@@ -63,7 +68,10 @@ def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) ->
     if name == "layer":
         return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
     if name == "class_index":
-        return _classes(scene)
+        return _classes(scene, scene.wanted_class)
+    if name == "versus":
+        found = [("nothing else", MOST_LIKELY), *_classes(scene, scene.wanted_versus)[1:]]
+        return found
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(
@@ -76,7 +84,7 @@ def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) ->
 def chosen(name: str, scene: Scene, state: State) -> Any:
     """Return the value a list shows as chosen."""
     value = getattr(state, name)
-    return MOST_LIKELY if name == "class_index" and value is None else value
+    return MOST_LIKELY if name in ("class_index", "versus") and value is None else value
 
 
 def _with(value: Any, found: Options) -> Options:
@@ -84,10 +92,10 @@ def _with(value: Any, found: Options) -> Options:
     return found if value in [each for _, each in found] else [*found, (str(value), value)]
 
 
-def _classes(scene: Scene) -> Options:
+def _classes(scene: Scene, wanted: int | None) -> Options:
     ranked = scene.predictions
     found: Options = [(f"most likely: {believed(ranked[0])}", MOST_LIKELY)]
     found += [(f"{rank}. {believed(p)}", p.class_index) for rank, p in enumerate(ranked, 1)]
-    if scene.wanted_class is not None and scene.wanted_class not in [v for _, v in found]:
-        found.append((believed(scene.chosen), scene.wanted_class))
+    if wanted is not None and wanted not in [value for _, value in found]:
+        found.append((believed(scene.considered(wanted)), wanted))
     return found

@@ -13,6 +13,7 @@ from typing import Any
 import ipywidgets as w
 
 from cnn_widgets.choices import FIXED, LABELS, MOST_LIKELY, WIDTHS, Options, chosen, options
+from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
 from cnn_widgets.style import thumb_sheet
@@ -29,8 +30,9 @@ class Controls:
     ----------
     request : callable
         Called with changes of the state, as keywords, when the user moves something.
-    open_image, search_class : callable
-        Called with an upload or a location, and with the text of the class search.
+    open_image, search_class, compute : callable
+        Called with an upload or a location; with the text of the class search; when the button
+        for slow methods is pressed.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Controls:
         request: Request,
         open_image: Callable[[Any], None],
         search_class: Callable[[str], None],
+        compute: Callable[[], None],
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
+        self._compute = compute
         self._syncing: int | None = None
         self._thumbs: tuple[str, ...] = ()
         self._listed: dict[str, Any] = {}
@@ -61,7 +65,7 @@ class Controls:
         self._add(
             "alpha",
             w.FloatSlider(
-                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="190px")
+                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="165px")
             ),
         )
         self._add(
@@ -116,6 +120,11 @@ class Controls:
         self.choosers = [w.Button(description="") for _ in range(5)]
         for rank, button in enumerate(self.choosers):
             button.on_click(lambda _, rank=rank: self._choose(rank))
+        self.compute = w.Button(description="Compute", layout=w.Layout(width="86px"))
+        self.compute.add_class("cnnw-control-compute")
+        self.compute.on_click(lambda _: self._compute())
+        self.progress = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
+        self.progress.add_class("cnnw-progress")
 
     def _add(self, name: str, widget: w.Widget, label: str | None = "?") -> w.Widget:
         if label is not None:
@@ -138,7 +147,11 @@ class Controls:
     def _on_value(self, name: str) -> Callable[[Any], None]:
         def changed(change: Any) -> None:
             if not self._is_sync() and change.new is not None:
-                value = None if change.new == MOST_LIKELY and name == "class_index" else change.new
+                value = (
+                    None
+                    if change.new == MOST_LIKELY and name in ("class_index", "versus")
+                    else change.new
+                )
                 self._request(**{name: value})
 
         return changed
@@ -187,6 +200,8 @@ class Controls:
                 found = options(name, scene, state, tuple(networks))
                 self._select(name, found, chosen(name, scene, state))
             self._sync_filter(scene)
+            slow = METHODS[scene.method].slow
+            self.compute.layout.visibility = "visible" if slow else "hidden"
             self.widgets["alpha"].value = state.alpha
             self.widgets["pairs"].selected_index = 0 if state.pairs else None
 
@@ -236,6 +251,12 @@ class Controls:
             self._listed[name] = found
             widget.options = found
         widget.value = value
+
+    def show_progress(self, share: float | None) -> None:
+        """Show how far a computation is, 0 to 1, and offer to cancel it; None: nothing runs."""
+        self.progress.layout.visibility = "hidden" if share is None else "visible"
+        self.progress.value = round(1000 * (share or 0))
+        self.compute.description = "Compute" if share is None else "Cancel"
 
     def _quietly(self, action: Callable[[], None]) -> None:
         """Change widgets without taking it for a wish of the user's.

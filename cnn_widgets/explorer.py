@@ -20,7 +20,9 @@ from matplotlib.figure import Figure
 from cnn_widgets import layout, render
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.controls import UPLOAD_MB, Controls, close_tree
+from cnn_widgets.jobs import Jobs
 from cnn_widgets.library import load_network
+from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.panels import PANELS
 from cnn_widgets.scene import Scene, resolve
@@ -92,7 +94,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.state.progress = self._say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
-        self.controls = Controls(self._request, self._open_image, self._search_class)
+        self.controls = Controls(
+            self._request, self._open_image, self._search_class, self._press_compute
+        )
+        self._jobs = Jobs(self._on_progress, self._on_computed)
         self._views = {panel: w.HTML() for panel in PANELS}
         for panel, html in self._views.items():
             html.add_class(f"cnnw-panel-{panel}")
@@ -134,6 +139,14 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 changes["class_index"] = net.class_index(changes["class_index"])
             self.state.update(**changes)
 
+    def compute(self) -> None:
+        """Compute the map of a slow method now, and show it; fast ones are there already."""
+        self._check_open()
+        scene = self.scene
+        if METHODS[scene.method].slow:
+            self._catalogue.keep(scene.question, scene.compute())
+            self._on_state(frozenset({"method"}))
+
     def figure(self) -> Figure:
         """Return the present view as a Matplotlib figure."""
         return render.to_figure(self.scene)
@@ -158,6 +171,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if getattr(self, "_closed", True):
             return
         self._closed = True
+        self._jobs.cancel(silent=True)
         with self.state.lock:
             self.state.on_change(None)
             for child in self.children:
@@ -188,6 +202,37 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _search_class(self, text: str) -> None:
         self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
 
+    def _press_compute(self) -> None:
+        def press() -> None:
+            if self._jobs.running is not None:
+                self._jobs.cancel()
+                return
+            scene = self.scene
+            self.controls.show_progress(0.0)
+            self._jobs.start(scene.question, scene.compute)
+
+        self._guarded(press)
+
+    def _on_progress(self, done: int, total: int, left: float) -> None:
+        """Show a running job's progress; called from its thread."""
+        if not self._closed:
+            self.controls.show_progress(done / total)
+            self._say(f"{done} of {total} steps, about {left:.0f} seconds left")
+
+    def _on_computed(self, question: Any, result: Any, error: Exception | None) -> None:
+        """Keep and show what a job found; called from its thread."""
+        with self.state.lock:
+            if self._closed:
+                return
+            self.controls.show_progress(None)
+            if result is not None:
+                self._catalogue.keep(question, result)
+                self._on_state(frozenset({"method"}))
+            elif error is not None:
+                self._failed(METHODS[question[2]].title, error)
+            else:
+                self._say("Cancelled.")
+
     def _guarded(self, action: Callable[[], None]) -> None:
         """Run a callback's work; on failure say so on the page and put the widgets back."""
         with self.state.lock:
@@ -217,6 +262,9 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self.controls.sync(scene, self.state, self._catalogue.network_names)
             except Exception as error:
                 self._failed("The controls", error)
+            if self._jobs.running not in (None, scene.question):  # nobody waits for it any more
+                self._jobs.cancel(silent=True)
+                self.controls.show_progress(None)
             for name, panel in PANELS.items():
                 if panel.reads & changed:
                     self._draw(name, scene)

@@ -29,6 +29,7 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
         _box("cnnw-top", use["image"], sources),
         status,
         _row(
+            use["counter"],
             use["class_index"],
             use["method"],
             use["cam_layer"],
@@ -38,9 +39,17 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
         ),
         _panels(
             _column("cnnw-square", "original", views["original"]),
-            _column("cnnw-square", "overlay", views["overlay"]),
             _column(
-                "cnnw-list", "predictions", w.VBox([rows, _row(use["class_search"], use["target"])])
+                "cnnw-square",
+                "overlay",
+                w.VBox([views["overlay"], controls.progress]),
+                controls.compute,
+            ),
+            _column(
+                "cnnw-list",
+                "predictions",
+                w.VBox([rows, _row(use["class_search"], use["versus"])]),
+                use["target"],
             ),
             _column("cnnw-square", "input", views["input"]),
         ),

@@ -102,8 +102,10 @@ def network_input(scene: Scene) -> View:
 
 def overlay(scene: Scene) -> View:
     """Draw the heat-map of the class explained over the photograph."""
-    found = scene.attribution
-    method = METHODS[found.method]
+    found, method = scene.attribution, METHODS[scene.method]
+    if found is None:
+        line = f"{method.title} takes {method.cost}: press Compute."
+        return View(f"The photograph {scene.image}. {line}", line, _shrunk(scene.sample.pixels))
     picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
@@ -201,6 +203,8 @@ def pairs(scene: Scene) -> View:
     """Draw original and overlay of every photograph, each for its own most likely class."""
     if not scene.pairs:
         return View("The gallery of all photographs is closed.")
+    if METHODS[scene.method].slow:
+        return View(f"{METHODS[scene.method].title} is computed for one photograph at a time.")
     found = []
     for name, sample in scene.samples.items():
         attribution = scene.attribution_of(sample, None)
@@ -213,7 +217,8 @@ def pairs(scene: Scene) -> View:
 
 
 _IMAGE = frozenset({"image", "network", "fit"})
-_CAM = _IMAGE | {"class_index", "method", "target", "cam_layer", "alpha", "colormap"}
+_QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
+_CAM = _IMAGE | _QUESTION | {"alpha", "colormap"}
 _MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
 
 PANELS: dict[str, Panel] = {

@@ -5,7 +5,8 @@ Panels draw from a `Scene` and from nothing else, so all of them show the same m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.heatmap import silent
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
+from cnn_widgets.probe import Progress
 from cnn_widgets.records import Attribution, Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.state import State
 
@@ -32,6 +34,8 @@ class Scene:
     layers: tuple[LayerInfo, ...]
     filter: int
     wanted_class: int | None
+    wanted_versus: int | None
+    counter: bool
     method: str
     target: str
     cam_layer: str
@@ -40,6 +44,7 @@ class Scene:
     scale: Any
     filter_colormap: str
     pairs: bool
+    results: Mapping[tuple[Any, ...], Attribution] = field(repr=False)
 
     @cached_property
     def predictions(self) -> list[Prediction]:
@@ -52,8 +57,11 @@ class Scene:
         """The class explained: the one wanted, otherwise the most likely."""
         if self.wanted_class is None:
             return self.predictions[0]
+        return self.considered(self.wanted_class)
+
+    def considered(self, index: int) -> Prediction:
+        """Return what the network thinks of any class."""
         scores, probabilities = self.network.scores(self.sample)
-        index = self.wanted_class
         return Prediction(
             index,
             self.network.class_names[index],
@@ -70,13 +78,38 @@ class Scene:
             return self.layer.name
         return layer_for(self.network, None if self.cam_layer == "default" else self.cam_layer)
 
+    @property
+    def versus(self) -> int | None:
+        """The class the explained one is set against; None where that would be itself."""
+        return None if self.wanted_versus == self.chosen.class_index else self.wanted_versus
+
+    @property
+    def question(self) -> tuple[Any, ...]:
+        """All that the map on screen depends on: the key of a slow method's result."""
+        return (
+            self.network.name, self.sample.key, self.method, self.chosen.class_index, self.versus,
+            self.counter, self.looked_at, self.target,
+        )  # fmt: skip
+
     @cached_property
-    def attribution(self) -> Attribution:
-        """Which pixels of the photograph speak for the class explained."""
-        return self.attribution_of(self.sample, self.chosen.class_index)
+    def attribution(self) -> Attribution | None:
+        """Which pixels of the photograph speak for the class explained.
+
+        None for a slow method that has not been computed yet.
+        """
+        if METHODS[self.method].slow:
+            return self.results.get(self.question)
+        return self.compute()
+
+    def compute(self, progress: Progress | None = None) -> Attribution:
+        """Return the map, computed now, however long it takes."""
+        return attribute(
+            self.network, self.sample, self.method, self.chosen.class_index, self.looked_at,
+            self.target, versus=self.versus, counter=self.counter, progress=progress,
+        )  # fmt: skip
 
     def attribution_of(self, sample: ImageSample, class_index: int | None) -> Attribution:
-        """Return the same for another photograph; None means its own most likely class."""
+        """Return the map of another photograph; None means its own most likely class."""
         return attribute(
             self.network, sample, self.method, class_index, self.looked_at, self.target
         )
@@ -134,6 +167,8 @@ def resolve(state: State, catalogue: Catalogue) -> Scene:
             layers=state.layers(),
             filter=min(state.filter, info.filters - 1),
             wanted_class=state.class_index,
+            wanted_versus=state.versus,
+            counter=state.counter,
             method=state.method,
             target=state.target,
             cam_layer=state.cam_layer,
@@ -142,4 +177,5 @@ def resolve(state: State, catalogue: Catalogue) -> Scene:
             scale=state.scale,
             filter_colormap=state.filter_colormap,
             pairs=state.pairs,
+            results=catalogue.results,
         )

@@ -32,7 +32,8 @@ class State(HasTraits):
     """The explorer's state. Every trait can be read and set; a ValueError names what is allowed.
 
     ``image`` and ``network`` are names; ``layer`` the layer browsed and ``filter`` the filter in
-    it; ``class_index`` the class explained (None: the most likely one); ``cam_layer`` is
+    it; ``class_index`` the class explained (None: the most likely one), ``versus`` the class it is
+    set against (None: none), ``counter`` whether to show what speaks against it; ``cam_layer`` is
     ``"default"``, ``"follow"`` or a layer's name; ``alpha`` the heat-map's opacity in [0, 1].
     """
 
@@ -42,6 +43,8 @@ class State(HasTraits):
     layer = Unicode()
     filter = Int()
     class_index = Int(None, allow_none=True)
+    versus = Int(None, allow_none=True)
+    counter = Bool(False)
     method = Unicode("grad-cam")
     target = Unicode("logit")
     cam_layer = Unicode("default")
@@ -61,6 +64,8 @@ class State(HasTraits):
         "layer",
         "filter",
         "class_index",
+        "versus",
+        "counter",
         "method",
         "target",
         "cam_layer",
@@ -144,7 +149,8 @@ class State(HasTraits):
         if not self.network:
             return
         if cause == "network":
-            self.class_index, self.cam_layer = None, "default"
+            self.class_index = self.versus = None
+            self.cam_layer = "default"
             if self.open_network().head == "values":
                 self.target = "logit"
         names = [info.name for info in self.layers()]
@@ -180,7 +186,7 @@ class State(HasTraits):
             )
         return proposal.value
 
-    @validate("class_index")
+    @validate("class_index", "versus")
     def _check_class(self, proposal: Any) -> Any:
         wanted = proposal.value
         return None if wanted is None else self.open_network().class_index(wanted)

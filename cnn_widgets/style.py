@@ -97,6 +97,8 @@ SHEET = """
 .cnnw-pairs figure { margin: 0; }
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
+.cnnw-progress { visibility: hidden; height: 8px !important; }
+.cnnw-progress .progress { height: 6px; }
 .cnnw-section { border-top: 1px solid var(--line); padding-top: 5px; }
 """
 

@@ -52,10 +52,11 @@ def evidence(found: Attribution) -> str:
     """Return one line on a map: what it says, and how much the network believes it."""
     belief = f"score {number(found.score)}, probability {percent(found.probability)}"
     if found.empty:
-        return f"No evidence for {found.class_name} here: the map is zero everywhere ({belief})."
+        return f"No evidence {found.question} here: the map is zero everywhere ({belief})."
     share = float((np.abs(found.heatmap) > 0.5).mean())
+    asked = f"Evidence {found.question}. " if found.versus or found.counter else ""
     line = (
-        f"{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
+        f"{asked}{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
         f"{percent(share)} of the picture is above half of the maximum."
     )
     if found.signed:
@@ -67,7 +68,7 @@ def short_evidence(found: Attribution) -> str:
     """Return the same shorter, where the class is named beside it."""
     belief = f"score {number(found.score)} · probability {percent(found.probability)}"
     if found.empty:
-        return f"no evidence for {found.class_name}: the map is zero · {belief}"
+        return f"no evidence {found.question}: the map is zero · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
     return f"{belief} · strongest at {place(np.abs(found.heatmap))}, {share} above half{against}"

@@ -83,6 +83,8 @@ MOVES = {
     "layer": ("block3_expand", {"overlay", "filter", "mosaic", "frame", "depth", "pairs"}),
     "filter": (5, {"filter", "frame"}),
     "class_index": (967, {"overlay", "predictions", "pairs"}),
+    "versus": (967, {"overlay", "pairs"}),
+    "counter": (True, {"overlay", "pairs"}),
     "method": ("hirescam", {"overlay", "pairs"}),
     "target": ("probability", {"overlay", "pairs"}),
     "cam_layer": ("follow", {"overlay", "pairs"}),
@@ -113,6 +115,8 @@ def test_each_control_moves_its_trait(explorer, trait):
     value, _ = MOVES[trait]
     if trait == "class_index":
         value = explorer.scene.predictions[2].class_index
+    if trait == "versus":
+        value = explorer.scene.predictions[1].class_index
     explorer.controls.widgets[trait].value = value
     assert getattr(explorer.state, trait) == value
     assert explorer.last_error is None
@@ -430,6 +434,8 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
         "layer": ["conv1", "pool1", "conv2"],
         "filter": [0, 1, 2, 3, 4, 5],
         "class_index": [None, 0, 1, 2, 3],
+        "versus": [None, 0, 1, 2, 3],
+        "counter": [True, False],
         "method": FAST,
         "alpha": [0.1, 0.5, 0.9],
         "cam_layer": ["default", "follow", "conv1"],
