@@ -95,7 +95,25 @@ def attribute(
     >>> cw.attribute(net, images["cat"], class_index="Egyptian cat").raw.shape
     (7, 7)
     """
-    chosen = find_method(method)
+    with net.steady():
+        return _attribute(
+            net, sample, find_method(method), class_index, layer, target, versus, counter,
+            progress, options,
+        )  # fmt: skip
+
+
+def _attribute(
+    net: Network,
+    sample: Any,
+    chosen: Method,
+    class_index: Any,
+    layer: str | None,
+    target: str,
+    versus: int | str | None,
+    counter: bool,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Any:
     many = isinstance(sample, Sequence)
     samples = sample if many else [sample]
     where = None if chosen.at == "input" else layer_for(net, layer)

@@ -15,7 +15,8 @@ Value = TypeVar("Value")
 class ByteCache(Generic[Value]):
     """Keeps values until their arrays weigh more than `max_bytes`; the oldest go first.
 
-    A value that alone is heavier than the limit is not kept.
+    The newest value is kept even where it alone is heavier than the limit: it is on screen, and
+    would otherwise be computed again for every panel.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -42,10 +43,9 @@ class ByteCache(Generic[Value]):
         size = sum(array.nbytes for array in arrays)
         with self._lock:
             self._entries.pop(key, None)
-            if size <= self.max_bytes:
-                self._entries[key] = value, size
+            self._entries[key] = value, size
             total = sum(weight for _, weight in self._entries.values())
-            while total > self.max_bytes:
+            while total > self.max_bytes and len(self._entries) > 1:
                 total -= self._entries.popitem(last=False)[1][1]
         return value
 

@@ -9,13 +9,17 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cnn_widgets.images import gallery, load_image
+import numpy as np
+
+from cnn_widgets.images import fit_to, gallery, load_image
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
 from cnn_widgets.network import Network
 from cnn_widgets.records import Attribution, ImageSample
 
+#: Longer side, in pixels, of the photographs kept.
+LONGEST = 1024
 #: Results of slow methods that are kept.
 MAX_RESULTS = 64
 
@@ -49,8 +53,13 @@ class Catalogue:
             raise ValueError("Expected at least one image. Received an empty list.")
 
     def add(self, image: Any, name: str | None = None) -> str:
-        """Load a photograph, keep it, and return its name (made unlike those there are)."""
+        """Load a photograph, keep it, and return its name (made unlike those there are).
+
+        Of a large one a copy of at most `LONGEST` pixels is kept: the page shows no more, and
+        thirty photographs of a telephone must fit into a small kernel.
+        """
         sample = load_image(image, name=name) if not isinstance(image, ImageSample) else image
+        sample = _at_most(sample, LONGEST)
         for known, other in self.samples.items():
             if other.key == sample.key and other.name == sample.name:
                 return known
@@ -60,6 +69,11 @@ class Catalogue:
         self.samples[unique] = sample
         self._fitted.clear()
         return unique
+
+    def remove(self, name: str) -> None:
+        """Forget a photograph."""
+        self.samples.pop(name, None)
+        self._fitted.clear()
 
     def fitted(self, fit: str) -> dict[str, ImageSample]:
         """Return all photographs, each to be fitted to the network's input in the way named."""
@@ -93,6 +107,7 @@ class Catalogue:
                     )
                 source = self._sources.get(name, name)
                 self._networks[name] = load_network(source, progress=progress)
+                self._sources.pop(name, None)
             return self._networks[name]
 
     def keep(self, question: tuple[Any, ...], result: Attribution) -> None:
@@ -115,6 +130,11 @@ class Catalogue:
         self.results.clear()
 
     def _add_model(self, name: str, source: Any) -> None:
+        if name in self._networks or name in self._sources:
+            raise ValueError(
+                f"Two networks are named {name!r}. Name them apart: models={{'other name': …}}, or "
+                "Network(model, name=…)."
+            )
         if isinstance(source, Network):
             self._networks[name] = source
         else:
@@ -127,7 +147,18 @@ def _listed(images: Any) -> Iterable[ImageSample]:
         yield from gallery().values()
     elif isinstance(images, Mapping):
         yield from (load_image(source, name=str(name)) for name, source in images.items())
-    elif isinstance(images, list | tuple):
-        yield from (load_image(source) for source in images)
-    else:
+    elif isinstance(images, np.ndarray) and images.ndim == 4:
+        yield from (load_image(each, name=f"image {i}") for i, each in enumerate(images))
+    elif isinstance(images, str | bytes | np.ndarray) or not isinstance(images, Iterable):
         yield load_image(images)
+    else:
+        yield from (load_image(source) for source in images)
+
+
+def _at_most(sample: ImageSample, longest: int) -> ImageSample:
+    ratio = longest / max(sample.size)
+    if ratio >= 1:
+        return sample
+    size = max(1, round(sample.size[0] * ratio)), max(1, round(sample.size[1] * ratio))
+    pixels = fit_to(ImageSample(sample.pixels), size)
+    return ImageSample(pixels, sample.name, sample.source, sample.fit)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +14,10 @@ from cnn_widgets.records import Floats, ImageSample
 
 if TYPE_CHECKING:
     import keras
+
+
+#: Seconds between two readings of all weights.
+FULL_EVERY = 2.0
 
 
 def samples(given: Any) -> Sequence[ImageSample]:
@@ -32,6 +39,72 @@ def weights(model: keras.Model, name: str) -> None:
             raise ValueError(
                 f"Network {name!r} is broken: its weights {weight.path!r} hold NaN or infinity."
             )
+
+
+def fingerprint(model: keras.Model) -> int:
+    """Return a checksum of a model's weights, to notice that it was trained meanwhile.
+
+    Of arrays with more than a million numbers every n-th one is read, so that even a large model
+    costs milliseconds.
+    """
+    total = 0
+    for place, weight in enumerate(model.weights):
+        values = np.asarray(weight.value).reshape(-1)
+        values = values[:: 1 + values.size // 1_000_000]
+        words = np.ascontiguousarray(values).view(np.uint8)
+        words = words[: words.size // 4 * 4].view(np.uint32)
+        total += (2 * place + 1) * int(words.sum(dtype=np.uint64)) + int(words[:1].sum())
+    return total
+
+
+class Watch:
+    """Notices that a model's weights are others than before: it was trained, or loaded anew.
+
+    Reading all weights takes longer than many an answer, so every look reads a few numbers of a
+    few weights all over the network (training and loading change them all), and only the first
+    look in `FULL_EVERY` seconds reads everything. A change of one layer by hand may so stay
+    unnoticed for that long; `Network.forget` says it at once.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        weights = model.weights
+        self._few = (
+            [weights[i] for i in np.linspace(0, len(weights) - 1, 8).astype(int)]
+            if (weights)
+            else []
+        )
+        self._seen = self._sample(), fingerprint(model)
+        self._looked = time.monotonic()
+        self._held = threading.local()
+
+    def look(self, changed: Callable[[], None]) -> None:
+        """Call `changed` if the weights have changed since the last look."""
+        if getattr(self._held, "on", False):
+            return
+        few, every = self._sample(), self._seen[1]
+        if few != self._seen[0] or time.monotonic() - self._looked > FULL_EVERY:
+            every = fingerprint(self._model)
+            self._looked = time.monotonic()
+        if (few, every) != self._seen:
+            self._seen = few, every
+            changed()
+
+    def _sample(self) -> bytes:
+        import tensorflow as tf
+
+        parts = [np.asarray(tf.reshape(weight.value, [-1])[-64:]) for weight in self._few]
+        return b"".join(part.tobytes() for part in parts)
+
+    @contextmanager
+    def steady(self, changed: Callable[[], None]) -> Iterator[None]:
+        """Look once now, and not again in this thread until the end of the block."""
+        self.look(changed)
+        before, self._held.on = getattr(self._held, "on", False), True
+        try:
+            yield
+        finally:
+            self._held.on = before
 
 
 def scores(found: Floats, model: keras.Model, name: str) -> None:

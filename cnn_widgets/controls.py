@@ -38,13 +38,13 @@ class Controls:
     def __init__(
         self,
         request: Request,
-        open_image: Callable[[Any], None],
-        search_class: Callable[[str], None],
+        open_image: Callable[[Any], bool],
+        search_class: Callable[[str], bool],
         compute: Callable[[], None],
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
         self._compute = compute
-        self._syncing: int | None = None
+        self._syncing = threading.local()
         self._thumbs: tuple[str, ...] = ()
         self._listed: dict[str, Any] = {}
         self.widgets: dict[str, w.Widget] = {}
@@ -65,7 +65,7 @@ class Controls:
         self._add(
             "alpha",
             w.FloatSlider(
-                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="165px")
+                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="188px")
             ),
         )
         self._add(
@@ -105,7 +105,7 @@ class Controls:
                 placeholder="search classes …",
                 continuous_update=False,
                 ensure_option=False,
-                layout=w.Layout(width="140px"),
+                layout=w.Layout(width="132px"),
             ),
             label="",
         )
@@ -156,10 +156,11 @@ class Controls:
 
         return changed
 
-    def _on_text(self, name: str, action: Callable[[str], None]) -> Callable[[Any], None]:
+    def _on_text(self, name: str, action: Callable[[str], bool]) -> Callable[[Any], None]:
         def entered(change: Any) -> None:
-            if not self._is_sync() and change.new.strip():
-                action(change.new.strip())
+            if self._is_sync() or not change.new.strip():
+                return
+            if action(change.new.strip()):  # a refused text stays, to be corrected
                 self._quietly(lambda: setattr(self.widgets[name], "value", ""))
 
         return entered
@@ -200,6 +201,7 @@ class Controls:
                 found = options(name, scene, state, tuple(networks))
                 self._select(name, found, chosen(name, scene, state))
             self._sync_filter(scene)
+            self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
             self.compute.layout.visibility = "visible" if slow else "hidden"
             self.widgets["alpha"].value = state.alpha
@@ -232,6 +234,7 @@ class Controls:
         for rank, button in enumerate(self.choosers):
             shown = rank < len(ranked)
             button.description = f"explain {ranked[rank].name}" if shown else ""
+            button.tooltip = button.description
             button.layout.visibility = "visible" if shown else "hidden"
         if self._listed.get("names") is not scene.network.class_names:
             self._listed["names"] = scene.network.class_names
@@ -263,14 +266,14 @@ class Controls:
 
         Only this thread is deaf meanwhile: a slider may be moved from another one.
         """
-        before, self._syncing = self._syncing, threading.get_ident()
+        before, self._syncing.on = self._is_sync(), True
         try:
             action()
         finally:
-            self._syncing = before
+            self._syncing.on = before
 
     def _is_sync(self) -> bool:
-        return self._syncing == threading.get_ident()
+        return bool(getattr(self._syncing, "on", False))
 
 
 def _close(widget: w.Widget) -> None:

@@ -33,7 +33,8 @@ def tensorflow() -> Any:
     except ModuleNotFoundError as error:
         raise ImportError(
             "TensorFlow is not installed. Install it with the package's extra: "
-            "pip install 'cnn-widgets[cpu]', or 'cnn-widgets[gpu]' for an NVIDIA card."
+            "pip install 'cnn-widgets[cpu]' (in a checkout: '.[cpu]'), or 'cnn-widgets[gpu]' for "
+            "an NVIDIA card."
         ) from error
     import keras
 

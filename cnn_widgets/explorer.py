@@ -7,6 +7,7 @@ guard catches what goes wrong in a callback and says so on the page.
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -87,10 +88,11 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._frames = dict.fromkeys(PANELS, 0)
         self._status = w.HTML()
         self._status.add_class("cnnw-status")
-        first = load_network(network, progress=self._say, **options)
+        first = load_network(network, **options)  # a download shows Keras' own bar in the cell
         self._catalogue = Catalogue(images, first, models or {})
         name = next(iter(self._catalogue.samples))
         self.state = State(self._catalogue, name, first.name)
+        self.state.fit = next(iter(self._catalogue.samples.values())).fit
         self.state.progress = self._say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
@@ -102,6 +104,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         for panel, html in self._views.items():
             html.add_class(f"cnnw-panel-{panel}")
         self.children = layout.build(self.controls, self._views, self._status)
+        self.state.count_pictures()
         self.state.on_change(self._on_state)
         self._on_state(frozenset(State.ORDER))
 
@@ -116,6 +119,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def network(self) -> Network:
         """The network chosen."""
+        self._check_open()
         return self.state.open_network()
 
     @property
@@ -131,13 +135,22 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """
         self._check_open()
         with self.state.lock:
-            if image is not None:
-                known = isinstance(image, str) and image in self._catalogue.samples
-                changes["image"] = image if known else self._catalogue.add(image)
-            if "class_index" in changes and isinstance(changes["class_index"], str):
+            before = set(self._catalogue.samples)
+            try:
+                if image is not None:
+                    known = isinstance(image, str) and image in before
+                    changes["image"] = image if known else self._catalogue.add(image)
                 net = self._catalogue.network(changes.get("network", self.state.network))
-                changes["class_index"] = net.class_index(changes["class_index"])
-            self.state.update(**changes)
+                for trait in ("class_index", "versus"):
+                    if isinstance(changes.get(trait), str):
+                        changes[trait] = net.class_index(changes[trait])
+                with self.state.together():
+                    self.state.update(**changes)
+                    self.state.count_pictures()
+            except BaseException:
+                for name in set(self._catalogue.samples) - before:
+                    self._catalogue.remove(name)
+                raise
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""
@@ -190,17 +203,18 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Carry out a wish that came from a widget."""
         self._guarded(lambda: self.state.update(**changes))
 
-    def _open_image(self, source: Any) -> None:
+    def _open_image(self, source: Any) -> bool:
         def add() -> None:
             if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
                 raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
             self._say("Opening the picture …")
             self.show(image=source, class_index=None)
+            self._say(_notes(self.network))
 
-        self._guarded(add)
+        return self._guarded(add)
 
-    def _search_class(self, text: str) -> None:
-        self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
+    def _search_class(self, text: str) -> bool:
+        return self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
 
     def _press_compute(self) -> None:
         def press() -> None:
@@ -233,18 +247,21 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             else:
                 self._say("Cancelled.")
 
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self, action: Callable[[], None]) -> bool:
         """Run a callback's work; on failure say so on the page and put the widgets back."""
         with self.state.lock:
             if self._closed:
-                return
+                return False
             try:
                 action()
+                return True
             except Exception as error:
-                log.warning("A wish could not be carried out", exc_info=error)
+                log.info("A wish could not be carried out", exc_info=error)
                 self.last_error = error
-                self._sync()
                 self._say(str(error), failed=True)
+                with contextlib.suppress(Exception):  # said already; nothing else to put back
+                    self._sync()
+                return False
 
     # --- what follows from it -----------------------------------------------------------------
 
@@ -253,21 +270,24 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self.state.lock:
             if self._closed:
                 return
-            scene = resolve(self.state, self._catalogue)
-            self._say(_notes(scene.network))
-            (self.add_class if self.state.size == "projector" else self.remove_class)(
-                "cnnw-projector"
-            )
-            try:
-                self.controls.sync(scene, self.state, self._catalogue.network_names)
-            except Exception as error:
-                self._failed("The controls", error)
-            if self._jobs.running not in (None, scene.question):  # nobody waits for it any more
-                self._jobs.cancel(silent=True)
-                self.controls.show_progress(None)
-            for name, panel in PANELS.items():
-                if panel.reads & changed:
-                    self._draw(name, scene)
+            with self.network.steady():
+                self._redraw(changed)
+
+    def _redraw(self, changed: frozenset[str]) -> None:
+        scene = resolve(self.state, self._catalogue)
+        self._say(_notes(scene.network))
+        (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
+        try:
+            self.controls.sync(scene, self.state, self._catalogue.network_names)
+        except Exception as error:
+            self._failed("The controls", error)
+        if self._jobs.running not in (None, scene.question):  # nobody waits for it any more
+            self._jobs.cancel(silent=True)
+            self.controls.show_progress(None)
+        for name, panel in PANELS.items():
+            follows = panel.follows and scene.cam_layer == "follow"
+            if (panel.reads | ({"layer"} if follows else set())) & changed:
+                self._draw(name, scene)
 
     def _draw(self, name: str, scene: Scene) -> None:
         panel = PANELS[name]
@@ -280,7 +300,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._views[name].value = html
 
     def _failed(self, what: str, error: Exception) -> None:
-        log.warning("%s could not be drawn", what, exc_info=error)
+        log.info("%s could not be drawn", what, exc_info=error)
         self.last_error = error
         self._say(f"{what}: {error}", failed=True)
 
@@ -300,10 +320,14 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self._closed or bundle is None:
             return bundle
         data = bundle[0] if isinstance(bundle, tuple) else bundle
-        buffer = BytesIO()
-        self.figure().savefig(buffer, format="png", dpi=80)
-        data["image/png"] = base64.b64encode(buffer.getvalue()).decode("ascii")
         data["text/plain"] = repr(self)
+        try:
+            buffer = BytesIO()
+            self.figure().savefig(buffer, format="png", dpi=60)
+            data["image/png"] = base64.b64encode(buffer.getvalue()).decode("ascii")
+        except Exception as error:  # the page itself must show, and says what failed
+            log.info("No still picture", exc_info=error)
+            self.last_error = error
         return bundle
 
 

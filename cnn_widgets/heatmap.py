@@ -255,8 +255,7 @@ def mosaic(
     tiles = scale_filters(activations, scale).transpose(2, 0, 1)
     height, width = tiles.shape[1:]
     if cell is not None:
-        ratio = cell / max(height, width)
-        size = max(1, round(height * ratio)), max(1, round(width * ratio))
+        size = tile_size((height, width), cell)
         tiles = np.stack([_tile(tile, size) for tile in tiles])
         height, width = size
     count = len(tiles)
@@ -269,6 +268,18 @@ def mosaic(
     grid = canvas.reshape(rows, columns, height + gap, width + gap, 3).swapaxes(1, 2)
     picture = grid.reshape(rows * (height + gap), columns * (width + gap), 3)
     return np.ascontiguousarray(picture[: picture.shape[0] - gap, : picture.shape[1] - gap])
+
+
+def tile_size(shape: tuple[int, int], cell: int) -> tuple[int, int]:
+    """Return (height, width) of a tile whose longer side is `cell` pixels.
+
+    A map of one row or column is stretched to an eighth of that, or it could not be seen.
+
+    >>> tile_size((28, 56), 20), tile_size((1, 64), 32)
+    ((10, 20), (4, 32))
+    """
+    ratio, least = cell / max(shape), max(1, cell // 8)
+    return max(least, round(shape[0] * ratio)), max(least, round(shape[1] * ratio))
 
 
 def _tile(tile: Floats, size: tuple[int, int]) -> Floats:

@@ -46,6 +46,11 @@ class Intake:
     preprocess: Preprocess | None
     notes: tuple[str, ...]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the input."""
+        return (*self.size, self.channels)
+
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
         """Return pixels (N, H, W, C) as the model's input; works on a copy."""
         given = pixels.astype(np.float32)  # a copy: keras' preprocess_input works in place
@@ -162,6 +167,7 @@ def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
     """Return a preprocessing that likely belongs to the model, and the guess in words."""
     layers = list(walk(model))
     inside = [path for path, layer in layers if type(layer).__name__ in _INSIDE]
+    inside = inside or _arithmetic_before_weights(model)
     if inside:
         return None, f"Pixels 0…255 go in as they are: the model preprocesses ({inside[0]!r})."
     import keras
@@ -175,6 +181,28 @@ def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
                 "(preprocess= changes it).",
             )
     return _unit, "Pixels are divided by 255, a guess (preprocess= changes it)."
+
+
+def _arithmetic_before_weights(model: keras.Model) -> list[str]:
+    """Return the names of plain operations on the input, such as x / 255 written in the model.
+
+    `keras.applications`' own preprocess_input, called on a model's input, is such a chain; no
+    layer of the model shows it.
+    """
+    import keras
+
+    found = []
+    for operation in getattr(model, "operations", ()):
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        if isinstance(operation, keras.layers.Layer):
+            if operation.weights or isinstance(operation, keras.Model):
+                break
+            if isinstance(operation, keras.layers.Lambda):
+                found.append(operation.name)
+        else:
+            found.append(operation.name)
+    return found
 
 
 def _unit(pixels: Any) -> Any:

@@ -46,8 +46,10 @@ class Labels:
         return int(wanted)
 
     def _by_name(self, name: str) -> int:
+        if self.names.count(name) == 1:
+            return self.names.index(name)
         plain = name.strip().casefold().replace("_", " ")
-        names = [known.casefold() for known in self.names]
+        names = [known.casefold().replace("_", " ") for known in self.names]
         if names.count(plain) == 1:
             return names.index(plain)
         fitting = [index for index, known in enumerate(names) if plain and plain in known]

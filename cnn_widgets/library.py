@@ -43,6 +43,10 @@ def load_network(
     (224, 224)
     """
     if isinstance(source, Network):
+        if options:
+            raise TypeError(
+                f"{', '.join(options)} belong to Network(model, …); a finished Network was given."
+            )
         return source
     if source is None or source == lite0.NAME:
         found = bundled(weights)

@@ -6,7 +6,8 @@ results of recent images, and runs lists of images in batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from cnn_widgets import checks
 from cnn_widgets import intake as intakes
 from cnn_widgets.cache import ByteCache
-from cnn_widgets.engine import FEATURE_KINDS, TARGETS, Engine, Observation
+from cnn_widgets.engine import FEATURE_KINDS, TARGETS, Observation
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images import fit_to
 from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
+from cnn_widgets.opening import open_engine
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
 
 if TYPE_CHECKING:
@@ -86,8 +88,9 @@ class Network:
         self.name = name or model.name
         self._intake = intakes.read(model, preprocess, input_size)
         checks.weights(model, self.name)
-        self.engine = Engine(model, self._intake, output, head)
+        self.engine = open_engine(model, self._intake, output, head, class_names)
         self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
+        self._watch = checks.Watch(model)
         self._notes = [*self._intake.notes, *self.engine.notes]
         self._labels = self._named(class_names)
 
@@ -249,6 +252,12 @@ class Network:
         activations, gradients = self._gradient_of_one(sample, layer, weights, target)
         return activations, gradients
 
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Look for changed weights once, on entering, instead of at every question inside."""
+        with self._watch.steady(self.forget):
+            yield
+
     def forget(self) -> None:
         """Forget the results of recent images."""
         self._cache.clear()
@@ -267,6 +276,7 @@ class Network:
         one trace serve all the layers a slider can reach.
         """
         checks.samples(sample)
+        self._watch.look(self.forget)
         group = None if layer is None or layer in self.engine.browsed() else self.layer(layer).kind
         key = ("observe", sample.key, group)
         found: Observation | None = self._cache.get(key)
@@ -330,6 +340,18 @@ class Network:
     # --- small things -------------------------------------------------------------------------
 
     def _prepare(self, samples: Sequence[ImageSample]) -> Floats:
+        """Return the input of a batch; that of one image is kept, a slider asks for it often."""
+        if len(samples) > 1:
+            return self._fresh(samples)
+        key = ("input", samples[0].key)
+        found: Floats | None = self._cache.get(key)
+        if found is None:
+            found = self._fresh(samples)
+            found.flags.writeable = False
+            self._cache.put(key, found, [found])
+        return found
+
+    def _fresh(self, samples: Sequence[ImageSample]) -> Floats:
         intake = self._intake
         return intake.prepare(np.stack([fit_to(s, intake.size, intake.channels) for s in samples]))
 

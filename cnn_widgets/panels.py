@@ -44,6 +44,8 @@ class View:
         Whether the picture is a small map whose pixels must stay as they are.
     bar : (colour map, low, high), optional
         A colour bar beside the picture.
+    legend : (colour map, word for low, what it means, word for high), optional
+        What the picture's colours mean.
     frame : (left, top, width, height), optional
         A rectangle to mark in a picture, in shares of its size.
     aspect : float, optional
@@ -60,6 +62,7 @@ class View:
     chart: Callable[[Axes], None] | None = None
     exact: bool = False
     bar: tuple[str, float, float] | None = None
+    legend: tuple[str, str, str, str] | None = None
     frame: tuple[float, float, float, float] | None = None
     aspect: float | None = None
     rows: tuple[tuple[str, float, float, bool], ...] = ()
@@ -68,12 +71,16 @@ class View:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: its name, its title, the state it reads, and how it is drawn."""
+    """One panel: its name, its title, the state it reads, and how it is drawn.
+
+    `follows`: it reads the layer too while the evidence is taken from the layer browsed.
+    """
 
     name: str
     title: str
     reads: frozenset[str]
     view: Callable[[Scene], View]
+    follows: bool = False
 
 
 def original(scene: Scene) -> View:
@@ -109,7 +116,9 @@ def overlay(scene: Scene) -> View:
     picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
-    return View(alt, words.short_evidence(found), picture)
+    low, high = ("against", "for") if found.signed else ("little", "much")
+    colors = heatmap.diverging(scene.colormap) if found.signed else scene.colormap
+    return View(alt, words.short_evidence(found), picture, legend=(colors, low, method.reads, high))
 
 
 def predictions(scene: Scene) -> View:
@@ -219,20 +228,21 @@ def pairs(scene: Scene) -> View:
 _IMAGE = frozenset({"image", "network", "fit"})
 _QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
 _CAM = _IMAGE | _QUESTION | {"alpha", "colormap"}
+_PAIRS = _CAM - {"image", "class_index", "versus"} | {"pairs", "pictures"}
 _MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
 
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
         Panel("original", "Photograph", frozenset({"image"}), original),
-        Panel("overlay", "Evidence for the class", _CAM | {"layer"}, overlay),
+        Panel("overlay", "Evidence for the class", _CAM, overlay, follows=True),
         Panel("predictions", "What the network says", _IMAGE | {"class_index"}, predictions),
         Panel("input", "What the network sees", _IMAGE, network_input),
         Panel("filter", "The selected filter", _MAPS | {"filter"}, feature_map),
         Panel("mosaic", "All filters of the layer", _MAPS, mosaic),
         Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
         Panel("depth", "Silent filters by depth", _IMAGE | {"layer"}, depth),
-        Panel("pairs", "All photographs", _CAM | {"layer", "pairs"}, pairs),
+        Panel("pairs", "All photographs", _PAIRS, pairs, follows=True),
     )
 }
 
@@ -278,8 +288,8 @@ def _grid(scene: Scene) -> tuple[int, int, int]:
 def _aspect(scene: Scene) -> float:
     """Return the mosaic's width by its height."""
     rows, columns, cell = _grid(scene)
-    height, width = (int(n or 1) for n in scene.layer.shape[:2])
-    tile = [max(1, round(n * cell / max(height, width))) for n in (height, width)]
+    height, width = scene.activations.shape[:2]
+    tile = heatmap.tile_size((height, width), cell)
     return (columns * (tile[1] + 1) - 1) / (rows * (tile[0] + 1) - 1)
 
 

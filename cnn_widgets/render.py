@@ -79,6 +79,8 @@ def _body(view: View) -> str:
         view.alt,
         "cnnw-exact" if view.exact else "cnnw-photo",
     )
+    if view.legend:
+        return picture + _legend(*view.legend)
     return picture + (_bar(*view.bar) if view.bar else "")
 
 
@@ -92,13 +94,25 @@ def _img(data: bytes, kind: str, alt: str, style: str) -> str:
 
 def _bar(colormap: str, low: float, high: float) -> str:
     """Return a colour bar: the colour map as a gradient, with its ends in numbers."""
-    table = heatmap.lookup_table(colormap)[:: 255 // 15]
-    stops = ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
     return (
         f'<div class="cnnw-bar" aria-hidden="true"><span>{words.number(high)}</span>'
-        f'<i style="background:linear-gradient(to top,{stops})"></i>'
+        f'<i style="background:linear-gradient(to top,{_stops(colormap)})"></i>'
         f"<span>{words.number(low)}</span></div>"
     )
+
+
+def _legend(colormap: str, low: str, meaning: str, high: str) -> str:
+    """Return what the colours mean: the colour map between two words."""
+    return (
+        f'<div class="cnnw-legend" title="{escape(meaning)}"><span>{low}</span>'
+        f'<i style="background:linear-gradient(to right,{_stops(colormap)})"></i>'
+        f"<span>{high}</span></div>"
+    )
+
+
+def _stops(colormap: str) -> str:
+    table = heatmap.lookup_table(colormap)[:: 255 // 15]
+    return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
 
 
 def _rows(view: View) -> str:
@@ -108,7 +122,8 @@ def _rows(view: View) -> str:
         width = 100 * probability if np.isfinite(probability) else 0
         lines.append(
             f'<tr class="{"cnnw-marked" if marked else ""}"><th scope="row">'
-            f'<i class="cnnw-fill" style="width:{width:.1f}%"></i><span>{escape(name)}</span></th>'
+            f'<i class="cnnw-fill" style="width:{width:.1f}%"></i>'
+            f'<span title="{escape(name)}">{escape(name)}</span></th>'
             f"<td>{words.percent(probability)}</td><td>{words.number(score)}</td></tr>"
         )
     head = (
@@ -223,7 +238,9 @@ def to_page(scene: Scene) -> str:
         "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
         "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
         "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
-        "text-align:left}.cnnw-bar{display:none}.cnnw-photo{image-rendering:auto}"
+        "text-align:left}.cnnw-bar{display:inline-flex;flex-direction:column;height:200px}"
+        ".cnnw-bar i{flex:1;width:12px}.cnnw-legend{display:flex;gap:4px}.cnnw-legend i{flex:1}"
+        ".cnnw-photo{image-rendering:auto}"
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'

@@ -31,6 +31,9 @@ SCALES = ("filter", "layer")
 class State(HasTraits):
     """The explorer's state. Every trait can be read and set; a ValueError names what is allowed.
 
+    (A value of the wrong type is traitlets' TraitError.) The class stays when another image is
+    chosen from code; the page's thumbnails go back to the most likely one.
+
     ``image`` and ``network`` are names; ``layer`` the layer browsed and ``filter`` the filter in
     it; ``class_index`` the class explained (None: the most likely one), ``versus`` the class it is
     set against (None: none), ``counter`` whether to show what speaks against it; ``cam_layer`` is
@@ -55,6 +58,7 @@ class State(HasTraits):
     fit = Unicode("squash")
     size = Unicode("laptop")
     pairs = Bool(False)
+    pictures = Int(0, read_only=True)
 
     #: The order in which several changes are made: what others depend on comes first.
     ORDER = (
@@ -127,6 +131,10 @@ class State(HasTraits):
                     if self._listener is not None:
                         self._listener(changed)
 
+    def count_pictures(self) -> None:
+        """Note how many photographs there are now."""
+        self.set_trait("pictures", len(self._catalogue.samples))
+
     def open_network(self) -> Network:
         """Return the network chosen."""
         return self._catalogue.network(self.network, self.progress)
@@ -135,7 +143,7 @@ class State(HasTraits):
         """Return the layers that can be browsed now."""
         return _browsable(self.open_network(), self.kinds)
 
-    @observe(*ORDER)
+    @observe(*ORDER, "pictures")
     def _on_trait(self, change: Any) -> None:
         with self.together():
             self._changed.add(change.name)
@@ -163,12 +171,19 @@ class State(HasTraits):
     @validate("image")
     def _check_image(self, proposal: Any) -> Any:
         self._catalogue.sample(proposal.value)
+        self._try(self.network, proposal.value, self.fit)
         return proposal.value
 
     @validate("network")
     def _check_network(self, proposal: Any) -> Any:
         _browsable(self._catalogue.network(proposal.value, self.progress), "article")
+        self._try(proposal.value, self.image, self.fit)
         return proposal.value
+
+    def _try(self, network: str, image: str, fit: str) -> None:
+        """See that the network can take the photograph, before either is chosen."""
+        if network and image:
+            self._catalogue.network(network).observe(self._catalogue.fitted(fit)[image])
 
     @validate("layer")
     def _check_layer(self, proposal: Any) -> Any:

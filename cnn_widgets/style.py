@@ -17,9 +17,10 @@ SHEET = """
   --soft: var(--jp-ui-font-color2, #667); --line: var(--jp-border-color2, #ccc);
   --ground: var(--jp-layout-color1, #fff); --accent: #e8743b; --fill: #5b9bd555;
   gap: 5px; padding: 2px; color: var(--ink); overflow: hidden; }
-.cnnw-explorer > * { --u: clamp(1px, calc(100cqw / 1112), 1.7px); --pic: calc(186 * var(--u)); }
-.cnnw-explorer.cnnw-projector { font-size: 120%; }
-.cnnw-explorer.cnnw-projector > * { --u: clamp(1.3px, calc(100cqw / 1112), 2px); }
+.cnnw-explorer > * { --u: clamp(1px, calc(100cqw / 1112), 1.7px); --pic: calc(180 * var(--u)); }
+.cnnw-explorer.cnnw-projector { --jp-widgets-font-size: 17px; --jp-ui-font-size1: 17px;
+  --jp-widgets-inline-height: 34px; font-size: 17px; }
+.cnnw-projector .widget-html-content { font-size: 17px; }
 .cnnw-explorer .widget-html, .cnnw-explorer .widget-html-content { margin: 0; height: auto;
   line-height: 1.35; overflow: visible; color: var(--ink); }
 .cnnw-explorer .widget-label { color: var(--soft); }
@@ -40,16 +41,22 @@ SHEET = """
   line-height: 28px; }
 .cnnw-head { gap: 10px; align-items: center; height: 30px; overflow: hidden; }
 .cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; min-height: 2.7em; }
-.cnnw-projector .cnnw-caption { font-size: 14px; }
+.cnnw-projector .cnnw-caption, .cnnw-projector .cnnw-status, .cnnw-projector .cnnw-legend,
+.cnnw-projector .cnnw-bar, .cnnw-projector .cnnw-rows thead th { font-size: 14px; }
+.cnnw-projector .jupyter-button { font-size: 15px; }
 .cnnw-view { position: relative; }
 .cnnw-picture { display: block; max-width: 100%; }
 .cnnw-photo { height: var(--pic); width: 100%; object-fit: contain; object-position: left top; }
 .cnnw-exact { height: var(--pic); width: auto; image-rendering: pixelated; }
 .cnnw-filterbox .cnnw-view { display: grid; grid-template-columns: auto 1fr; column-gap: 6px; }
 .cnnw-filterbox .cnnw-caption { grid-column: 1 / 3; }
-.cnnw-filterbox .cnnw-exact { max-width: calc(224 * var(--u)); height: auto;
+.cnnw-filterbox .cnnw-exact { min-height: calc(24 * var(--u)); min-width: calc(24 * var(--u));
+  max-width: calc(224 * var(--u)); height: auto;
   width: var(--pic); max-height: var(--pic); object-fit: contain;
   object-position: left top; }
+.cnnw-legend { display: flex; gap: 5px; align-items: center; font-size: 10px; height: 14px;
+  color: var(--soft); }
+.cnnw-legend i { flex: 1; height: 7px; }
 .cnnw-bar { display: flex; flex-direction: column; height: var(--pic); font-size: 10px;
   color: var(--soft); white-space: nowrap; }
 .cnnw-bar i { flex: 1; width: 12px; margin: 2px 0; }
@@ -97,8 +104,8 @@ SHEET = """
 .cnnw-pairs figure { margin: 0; }
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
-.cnnw-progress { visibility: hidden; height: 8px !important; }
-.cnnw-progress .progress { height: 6px; }
+.cnnw-progress { visibility: hidden; height: 6px !important; margin: 0; min-height: 0; }
+.cnnw-progress .progress { height: 5px; margin: 0; }
 .cnnw-section { border-top: 1px solid var(--line); padding-top: 5px; }
 """
 

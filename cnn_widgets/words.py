@@ -53,6 +53,8 @@ def evidence(found: Attribution) -> str:
     belief = f"score {number(found.score)}, probability {percent(found.probability)}"
     if found.empty:
         return f"No evidence {found.question} here: the map is zero everywhere ({belief})."
+    if not found.heatmap.any():
+        return f"No evidence {found.question} on the photograph, only beside it ({belief})."
     share = float((np.abs(found.heatmap) > 0.5).mean())
     asked = f"Evidence {found.question}. " if found.versus or found.counter else ""
     line = (
@@ -71,7 +73,10 @@ def short_evidence(found: Attribution) -> str:
         return f"no evidence {found.question}: the map is zero · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
-    return f"{belief} · strongest at {place(np.abs(found.heatmap))}, {share} above half{against}"
+    if not found.heatmap.any():
+        return f"{found.class_name} · {belief} · no evidence on the photograph itself"
+    where = f"strongest at {place(np.abs(found.heatmap))}, {share} above half"
+    return f"{found.class_name} · {belief} · {where}{against}"
 
 
 def believed(prediction: Prediction) -> str:

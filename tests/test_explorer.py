@@ -78,12 +78,12 @@ def test_every_control_carries_its_class(explorer):
 MOVES = {
     "image": (
         "espresso",
-        set(PANELS),
+        set(PANELS) - {"pairs"},
     ),
-    "layer": ("block3_expand", {"overlay", "filter", "mosaic", "frame", "depth", "pairs"}),
+    "layer": ("block3_expand", {"filter", "mosaic", "frame", "depth"}),
     "filter": (5, {"filter", "frame"}),
-    "class_index": (967, {"overlay", "predictions", "pairs"}),
-    "versus": (967, {"overlay", "pairs"}),
+    "class_index": (967, {"overlay", "predictions"}),
+    "versus": (967, {"overlay"}),
     "counter": (True, {"overlay", "pairs"}),
     "method": ("hirescam", {"overlay", "pairs"}),
     "target": ("probability", {"overlay", "pairs"}),
@@ -120,6 +120,12 @@ def test_each_control_moves_its_trait(explorer, trait):
     explorer.controls.widgets[trait].value = value
     assert getattr(explorer.state, trait) == value
     assert explorer.last_error is None
+
+
+def test_the_layer_moves_the_evidence_only_where_it_follows(explorer):
+    explorer.state.cam_layer = "follow"
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block3_expand"))
+    assert {"overlay", "pairs"} <= set(drawn)
 
 
 def test_a_thumbnail_chooses_the_photograph_and_its_own_top_class(explorer):
@@ -469,3 +475,128 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
         if name not in ("image", "class_index", "pairs"):
             assert small.controls.widgets[name].value == getattr(small.state, name)
     fresh.close()
+
+
+# --- faults that were found by looking hard; each stays found -----------------------------------
+
+
+def test_a_refused_show_leaves_no_picture_behind(small):
+    before = list(small._catalogue.samples)
+    for wrong in ({"layer": "nope"}, {"class_index": "nope"}, {"network": "nope"}):
+        with pytest.raises(ValueError, match="nope"):
+            small.show(image=np.zeros((9, 9, 3), np.uint8), **wrong)
+    assert list(small._catalogue.samples) == before
+
+
+def test_a_picture_the_network_fails_on_is_refused_and_the_view_stays(keras):
+    def picky(pixels):
+        if pixels.max() < 1:
+            raise RuntimeError("too dark")
+        return pixels / 255
+
+    pictures = {"light": np.full((9, 9, 3), 200, np.uint8), "dark": np.zeros((9, 9, 3), np.uint8)}
+    explorer = cw.CNNExplorer(tiny(keras), pictures, preprocess=picky)
+    explorer.state.pairs = False
+    before = {name: html(explorer, name) for name in PANELS}
+    explorer.controls.widgets["image"].children[1].click()
+    assert "too dark" in explorer._status.value
+    assert explorer.state.image == "light"
+    assert {name: html(explorer, name) for name in PANELS} == before
+    explorer.controls.widgets["class_search"].value = "nothing like it"
+    assert "Unknown class" in explorer._status.value
+    assert explorer.controls.widgets["class_search"].value == "nothing like it"
+    explorer.close()
+
+
+def test_a_panel_that_fails_does_not_keep_the_explorer_off_the_page(small, monkeypatch):
+    def broken(scene):
+        raise RuntimeError("no")
+
+    panel = PANELS["mosaic"]
+    monkeypatch.setitem(PANELS, "mosaic", type(panel)(panel.name, panel.title, panel.reads, broken))
+    bundle = small._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_the_fit_a_sample_came_with_is_the_one_that_is_shown(keras):
+    sample = cw.load_image(np.zeros((9, 20, 3), np.uint8), fit="letterbox")
+    explorer = cw.CNNExplorer(tiny(keras), sample)
+    assert explorer.state.fit == explorer.scene.sample.fit == "letterbox"
+    explorer.close()
+
+
+def test_networks_of_one_name_are_refused_and_no_name_is_listed_twice(keras):
+    net = cw.Network(tiny(keras), name="mine")
+    with pytest.raises(ValueError, match="Two networks are named 'mine'"):
+        cw.CNNExplorer(net, models={"mine": tiny(keras)})
+    explorer = cw.CNNExplorer(net, models={"other": tiny(keras, seed=1)})
+    explorer.state.network = "other"
+    names = explorer.controls.widgets["network"].options
+    assert len(names) == len(set(names))
+    explorer.close()
+
+
+def test_options_beside_a_finished_network_are_refused(keras):
+    with pytest.raises(TypeError, match="class_names belong to Network"):
+        cw.CNNExplorer(cw.Network(tiny(keras)), class_names=["a", "b", "c", "d"])
+
+
+def test_a_model_trained_meanwhile_is_seen_as_it_is_now(small, keras):
+    before = small.network.predict(small.scene.sample)
+    model = small.network.model
+    model.set_weights([np.asarray(w) + 0.05 for w in model.get_weights()])
+    after = small.network.predict(small.scene.sample)
+    assert before != after
+    fresh = cw.Network(model, preprocess="none", class_names=small.network.class_names)
+    assert after == fresh.predict(small.scene.sample)
+    small.state.alpha = 0.2
+    np.testing.assert_array_equal(
+        small.scene.attribution.raw, cw.attribute(fresh, small.scene.sample).raw
+    )
+
+
+def test_a_large_photograph_is_kept_small(small):
+    small.show(image=cw.load_image(np.zeros((3000, 2000, 3), np.uint8), name="large"))
+    assert small.scene.sample.size == (1024, 683)
+
+
+def test_images_may_be_a_batch_or_any_iterable(keras):
+    batch = np.random.default_rng(0).integers(0, 256, (3, 9, 9, 3), np.uint8)
+    for images in (batch, (picture for picture in batch)):
+        explorer = cw.CNNExplorer(tiny(keras), images)
+        assert len(explorer._catalogue.samples) == 3
+        explorer.close()
+
+
+def test_signed_maps_say_what_their_colours_mean(small):
+    small.state.method = "hirescam"
+    assert "red speaks for the class" in html(small, "overlay")
+    assert small.controls.widgets["colormap"].disabled
+    small.state.method = "grad-cam"
+    assert "bright" in html(small, "overlay")
+    assert not small.controls.widgets["colormap"].disabled
+
+
+def test_maps_of_one_row_are_tall_enough_to_see(keras):
+    inputs = keras.Input((1, 64, 1))
+    x = keras.layers.Conv2D(6, (1, 3), activation="relu", name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    explorer = cw.CNNExplorer(model, np.random.default_rng(0).integers(0, 256, (8, 64), np.uint8))
+    assert explorer.last_error is None
+    shown = picture(explorer, "mosaic")
+    assert shown.shape[0] >= 6 * 8
+    explorer.close()
+
+
+def test_a_closed_explorer_says_so(keras):
+    explorer = cw.CNNExplorer(tiny(keras))
+    explorer.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        _ = explorer.network
+
+
+def test_all_photographs_open_the_page_and_the_files_alike(small, tmp_path):
+    assert small.state.pairs
+    assert small.save(tmp_path / "view.html").read_text("utf-8").count("<figure>") == 2

@@ -598,3 +598,48 @@ def test_what_is_no_model_and_no_sample_is_refused(tiny_net):
         tiny_net.predict(np.zeros((4, 4, 3)))
     with pytest.raises(ValueError, match="at least one image"):
         tiny_net.predict([])
+
+
+# --- faults that were found by looking hard; each stays found -----------------------------------
+
+
+def test_preprocessing_written_into_the_model_is_not_done_twice(keras):
+    """Keras' own transfer-learning recipe calls preprocess_input on the model's input."""
+    inputs = keras.Input((64, 64, 3))
+    x = keras.applications.mobilenet_v2.preprocess_input(inputs)
+    base = keras.applications.MobileNetV2(
+        weights=None, include_top=False, input_shape=(64, 64, 3), pooling="avg"
+    )
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(base(x)))
+    net = cw.Network(model)
+    assert any("the model preprocesses" in note for note in net.notes)
+    white = cw.load_image(np.full((8, 8, 3), 255, np.uint8))
+    assert net.input_tensor(white).max() == 255.0
+    divided = inputs / 255.0
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(divided))
+    own = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    assert cw.Network(own).input_tensor(white).max() == 255.0
+
+
+def test_outputs_that_are_probabilities_get_no_second_softmax(keras, photo):
+    base = tiny(keras)
+    other = keras.layers.Dense(4, activation="softmax")(base.get_layer("gap").output)
+    model = keras.Model(base.inputs, keras.layers.Average()([base.output, other]))
+    net = cw.Network(model, preprocess="none")
+    assert net.head == "probabilities"
+    expected = np.asarray(model([net.input_tensor(photo)[None]]))[0]
+    np.testing.assert_allclose(net.scores(photo)[1], expected, atol=1e-6)
+
+
+def test_one_logit_with_two_names_is_a_binary_head(keras, photo):
+    net = cw.Network(tiny(keras, None, classes=1), preprocess="none", class_names=["cat", "dog"])
+    assert {p.name for p in net.predict(photo)} == {"cat", "dog"}
+    assert sum(p.probability for p in net.predict(photo)) == pytest.approx(1)
+
+
+def test_names_with_underscores_are_found(keras):
+    names = ["golden_retriever", "poodle", "Golden Retriever mix", "x"]
+    net = cw.Network(tiny(keras), class_names=names)
+    assert net.class_index("golden_retriever") == 0
+    assert net.class_index("golden retriever") == 0
+    assert net.class_index("mix") == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_widgets import words
+from cnn_widgets.heatmap import normalize
 from cnn_widgets.records import Attribution, LayerInfo, Prediction
 
 
@@ -89,7 +90,7 @@ def test_signed_evidence_says_how_much_speaks_against():
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
     assert words.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
-        "score −2.5 · probability 77 % · strongest at the middle left, 50 % above half "
+        "cat · score −2.5 · probability 77 % · strongest at the middle left, 50 % above half "
         "· 50 % against"
     )
 
@@ -108,10 +109,17 @@ def test_signed_evidence_says_how_much_speaks_against():
     ],
 )
 def test_a_map_without_evidence_is_called_so(raw, signed, empty):
-    attribution = found(raw, [[0, 0]], signed)
+    attribution = found(raw, normalize(np.array(raw), signed), signed)
     assert attribution.empty is empty
     assert words.evidence(attribution).startswith("No evidence for cat") is empty
     assert words.short_evidence(attribution).startswith("no evidence for cat") is empty
+
+
+def test_heat_that_lies_only_beside_the_photograph_is_called_so():
+    beside = found([[1, 0]], [[0, 0]])  # all of it in a letterbox's bars
+    assert not beside.empty
+    assert words.evidence(beside).startswith("No evidence for cat on the photograph")
+    assert "no evidence on the photograph" in words.short_evidence(beside)
 
 
 def test_attributions_can_be_compared_though_they_hold_arrays():

@@ -1,0 +1,48 @@
+"""Opening a model: the engine, after a second look at an output that shows no softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnn_widgets.engine import Engine
+from cnn_widgets.intake import Intake
+
+if TYPE_CHECKING:
+    import keras
+
+
+def open_engine(
+    model: keras.Model,
+    intake: Intake,
+    output: int | str | None,
+    head: str | None,
+    names: Sequence[str] | None,
+) -> Engine:
+    """Return the engine of a model.
+
+    Where the user does not say what the output is (`head`) and no softmax or sigmoid is found: one
+    value with two class names is a binary logit, and outputs that add up to one are probabilities
+    already (an average of softmaxes, for instance).
+    """
+    engine = Engine(model, intake, output, head)
+    if head is not None or engine.head.kind not in ("values", "logits"):
+        return engine
+    if engine.head.kind == "values":
+        two = names is not None and len(names) == 2
+        return Engine(model, intake, output, "logits") if two else engine
+    if _sums_to_one(engine, intake):
+        return Engine(model, intake, output, "probabilities")
+    return engine
+
+
+def _sums_to_one(engine: Engine, intake: Intake) -> bool:
+    """Tell whether the outputs for a grey and a random picture are probabilities already."""
+    random = np.random.default_rng(0).integers(0, 256, (1, *intake.shape), np.uint8)
+    for picture in (np.full_like(random, 127), random):
+        scores = engine.observe(intake.prepare(picture), ()).scores[0]
+        if (scores < 0).any() or not abs(float(scores.sum()) - 1) < 1e-3:
+            return False
+    return True

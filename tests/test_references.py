@@ -1,0 +1,108 @@
+"""Our maps beside other people's, on the same weights: see references/make.py.
+
+Where a library deviates from its paper the test says how, and follows the paper.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnn_widgets as cw
+
+STORED = np.load(Path(__file__).parent / "references" / "references.npz")
+PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
+LAYERS = ("block5_expand_relu", "block10_expand_relu", "head_relu")
+
+
+def scaled(values):
+    """Return a map divided by its largest absolute value."""
+    values = np.asarray(values, np.float64)
+    return values / np.abs(values).max()
+
+
+def difference(ours, theirs):
+    """Return the largest difference of two maps that are scaled to 1."""
+    return float(np.abs(scaled(ours) - scaled(theirs)).max())
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_scores_and_probabilities_equal_pytorch_s(lite0, gallery, picture):
+    scores, probabilities = lite0.scores(gallery[picture])
+    np.testing.assert_allclose(scores, STORED[f"{picture}/scores"], atol=1e-4)
+    np.testing.assert_allclose(probabilities, STORED[f"{picture}/probabilities"], atol=1e-4)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("method", ["grad-cam", "hirescam", "xgrad-cam", "layercam"])
+def test_class_activation_maps_equal_pytorch_grad_cam_s(lite0, gallery, picture, layer, method):
+    found = cw.attribute(lite0, gallery[picture], method, PICTURES[picture], layer)
+    theirs = STORED[f"{picture}/{layer}/{method}"]
+    # the library applies the ReLU of the papers' equations later, when it scales the picture
+    theirs = theirs if method == "hirescam" else np.maximum(theirs, 0)
+    ours, scale = scaled(found.raw), scaled(theirs)
+    if layer.startswith("block5") and picture != "espresso":
+        # some ReLU6 behind this layer stands within rounding of its kink and opens on one side
+        # only: the maps agree but for the few places that it reaches
+        assert np.median(np.abs(ours - scale)) < 5e-4
+        assert np.abs(ours - scale).max() < 1e-2
+    else:
+        assert np.abs(ours - scale).max() < 1e-4
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_grad_cam_plus_plus_differs_from_the_library_by_its_epsilon(lite0, gallery, picture, layer):
+    """pytorch-grad-cam adds 1e-6 to a denominator whose terms are no larger; the paper does not.
+
+    With its epsilon put in, our weights give its map; without it, as in the paper, the maps
+    differ by 2 to 6 % of the maximum.
+    """
+    sample, index = gallery[picture], PICTURES[picture]
+    activations, gradients = lite0.gradients(sample, layer, index)
+    a, g = activations.astype(np.float64), gradients.astype(np.float64)
+    alpha = g**2 / (2 * g**2 + a.sum((0, 1)) * g**3 + 1e-6)
+    weights = (np.where(g != 0, alpha, 0) * np.maximum(g, 0)).sum((0, 1))
+    theirs = np.maximum(STORED[f"{picture}/{layer}/grad-cam++"], 0)
+    assert difference(np.maximum(a @ weights, 0), theirs) < 1e-2
+    paper = cw.attribute(lite0, sample, "grad-cam++", index, layer).raw
+    assert 1e-2 < difference(paper, theirs) < 6e-2
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_eigen_cam_differs_from_the_library_by_its_centring(lite0, gallery, picture, layer):
+    """pytorch-grad-cam subtracts each filter's mean before the SVD and leaves the sign to chance;
+    the paper projects A itself. With the mean subtracted our arithmetic gives its map."""
+    sample = gallery[picture]
+    activations = lite0.activations(sample, layer).astype(np.float64)
+    flat = activations.reshape(-1, activations.shape[-1])
+    _, _, right = np.linalg.svd(flat - flat.mean(0), full_matrices=False)
+    centred = ((flat - flat.mean(0)) @ right[0]).ravel()
+    theirs = STORED[f"{picture}/{layer}/eigen-cam"].astype(np.float64).ravel()
+    assert abs(np.corrcoef(centred, theirs)[0, 1]) > 0.9999
+    _, _, right = np.linalg.svd(flat, full_matrices=False)
+    ours = cw.attribute(lite0, sample, "eigen-cam", layer=layer).raw.ravel()
+    assert abs(np.corrcoef(ours, flat @ right[0])[0, 1]) > 0.9999
+    assert np.corrcoef(ours, flat.mean(1))[0, 1] > 0
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_ablation_cam_equals_pytorch_grad_cam_s(lite0, gallery, picture):
+    found = cw.attribute(lite0, gallery[picture], "ablation-cam", PICTURES[picture])
+    theirs = np.maximum(STORED[f"{picture}/head_relu/ablation-cam"], 0)
+    assert difference(found.raw, theirs) < 1e-4
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize(
+    "method", ["saliency", "gradient-x-input", "integrated-gradients", "guided-backprop"]
+)
+def test_maps_over_the_input_equal_captum_s(lite0, gallery, picture, method):
+    """Every fourth pixel is stored. A ReLU6 at its kink shows in the gradients here too."""
+    found = cw.attribute(lite0, gallery[picture], method, PICTURES[picture])
+    ours, theirs = scaled(found.raw[::4, ::4]), scaled(STORED[f"{picture}/{method}"])
+    assert np.median(np.abs(ours - theirs)) < 1e-4
+    assert np.abs(ours - theirs).max() < 1e-2
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
