@@ -18,6 +18,9 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     style.add_class("cnnw-sheet")
     rows = _stack(views["predictions"], _box("cnnw-choosers", *controls.choosers))
     pairs = use["pairs"]
+    about = w.Accordion([views["card"]], selected_index=None)
+    about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
+    about.add_class("cnnw-about")
     pairs.children = (views["pairs"],)
     pairs.set_title(0, "All photographs: original | evidence for each one's most likely class")
     sources = w.VBox(
@@ -74,6 +77,7 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
             _column("cnnw-chartbox", "depth", views["depth"]),
         ),
         pairs,
+        about,
     )
 
 

@@ -52,6 +52,8 @@ class View:
         Width by height of the picture, where another view must lie exactly over it.
     rows : tuple of (name, probability, score, marked)
         Lines of a bar list, instead of a picture.
+    terms : tuple of (term, text)
+        Lines of a card, instead of a picture.
     pairs : tuple of (title, original, overlay, alt)
         A row of picture pairs, instead of one picture.
     """
@@ -66,6 +68,7 @@ class View:
     frame: tuple[float, float, float, float] | None = None
     aspect: float | None = None
     rows: tuple[tuple[str, float, float, bool], ...] = ()
+    terms: tuple[tuple[str, str], ...] = ()
     pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
 
 
@@ -225,6 +228,21 @@ def pairs(scene: Scene) -> View:
     return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
 
 
+def card(scene: Scene) -> View:
+    """Say what the method computes, how to read its map, and what to beware of."""
+    method = METHODS[scene.method]
+    terms = (
+        ("method", method.title),
+        ("map", method.equation),
+        ("where", "Y is the class's score before the softmax, A the layer, x the input"),
+        ("read it so", method.reads),
+        ("cost", method.cost),
+        ("beware", method.caveat),
+        ("paper", method.paper),
+    )
+    return View(f"{method.title}: {method.equation}. {method.reads}.", terms=terms)
+
+
 _IMAGE = frozenset({"image", "network", "fit"})
 _QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
 _CAM = _IMAGE | _QUESTION | {"alpha", "colormap"}
@@ -242,6 +260,7 @@ PANELS: dict[str, Panel] = {
         Panel("mosaic", "All filters of the layer", _MAPS, mosaic),
         Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
         Panel("depth", "Silent filters by depth", _IMAGE | {"layer"}, depth),
+        Panel("card", "About the method", frozenset({"method"}), card),
         Panel("pairs", "All photographs", _PAIRS, pairs, follows=True),
     )
 }

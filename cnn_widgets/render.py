@@ -63,6 +63,9 @@ def error_html(title: str, error: BaseException, frame: int = 0) -> str:
 def _body(view: View) -> str:
     if view.rows:
         return _rows(view)
+    if view.terms:
+        lines = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in view.terms)
+        return f'<dl class="cnnw-card">{lines}</dl>'
     if view.pairs:
         return f'<div class="cnnw-pairs">{"".join(_pair(*pair) for pair in view.pairs)}</div>'
     if view.frame:

@@ -100,6 +100,9 @@ SHEET = """
 .cnnw-status .cnnw-error { color: var(--jp-error-color0, #b00020);
   background: var(--jp-error-color3, #fde); padding: 3px 8px; font-size: 13px; border-radius: 2px; }
 .cnnw-failed { color: var(--jp-error-color0, #b00020); min-height: var(--pic); }
+.cnnw-card { display: grid; grid-template-columns: max-content 1fr; gap: 2px 14px; margin: 4px 0; }
+.cnnw-card dt { color: var(--soft); }
+.cnnw-card dd { margin: 0; }
 .cnnw-pairs { display: flex; flex-wrap: wrap; gap: 14px; }
 .cnnw-pairs figure { margin: 0; }
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }

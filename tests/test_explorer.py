@@ -78,21 +78,21 @@ def test_every_control_carries_its_class(explorer):
 MOVES = {
     "image": (
         "espresso",
-        set(PANELS) - {"pairs"},
+        set(PANELS) - {"pairs", "card"},
     ),
     "layer": ("block3_expand", {"filter", "mosaic", "frame", "depth"}),
     "filter": (5, {"filter", "frame"}),
     "class_index": (967, {"overlay", "predictions"}),
     "versus": (967, {"overlay"}),
     "counter": (True, {"overlay", "pairs"}),
-    "method": ("hirescam", {"overlay", "pairs"}),
+    "method": ("hirescam", {"overlay", "pairs", "card"}),
     "target": ("probability", {"overlay", "pairs"}),
     "cam_layer": ("follow", {"overlay", "pairs"}),
     "alpha": (0.2, {"overlay", "pairs"}),
     "colormap": ("jet", {"overlay", "pairs"}),
     "scale": ("layer", {"filter", "mosaic"}),
     "filter_colormap": ("magma", {"filter", "mosaic"}),
-    "fit": ("crop", set(PANELS) - {"original"}),
+    "fit": ("crop", set(PANELS) - {"original", "card"}),
     "size": ("projector", set()),
     "kinds": ("all", set()),
 }
@@ -588,6 +588,12 @@ def test_maps_of_one_row_are_tall_enough_to_see(keras):
     shown = picture(explorer, "mosaic")
     assert shown.shape[0] >= 6 * 8
     explorer.close()
+
+
+def test_the_card_tells_what_the_method_computes(small):
+    small.state.method = "layercam"
+    for words in ("LayerCAM", "Jiang et al. 2021", "ReLU(Σₖ ReLU(g) ⊙ Aₖ)", "beware"):
+        assert words in html(small, "card")
 
 
 def test_a_closed_explorer_says_so(keras):
