@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from cnn_widgets import layout, render
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.controls import UPLOAD_MB, Controls, close_tree
+from cnn_widgets.figure import to_figure
 from cnn_widgets.jobs import Jobs
 from cnn_widgets.library import load_network
 from cnn_widgets.methods import METHODS
@@ -162,7 +163,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def figure(self) -> Figure:
         """Return the present view as a Matplotlib figure."""
-        return render.to_figure(self.scene)
+        return to_figure(self.scene)
 
     def save(self, path: str | Path) -> Path:
         """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""

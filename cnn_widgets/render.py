@@ -1,4 +1,4 @@
-"""Views to media: HTML for the page, Matplotlib axes for a figure, a file's bytes for a picture.
+"""Views to HTML, and pictures to the bytes of a file.
 
 Small maps travel as lossless PNG in their own resolution and are enlarged by the browser;
 photographs and mosaics travel as JPEG. Every picture has its text twin in `alt`.
@@ -9,15 +9,10 @@ from __future__ import annotations
 import base64
 from html import escape
 from io import BytesIO
-from typing import Any
 
 import cv2
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from cnn_widgets import heatmap, words
 from cnn_widgets.panels import PANELS, View
@@ -157,75 +152,6 @@ def _chart(view: View) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-# --- a figure of the whole view ---------------------------------------------------------------
-
-_LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
-
-
-def to_figure(scene: Scene, width: float = 14.0) -> Figure:
-    """Return the present view as one Matplotlib figure, made without pyplot."""
-    figure = Figure(figsize=(width, width * 0.55), layout="constrained")
-    places = figure.subplot_mosaic(_LAYOUT)  # type: ignore[arg-type]
-    for name, axes in places.items():
-        panel = PANELS[name]
-        view = panel.view(scene)
-        marked = PANELS["frame"].view(scene).frame if name == "mosaic" else None
-        _draw(axes, view, marked)
-        axes.set_title(panel.title, fontsize=10, parse_math=False)
-    names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
-    figure.suptitle(names, fontsize=11, parse_math=False)
-    return figure
-
-
-def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
-    if view.rows:
-        _draw_rows(axes, view)
-    elif view.chart is not None:
-        view.chart(axes)
-    elif view.picture is not None:
-        axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if view.bar:
-            colors: Any = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
-            axes.figure.colorbar(colors, ax=axes, fraction=0.046)
-        if marked:
-            height, width = view.picture.shape[:2]
-            corner = (marked[0] * width - 0.5, marked[1] * height - 0.5)
-            axes.add_patch(
-                Rectangle(
-                    corner,
-                    marked[2] * width,
-                    marked[3] * height,
-                    fill=False,
-                    edgecolor="#ff3b30",
-                    linewidth=1.5,
-                )
-            )
-    axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
-
-
-def _wrapped(text: str, width: int = 60) -> str:
-    lines = [""]
-    for word in text.split(" "):
-        if len(lines[-1]) + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)
-
-
-def _draw_rows(axes: Axes, view: View) -> None:
-    shares = [row[1] if np.isfinite(row[1]) else 0.0 for row in view.rows]
-    colors = ["#e8743b" if row[3] else "#5b9bd5" for row in view.rows]
-    axes.barh(range(len(shares)), shares, color=colors)
-    for line, (name, probability, score, _) in enumerate(view.rows):
-        text = f"{name}  {words.percent(probability)}  (score {words.number(score)})"
-        axes.text(0.01, line - 0.52, text, fontsize=8, va="center", parse_math=False)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(len(shares) - 0.4, -0.8)
-    axes.set_yticks([])
 
 
 def to_page(scene: Scene) -> str:

@@ -606,3 +606,5 @@ def test_a_closed_explorer_says_so(keras):
 def test_all_photographs_open_the_page_and_the_files_alike(small, tmp_path):
     assert small.state.pairs
     assert small.save(tmp_path / "view.html").read_text("utf-8").count("<figure>") == 2
+    titles = [axes.get_title(loc="left") for part in small.figure().subfigs for axes in part.axes]
+    assert [t.split(":")[0] for t in titles if t] == ["one", "two"]
