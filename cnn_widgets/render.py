@@ -42,7 +42,8 @@ def to_html(view: View, frame: int = 0) -> str:
     """Return a view as one HTML fragment; `frame` counts redraws, for those who watch."""
     parts = [_body(view)]
     if view.caption:
-        parts.append(f'<div class="cnnw-caption">{escape(view.caption)}</div>')
+        text = escape(view.caption)
+        parts.append(f'<div class="cnnw-caption" title="{text}">{text}</div>')
     style = f' style="--aspect:{view.aspect:.5f}"' if view.aspect else ""
     return f'<div class="cnnw-view" data-frame="{frame}"{style}>{"".join(parts)}</div>'
 

@@ -18,9 +18,9 @@ SHEET = """
   --ground: var(--jp-layout-color1, #fff); --accent: #e8743b; --fill: #5b9bd555;
   gap: 5px; padding: 2px; color: var(--ink); overflow: hidden; }
 .cnnw-explorer > * { --u: clamp(1px, calc(100cqw / 1112), 1.7px); --pic: calc(180 * var(--u)); }
-.cnnw-explorer.cnnw-projector { --jp-widgets-font-size: 17px; --jp-ui-font-size1: 17px;
-  --jp-widgets-inline-height: 34px; font-size: 17px; }
-.cnnw-projector .widget-html-content { font-size: 17px; }
+.cnnw-explorer.cnnw-projector { --jp-widgets-font-size: 16px; --jp-ui-font-size1: 16px;
+  --jp-widgets-inline-height: 34px; font-size: 16px; }
+.cnnw-projector .widget-html-content { font-size: 16px; }
 .cnnw-explorer .widget-html, .cnnw-explorer .widget-html-content { margin: 0; height: auto;
   line-height: 1.35; overflow: visible; color: var(--ink); }
 .cnnw-explorer .widget-label { color: var(--soft); }
@@ -40,14 +40,21 @@ SHEET = """
 .cnnw-title { font-weight: 600; white-space: nowrap; overflow: hidden; text-overflow: ellipsis;
   line-height: 28px; }
 .cnnw-head { gap: 10px; align-items: center; height: 30px; overflow: hidden; }
-.cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; min-height: 2.7em; }
+.cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; height: 2.7em;
+  overflow: hidden; }
 .cnnw-projector .cnnw-caption, .cnnw-projector .cnnw-status, .cnnw-projector .cnnw-legend,
 .cnnw-projector .cnnw-bar, .cnnw-projector .cnnw-rows thead th { font-size: 14px; }
 .cnnw-projector .jupyter-button { font-size: 15px; }
+.cnnw-projector .cnnw-head { height: 38px; }
+.cnnw-projector .cnnw-head select { max-width: 108px !important; }
+.cnnw-projector .widget-dropdown { width: auto !important; }
+.cnnw-projector .widget-dropdown select { width: auto; max-width: 330px; }
+.cnnw-projector .cnnw-top > :last-child { max-width: 45%; }
 .cnnw-view { position: relative; }
 .cnnw-picture { display: block; max-width: 100%; }
 .cnnw-photo { height: var(--pic); width: 100%; object-fit: contain; object-position: left top; }
 .cnnw-exact { height: var(--pic); width: auto; image-rendering: pixelated; }
+.cnnw-filterbox { width: calc(250 * var(--u)); }
 .cnnw-filterbox .cnnw-view { display: grid; grid-template-columns: auto 1fr; column-gap: 6px; }
 .cnnw-filterbox .cnnw-caption { grid-column: 1 / 3; }
 .cnnw-filterbox .cnnw-exact { min-height: calc(24 * var(--u)); min-width: calc(24 * var(--u));

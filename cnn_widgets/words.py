@@ -67,8 +67,8 @@ def evidence(found: Attribution) -> str:
 
 
 def short_evidence(found: Attribution) -> str:
-    """Return the same shorter, where the class is named beside it."""
-    belief = f"score {number(found.score)} · probability {percent(found.probability)}"
+    """Return the same in few words, for the line under a picture."""
+    belief = f"score {number(found.score)} · {percent(found.probability)}"
     if found.empty:
         return f"no evidence {found.question}: the map is zero · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
