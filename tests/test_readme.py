@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 
 import matplotlib
-import pytest
 from PIL import Image
 
 from cnn_widgets import cli
@@ -69,26 +68,3 @@ def test_the_pictures_and_files_it_names_are_there():
         assert (ROOT / target).exists(), target
     for name in re.findall(r"`(cnn_widgets/\S+?)`", README):
         assert (ROOT / name).exists(), name
-
-
-@pytest.mark.parametrize("word", ["session", "/work/", "/root/"])
-def test_nothing_speaks_of_the_workshop(word):
-    tracked = subprocess.run(
-        [
-            "git",
-            "grep",
-            "-lI",
-            word,
-            "--",
-            "README.md",
-            "cnn_widgets",
-            "notebooks",
-            "binder",
-            ".ci",
-            "pyproject.toml",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert tracked in ([], ["cnn_widgets/fetch.py"] if word == "session" else [])
