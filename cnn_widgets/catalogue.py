@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.cache import ByteCache
 from cnn_widgets.images import fit_to, gallery, load_image
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
@@ -20,8 +21,8 @@ from cnn_widgets.records import Attribution, ImageSample
 
 #: Longer side, in pixels, of the photographs kept.
 LONGEST = 1024
-#: Results of slow methods that are kept.
-MAX_RESULTS = 64
+#: How many bytes of slow methods' results are kept.
+RESULT_BYTES = 64 * 2**20
 
 
 class Catalogue:
@@ -39,7 +40,7 @@ class Catalogue:
 
     def __init__(self, images: Any, network: Network, models: Mapping[str, Any]) -> None:
         self.samples: dict[str, ImageSample] = {}
-        self.results: dict[tuple[Any, ...], Attribution] = {}
+        self.results: ByteCache[Attribution] = ByteCache(RESULT_BYTES)
         self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
@@ -111,10 +112,8 @@ class Catalogue:
             return self._networks[name]
 
     def keep(self, question: tuple[Any, ...], result: Attribution) -> None:
-        """Keep a slow method's result; the oldest go when there are many."""
-        self.results[question] = result
-        while len(self.results) > MAX_RESULTS:
-            del self.results[next(iter(self.results))]
+        """Keep a slow method's result; the oldest go when they weigh too much."""
+        self.results.put(question, result, [result.raw, result.heatmap])
 
     def close(self) -> None:
         """Forget photographs and cached results; networks that were given stay usable."""

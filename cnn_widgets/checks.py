@@ -70,9 +70,7 @@ class Watch:
         self._model = model
         weights = model.weights
         self._few = (
-            [weights[i] for i in np.linspace(0, len(weights) - 1, 8).astype(int)]
-            if (weights)
-            else []
+            [weights[i] for i in np.linspace(0, len(weights) - 1, 8).astype(int)] if weights else []
         )
         self._seen = self._sample(), fingerprint(model)
         self._looked = time.monotonic()

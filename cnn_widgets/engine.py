@@ -7,9 +7,8 @@ output → the gradient of a score there; what lies before the layer is not comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from cnn_widgets import head as heads
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.guided import guided_relus
 from cnn_widgets.intake import Intake
+from cnn_widgets.observation import Observation
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
 
@@ -27,38 +27,6 @@ if TYPE_CHECKING:
 #: The kinds of layers the article browses; others can be asked for by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
 TARGETS = ("logit", "probability")
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What one forward pass reports of a batch: arrays by layer name, batch axis first."""
-
-    scores: Floats
-    probabilities: Floats
-    activations: dict[str, Floats]
-    peaks: dict[str, Floats]
-
-    def at(self, index: int) -> Observation:
-        """Return one image's part."""
-        return self._each(lambda array: array[index])
-
-    def first(self, count: int) -> Observation:
-        """Return the first images' part."""
-        return self._each(lambda array: array[:count])
-
-    def arrays(self) -> Iterable[Floats]:
-        """Yield every array."""
-        yield from (self.scores, self.probabilities)
-        yield from self.activations.values()
-        yield from self.peaks.values()
-
-    def _each(self, cut: Callable[[Floats], Floats]) -> Observation:
-        return Observation(
-            cut(self.scores),
-            cut(self.probabilities),
-            {name: cut(array) for name, array in self.activations.items()},
-            {name: cut(array) for name, array in self.peaks.items()},
-        )
 
 
 class Engine:

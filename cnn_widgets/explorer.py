@@ -87,6 +87,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.last_error: Exception | None = None
         self._closed = False
         self._frames = dict.fromkeys(PANELS, 0)
+        self._drawn: tuple[str, int] | None = None
         self._status = w.HTML()
         self._status.add_class("cnnw-status")
         first = load_network(network, **options)  # a download shows Keras' own bar in the cell
@@ -244,7 +245,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._catalogue.keep(question, result)
                 self._on_state(frozenset({"method"}))
             elif error is not None:
-                self._failed(METHODS[question[2]].title, error)
+                self._failed(METHODS[question[3]].title, error)
             else:
                 self._say("Cancelled.")
 
@@ -271,7 +272,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self.state.lock:
             if self._closed:
                 return
-            with self.network.steady():
+            network = self.network
+            with network.steady():
+                drawn = network.name, network.revision
+                if drawn != self._drawn:  # other weights than on the page: all of it is old
+                    changed = frozenset(State.ORDER)
+                self._drawn = drawn
                 self._redraw(changed)
 
     def _redraw(self, changed: frozenset[str]) -> None:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnn_widgets import words
-from cnn_widgets.panels import PANELS, View
+from cnn_widgets.panels import PANELS
 from cnn_widgets.scene import Scene
+from cnn_widgets.view import View
 
 _LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 _PAIRS_PER_ROW = 4

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from cnn_widgets import checks
 from cnn_widgets import intake as intakes
 from cnn_widgets.cache import ByteCache
-from cnn_widgets.engine import FEATURE_KINDS, TARGETS, Observation
+from cnn_widgets.engine import FEATURE_KINDS, TARGETS
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images import fit_to
 from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
+from cnn_widgets.observation import Observation
 from cnn_widgets.opening import open_engine
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
 
@@ -91,6 +92,8 @@ class Network:
         self.engine = open_engine(model, self._intake, output, head, class_names)
         self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
         self._watch = checks.Watch(model)
+        #: Counts how often results were forgotten, mostly because the weights had changed.
+        self.revision = 0
         self._notes = [*self._intake.notes, *self.engine.notes]
         self._labels = self._named(class_names)
 
@@ -259,8 +262,9 @@ class Network:
             yield
 
     def forget(self) -> None:
-        """Forget the results of recent images."""
+        """Forget the results of recent images: they belong to weights of before."""
         self._cache.clear()
+        self.revision += 1
 
     def close(self) -> None:
         """Forget every result and every compiled trace. The model is the user's and stays."""

@@ -8,7 +8,7 @@ Matplotlib axes for a figure.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from cnn_widgets.images import fit_to
 from cnn_widgets.methods import METHODS
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scene import Scene
+from cnn_widgets.view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,51 +26,6 @@ if TYPE_CHECKING:
 #: Longer side, in pixels, of the pictures sent to the page.
 PICTURE = 448
 _MOSAIC_WIDTH, _MOSAIC_HEIGHT = 832, 320
-
-
-@dataclass(frozen=True)
-class View:
-    """What a panel shows.
-
-    Attributes
-    ----------
-    alt : str
-        The picture in words.
-    caption : str
-        A line under it, plain text.
-    picture : ndarray of uint8, shape (H, W, 3), optional
-    chart : callable, optional
-        Draws on Matplotlib axes, instead of a picture.
-    exact : bool
-        Whether the picture is a small map whose pixels must stay as they are.
-    bar : (colour map, low, high), optional
-        A colour bar beside the picture.
-    legend : (colour map, word for low, what it means, word for high), optional
-        What the picture's colours mean.
-    frame : (left, top, width, height), optional
-        A rectangle to mark in a picture, in shares of its size.
-    aspect : float, optional
-        Width by height of the picture, where another view must lie exactly over it.
-    rows : tuple of (name, probability, score, marked)
-        Lines of a bar list, instead of a picture.
-    terms : tuple of (term, text)
-        Lines of a card, instead of a picture.
-    pairs : tuple of (title, original, overlay, alt)
-        A row of picture pairs, instead of one picture.
-    """
-
-    alt: str
-    caption: str = ""
-    picture: Pixels | None = field(default=None, repr=False)
-    chart: Callable[[Axes], None] | None = None
-    exact: bool = False
-    bar: tuple[str, float, float] | None = None
-    legend: tuple[str, str, str, str] | None = None
-    frame: tuple[float, float, float, float] | None = None
-    aspect: float | None = None
-    rows: tuple[tuple[str, float, float, bool], ...] = ()
-    terms: tuple[tuple[str, str], ...] = ()
-    pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

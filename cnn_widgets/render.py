@@ -15,9 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cnn_widgets import heatmap, words
-from cnn_widgets.panels import PANELS, View
+from cnn_widgets.panels import PANELS
 from cnn_widgets.records import Pixels
 from cnn_widgets.scene import Scene
+from cnn_widgets.view import View
 
 _JPEG = [
     cv2.IMWRITE_JPEG_QUALITY,

@@ -5,7 +5,6 @@ Panels draw from a `Scene` and from nothing else, so all of them show the same m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.attribution import attribute, layer_for
+from cnn_widgets.cache import ByteCache
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.heatmap import silent
 from cnn_widgets.methods import METHODS
@@ -44,7 +44,7 @@ class Scene:
     scale: Any
     filter_colormap: str
     pairs: bool
-    results: Mapping[tuple[Any, ...], Attribution] = field(repr=False)
+    results: ByteCache[Attribution] = field(repr=False)
 
     @cached_property
     def predictions(self) -> list[Prediction]:
@@ -87,8 +87,8 @@ class Scene:
     def question(self) -> tuple[Any, ...]:
         """All that the map on screen depends on: the key of a slow method's result."""
         return (
-            self.network.name, self.sample.key, self.method, self.chosen.class_index, self.versus,
-            self.counter, self.looked_at, self.target,
+            self.network.name, self.network.revision, self.sample.key, self.method,
+            self.chosen.class_index, self.versus, self.counter, self.looked_at, self.target,
         )  # fmt: skip
 
     @cached_property

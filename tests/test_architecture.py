@@ -16,7 +16,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "IPython"}
 # its own row or below.
 ROWS = [
     {"records", "fetch", "checkpoint", "cache", "environment"},
-    {"heatmap", "lite0", "words"},
+    {"heatmap", "lite0", "words", "observation", "view"},
     {"images", "models", "cams"},
     {"taps", "head", "guided", "labels", "checks"},
     {"intake"},
@@ -65,6 +65,8 @@ MAY_USE = {  # beyond the standard library, NumPy and the package
     "style": set(),
     "choices": set(),
     "labels": set(),
+    "observation": set(),
+    "view": {"matplotlib"},
     "figure": {"matplotlib"},
     "faithfulness": {"cv2"},
     "opening": {"keras"},

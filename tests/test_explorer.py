@@ -550,7 +550,9 @@ def test_a_model_trained_meanwhile_is_seen_as_it_is_now(small, keras):
     assert before != after
     fresh = cw.Network(model, preprocess="none", class_names=small.network.class_names)
     assert after == fresh.predict(small.scene.sample)
-    small.state.alpha = 0.2
+    old = {name: html(small, name) for name in ("predictions", "mosaic", "overlay")}
+    small.state.alpha = 0.2  # one touch, and nothing of the old weights is on the page
+    assert all(html(small, name) != old[name] for name in old)
     np.testing.assert_array_equal(
         small.scene.attribution.raw, cw.attribute(fresh, small.scene.sample).raw
     )

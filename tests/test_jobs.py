@@ -116,6 +116,17 @@ def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     assert explorer.controls.compute.layout.visibility == "hidden"
 
 
+def test_a_slow_map_does_not_outlive_the_weights_it_was_made_with(explorer):
+    explorer.state.method = "score-cam"
+    explorer.compute()
+    assert explorer.scene.attribution is not None
+    model = explorer.network.model
+    model.set_weights([np.asarray(w) + 0.05 for w in model.get_weights()])
+    explorer.state.alpha = 0.2
+    assert explorer.scene.attribution is None
+    assert "press Compute" in html(explorer)
+
+
 def test_cancelling_answers_within_a_second_and_shows_no_partial_map(explorer, monkeypatch):
     slow_down(monkeypatch)
     explorer.state.method = "rise"

@@ -1,0 +1,57 @@
+"""What a panel shows, bound to no medium: `render` makes HTML of it, `figure` draws it on axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cnn_widgets.records import Pixels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class View:
+    """What a panel shows.
+
+    Attributes
+    ----------
+    alt : str
+        The picture in words.
+    caption : str
+        A line under it, plain text.
+    picture : ndarray of uint8, shape (H, W, 3), optional
+    chart : callable, optional
+        Draws on Matplotlib axes, instead of a picture.
+    exact : bool
+        Whether the picture is a small map whose pixels must stay as they are.
+    bar : (colour map, low, high), optional
+        A colour bar beside the picture.
+    legend : (colour map, word for low, what it means, word for high), optional
+        What the picture's colours mean.
+    frame : (left, top, width, height), optional
+        A rectangle to mark in a picture, in shares of its size.
+    aspect : float, optional
+        Width by height of the picture, where another view must lie exactly over it.
+    rows : tuple of (name, probability, score, marked)
+        Lines of a bar list, instead of a picture.
+    terms : tuple of (term, text)
+        Lines of a card, instead of a picture.
+    pairs : tuple of (title, original, overlay, alt)
+        A row of picture pairs, instead of one picture.
+    """
+
+    alt: str
+    caption: str = ""
+    picture: Pixels | None = field(default=None, repr=False)
+    chart: Callable[[Axes], None] | None = None
+    exact: bool = False
+    bar: tuple[str, float, float] | None = None
+    legend: tuple[str, str, str, str] | None = None
+    frame: tuple[float, float, float, float] | None = None
+    aspect: float | None = None
+    rows: tuple[tuple[str, float, float, bool], ...] = ()
+    terms: tuple[tuple[str, str], ...] = ()
+    pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
