@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnn_widgets.attribution import attribute
     from cnn_widgets.environment import configure
+    from cnn_widgets.evidence import Attribution, load_attribution
     from cnn_widgets.explorer import CNNExplorer
     from cnn_widgets.heatmap import mosaic, overlay
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.library import load_network
     from cnn_widgets.methods import METHODS
     from cnn_widgets.network import Network
-    from cnn_widgets.records import Attribution, ImageSample, LayerInfo, Prediction
+    from cnn_widgets.records import ImageSample, LayerInfo, Prediction
 
 _HOMES = {
     "METHODS": "methods",
@@ -36,7 +37,8 @@ _HOMES = {
     "load_image": "images",
     "load_network": "library",
     "Network": "network",
-    "Attribution": "records",
+    "Attribution": "evidence",
+    "load_attribution": "evidence",
     "ImageSample": "records",
     "LayerInfo": "records",
     "Prediction": "records",
@@ -53,6 +55,7 @@ __all__ = [
     "attribute",
     "configure",
     "gallery",
+    "load_attribution",
     "load_image",
     "load_network",
     "mosaic",

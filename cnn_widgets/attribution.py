@@ -8,10 +8,11 @@ from typing import Any, overload
 import numpy as np
 
 from cnn_widgets import heatmap
+from cnn_widgets.evidence import Attribution, Origin
 from cnn_widgets.methods import Method, find_method
 from cnn_widgets.network import Network
 from cnn_widgets.probe import Probe, Progress
-from cnn_widgets.records import Attribution, Floats, ImageSample
+from cnn_widgets.records import Floats, ImageSample
 
 
 @overload
@@ -127,12 +128,12 @@ def _attribute(
     ]
     if chosen.plain and many:
         values, gradients = net.gradients(samples, where, weights, target)
-        maps = [chosen.map(v, g, **options) for v, g in zip(values, gradients, strict=True)]
+        maps = [chosen.of(v, g, **options) for v, g in zip(values, gradients, strict=True)]
     else:
         maps = [chosen.explain(probe, **options) for probe in probes]
     found = [
         _attribution(probe, chosen, index, raw, float(score[index]), float(share[index]),
-                     versus, counter)
+                     versus, counter, options)
         for probe, index, raw, score, share in zip(
             probes, classes, maps, scores, probabilities, strict=True
         )
@@ -174,17 +175,20 @@ def _attribution(
     probe: Probe,
     method: Method,
     index: int,
-    raw: Floats,
+    summed: Floats,
     score: float,
     probability: float,
     versus: int | str | None,
     counter: bool,
+    options: dict[str, Any],
 ) -> Attribution:
     net, sample = probe.network, probe.sample
+    raw = np.maximum(summed, 0) if method.rectified else summed
     placed = heatmap.place(raw, sample.size, net.input_size, sample.fit)
     other = None if versus is None else net.class_index(versus)
+    card = {"title": method.title, "equation": method.equation, "paper": method.paper}
     return Attribution(
-        raw=np.asarray(raw, np.float32),
+        raw=raw,
         heatmap=heatmap.normalize(placed, method.signed),
         method=method.name,
         class_index=index,
@@ -195,5 +199,14 @@ def _attribution(
         score=score,
         probability=probability,
         versus=None if other is None else net.class_names[other],
+        versus_index=other,
         counter=counter,
+        removed=_removed(summed) if method.rectified else 0.0,
+        origin=Origin(sample, card, dict(options), net, net.weights_seen),
     )
+
+
+def _removed(summed: Floats) -> float:
+    """Return the share of a map's absolute sum that is below zero."""
+    whole = float(np.abs(summed).sum(dtype=np.float64))
+    return float(-np.minimum(summed, 0).sum(dtype=np.float64)) / whole if whole > 0 else 0.0

@@ -1,7 +1,8 @@
 """Class activation maps: pure functions from activations and gradients to a map.
 
 A = (h, w, K) are a layer's activations for one image, g = dY/dA their gradients, Y the score of
-the class before the softmax. Every function returns float32 of shape (h, w).
+the class before the softmax. Every function returns float32 of shape (h, w); where the equation
+ends in a ReLU, `relu=False` leaves it out, to tell how much it takes away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from cnn_widgets.records import Floats
 
 
-def grad_cam(activations: Floats, gradients: Floats) -> Floats:
+def grad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k mean_ij(g_k) · A_k), the Grad-CAM map.
 
     Parameters
@@ -28,10 +29,10 @@ def grad_cam(activations: Floats, gradients: Floats) -> Floats:
     ----------
     Selvaraju et al. 2017, arXiv 1610.02391, equations 1 and 2.
     """
-    return _weighted(activations, gradients.mean(axis=(0, 1)))
+    return weighted(activations, gradients.mean(axis=(0, 1)), relu)
 
 
-def grad_cam_plus_plus(activations: Floats, gradients: Floats) -> Floats:
+def grad_cam_plus_plus(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k · A_k) with w_k = Σ_ij α_ij ReLU(g_ij), the Grad-CAM++ map.
 
     α = g² / (2 g² + ΣA · g³), ΣA the sum of A_k over all positions, and α = 0 where the
@@ -46,7 +47,7 @@ def grad_cam_plus_plus(activations: Floats, gradients: Floats) -> Floats:
     totals = activations.astype(np.float64).sum(axis=(0, 1))
     denominator = 2 * g**2 + totals * g**3
     alpha = np.divide(g**2, denominator, out=np.zeros_like(g), where=denominator != 0)
-    return _weighted(activations, (alpha * np.maximum(g, 0)).sum(axis=(0, 1)))
+    return weighted(activations, (alpha * np.maximum(g, 0)).sum(axis=(0, 1)), relu)
 
 
 def hires_cam(activations: Floats, gradients: Floats) -> Floats:
@@ -59,7 +60,7 @@ def hires_cam(activations: Floats, gradients: Floats) -> Floats:
     return np.asarray((activations * gradients).sum(axis=-1), np.float32)
 
 
-def xgrad_cam(activations: Floats, gradients: Floats) -> Floats:
+def xgrad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k · A_k) with w_k = Σ_ij g·A / ΣA, the XGrad-CAM map.
 
     A filter whose activations sum to 0 has weight 0. Before the ReLU the map sums to Σ g·A.
@@ -71,10 +72,10 @@ def xgrad_cam(activations: Floats, gradients: Floats) -> Floats:
     totals = activations.astype(np.float64).sum(axis=(0, 1))
     products = (gradients.astype(np.float64) * activations).sum(axis=(0, 1))
     weights = np.divide(products, totals, out=np.zeros_like(products), where=totals != 0)
-    return _weighted(activations, weights)
+    return weighted(activations, weights, relu)
 
 
-def layer_cam(activations: Floats, gradients: Floats) -> Floats:
+def layer_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k ReLU(g_k) ⊙ A_k), the LayerCAM map; fine-grained in early layers too.
 
     References
@@ -82,7 +83,7 @@ def layer_cam(activations: Floats, gradients: Floats) -> Floats:
     Jiang et al. 2021, IEEE Transactions on Image Processing 30, equations 5 to 7.
     """
     summed = (np.maximum(gradients, 0) * activations).sum(axis=-1)
-    return np.asarray(np.maximum(summed, 0), np.float32)
+    return np.asarray(np.maximum(summed, 0) if relu else summed, np.float32)
 
 
 def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
@@ -107,7 +108,7 @@ def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
     return np.asarray(signed.reshape(activations.shape[:2]), np.float32)
 
 
-def _weighted(activations: Floats, weights: np.ndarray) -> Floats:
+def weighted(activations: Floats, weights: np.ndarray, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k A_k)."""
     summed = activations.astype(np.float64) @ weights
-    return np.asarray(np.maximum(summed, 0), np.float32)
+    return np.asarray(np.maximum(summed, 0) if relu else summed, np.float32)

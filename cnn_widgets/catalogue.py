@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.cache import ByteCache
+from cnn_widgets.evidence import Attribution
 from cnn_widgets.images import fit_to, gallery, load_image
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
 from cnn_widgets.network import Network
-from cnn_widgets.records import Attribution, ImageSample
+from cnn_widgets.records import ImageSample
 
 #: Longer side, in pixels, of the photographs kept.
 LONGEST = 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,16 @@ def fingerprint(model: keras.Model) -> int:
     return total
 
 
+def digest(model: keras.Model) -> str:
+    """Return the SHA-256 of a model's weights: path, type, shape and bytes of each, in order."""
+    found = hashlib.sha256()
+    for weight in model.weights:
+        values = np.ascontiguousarray(weight.value)
+        found.update(f"{weight.path} {values.dtype} {values.shape} ".encode())
+        found.update(values.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
 class Watch:
     """Notices that a model's weights are others than before: it was trained, or loaded anew.
 
@@ -76,12 +87,18 @@ class Watch:
         self._looked = time.monotonic()
         self._held = threading.local()
 
-    def look(self, changed: Callable[[], None]) -> None:
+    @property
+    def seen(self) -> tuple[bytes, int]:
+        """What the weights looked like at the last look: equal for equal weights."""
+        return self._seen
+
+    def look(self, changed: Callable[[], None], closely: bool = False) -> None:
         """Call `changed` if the weights have changed since the last look."""
-        if getattr(self._held, "on", False):
+        if getattr(self._held, "on", False) and not closely:
             return
         few, every = self._sample(), self._seen[1]
-        if few != self._seen[0] or time.monotonic() - self._looked > FULL_EVERY:
+        late = time.monotonic() - self._looked > FULL_EVERY
+        if few != self._seen[0] or late or closely:
             every = fingerprint(self._model)
             self._looked = time.monotonic()
         if (few, every) != self._seen:

@@ -48,7 +48,7 @@ class Engine:
         self, model: keras.Model, intake: Intake, output: int | str | None, head: str | None
     ) -> None:
         self._tf = tensorflow()
-        self._model, self._intake = model, intake
+        self.model, self._intake = model, intake
         self._output, self._head_kind = output, head
         self._traces: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._score: Any = None
@@ -125,7 +125,7 @@ class Engine:
         tf = self._tf
 
         def observe(x: Any) -> Any:
-            with tapped(self._model) as visits:
+            with tapped(self.model) as visits:
                 scores, probabilities = self._call(x)
             if not self.layers:
                 self._learn(visits)
@@ -147,7 +147,7 @@ class Engine:
         tf = self._tf
 
         def tail(x: Any, activations: Any, weights: Any) -> Any:
-            with tapped(self._model, {layer: activations}):
+            with tapped(self.model, {layer: activations}):
                 y = self._target(self._call(x), weights, target)
             return tf.cast(self._derive(y, [activations])[0], tf.float32)
 
@@ -158,7 +158,7 @@ class Engine:
         """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
 
         def resume(x: Any, activations: Any) -> Any:
-            with tapped(self._model, {layer: activations}):
+            with tapped(self.model, {layer: activations}):
                 return self._call(x)
 
         return self._trace(("resume", layer), resume, [self._spec(), self._layer_spec(layer)])
@@ -171,7 +171,7 @@ class Engine:
 
         def backward(x: Any, weights: Any) -> Any:
             relus = guided_relus() if guided else nullcontext()
-            with relus, tapped(self._model) as visits:
+            with relus, tapped(self.model) as visits:
                 y = self._target(self._call(x), weights, target)
             seen = {visit.name: visit.output for visit in visits}
             where = [seen[name] for name in layers] or [x]
@@ -194,7 +194,7 @@ class Engine:
 
     def _call(self, x: Any) -> tuple[Any, Any]:
         """Run the model inside a trace; return scores and probabilities (N, C)."""
-        output = self._choose(self._model(self._feed(x), training=False))
+        output = self._choose(self.model(self._feed(x), training=False))
         head, tensor = heads.find(output, self._head_kind)
         if not self.layers:
             self.head, self._score = head, tensor
@@ -202,12 +202,12 @@ class Engine:
         return heads.over_positions(maps), heads.over_positions(head.probabilities(maps))
 
     def _feed(self, x: Any) -> Any:
-        inputs = getattr(self._model, "inputs", None)
+        inputs = getattr(self.model, "inputs", None)
         if not inputs:
             return x
         kind = self._tf.as_dtype(inputs[0].dtype)
         x = x if kind.is_floating else self._tf.cast(x, kind)
-        struct = getattr(self._model, "_inputs_struct", None)
+        struct = getattr(self.model, "_inputs_struct", None)
         if isinstance(struct, dict):
             return {next(iter(struct)): x}
         return [x] if isinstance(struct, list | tuple) else x
@@ -217,7 +217,7 @@ class Engine:
         if isinstance(outputs, dict):
             named = dict(outputs)
         elif isinstance(outputs, list | tuple):
-            names = getattr(self._model, "output_names", None) or range(len(outputs))
+            names = getattr(self.model, "output_names", None) or range(len(outputs))
             named = dict(zip(map(str, names), outputs, strict=False))
         else:
             named = {"output": outputs}

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 
 from cnn_widgets import heatmap
+from cnn_widgets.evidence import Attribution
 from cnn_widgets.network import Network
-from cnn_widgets.records import Attribution, Floats, ImageSample
+from cnn_widgets.probe import Progress, part
+from cnn_widgets.records import Floats, ImageSample
 
 Baseline = Literal["blur", "mean"]
 BATCH = 32
@@ -52,6 +54,7 @@ def curves(
     *,
     baseline: Baseline = "blur",
     steps: int = 50,
+    progress: Progress | None = None,
 ) -> tuple[Curve, Curve]:
     """Return the deletion and the insertion curve of a map.
 
@@ -66,6 +69,8 @@ def curves(
         What a pixel that is taken away becomes: the blurred photograph, or its mean colour.
     steps : int
         Points of the curves, less one.
+    progress : callable, optional
+        As for `attribute`.
 
     Raises
     ------
@@ -96,8 +101,10 @@ def curves(
     empty = _emptied(net, sample, baseline)
     ranks = _ranks(_at_input(net, sample, values))
     shares = np.linspace(0, 1, steps + 1).astype(np.float32)
-    deletion = _probabilities(net, whole, empty, ranks, shares, index)
-    insertion = _probabilities(net, empty, whole, ranks, shares, index)
+    deletion, insertion = (
+        _probabilities(net, before, after, ranks, shares, index, part(progress, number, 2))
+        for number, (before, after) in enumerate(((whole, empty), (empty, whole)))
+    )
     return Curve("deletion", shares, deletion), Curve("insertion", shares, insertion)
 
 
@@ -136,10 +143,17 @@ def _emptied(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
 
 
 def _probabilities(
-    net: Network, before: Floats, after: Floats, ranks: Floats, shares: Floats, index: int
+    net: Network,
+    before: Floats,
+    after: Floats,
+    ranks: Floats,
+    shares: Floats,
+    index: int,
+    progress: Progress,
 ) -> Floats:
-    found = []
+    found: list[Floats] = []
     for start in range(0, len(shares), net.batch or BATCH):
+        progress(start, len(shares))
         some = shares[start : start + (net.batch or BATCH), None, None]
         changed = (ranks[None] < some)[..., None]
         seen = net.engine.observe(np.where(changed, after[None], before[None]), ())

@@ -35,6 +35,8 @@ class Method:
         Whether it looks at a layer that can be chosen.
     signed : bool
         Whether negative values speak against the class.
+    rectified : bool
+        Whether the equation ends in a ReLU; `map` then takes `relu=False`.
     slow : bool
         Whether it takes so many passes that progress and cancelling matter.
     equation, paper, reads, cost, caveat : str
@@ -47,6 +49,7 @@ class Method:
     plain: bool
     at: Literal["layer", "input"]
     signed: bool
+    rectified: bool
     slow: bool
     equation: str
     paper: str
@@ -55,15 +58,21 @@ class Method:
     caveat: str
 
     def explain(self, probe: Probe, **options: Any) -> Floats:
-        """Return the raw map of one image."""
+        """Return the map of one image, as it is before the ReLU of the equation, if it has one."""
         if not self.plain:
-            return np.asarray(self.map(probe, **options), np.float32)
-        return np.asarray(self.map(probe.activations, probe.gradients, **options), np.float32)
+            return self.of(probe, **options)
+        return self.of(probe.activations, probe.gradients, **options)
+
+    def of(self, *given: Any, **options: Any) -> Floats:
+        """Return `map`, before the ReLU of the equation, if it has one."""
+        if self.rectified:
+            options["relu"] = False
+        return np.asarray(self.map(*given, **options), np.float32)
 
 
 def _cam(name: str, title: str, function: Callable[..., Floats], equation: str, paper: str,
          caveat: str, signed: bool = False) -> Method:  # fmt: skip
-    return Method(name, title, function, True, "layer", signed, False, equation, paper,
+    return Method(name, title, function, True, "layer", signed, not signed, False, equation, paper,
                   _SIGNED if signed else _FOR, "one pass through the end of the network",
                   caveat)  # fmt: skip
 
@@ -87,49 +96,50 @@ METHODS: dict[str, Method] = {
         _cam("layercam", "LayerCAM", cams.layer_cam, "ReLU(Σₖ ReLU(g) ⊙ Aₖ)",
              "Jiang et al. 2021, IEEE TIP 30",
              "sharp in early layers; counter-evidence is left out"),
-        Method("eigen-cam", "Eigen-CAM", cams.eigen_cam, True, "layer", False, False, "A · v₁",
+        Method("eigen-cam", "Eigen-CAM", cams.eigen_cam, True, "layer", False, False, False,
+               "A · v₁",
                "Muhammad & Yeasin 2020, arXiv 2008.00299",
                "bright: what dominates the layer, whatever the class",
                "a singular value decomposition", "the class plays no part"),
-        Method("score-cam", "Score-CAM", perturbation.score_cam, False, "layer", False, True,
+        Method("score-cam", "Score-CAM", perturbation.score_cam, False, "layer", False, True, True,
                "ReLU(Σₖ αₖAₖ), α = softmax of the rise in Y with filter k as a mask",
                "Wang et al. 2020, arXiv 1910.01279", _FOR, "one pass per filter",
                "the softmax often lets one filter decide"),
         Method("ablation-cam", "Ablation-CAM", perturbation.ablation_cam, False, "layer", False,
-               True, "ReLU(Σₖ wₖAₖ), wₖ = (Y − Y without k) / |Y|",
+               True, True, "ReLU(Σₖ wₖAₖ), wₖ = (Y − Y without k) / |Y|",
                "Ramaswamy & Desai 2020, WACV", _FOR,
                "one pass through the end of the network per filter",
                "filters are removed one at a time: what two do together is not seen"),
-        Method("saliency", "Saliency", sensitivity.saliency, True, "input", False, False,
+        Method("saliency", "Saliency", sensitivity.saliency, True, "input", False, False, False,
                "max over colours of |∂Y/∂x|", "Simonyan et al. 2013, arXiv 1312.6034",
                "bright: changing this pixel would change Y most, up or down",
                "one pass forward and back", "noisy; says where Y is sensitive, not what it uses"),
         Method("gradient-x-input", "Gradient × input", sensitivity.gradient_times_input, True,
-               "input", True, False, "Σ over colours of x · ∂Y/∂x",
+               "input", True, False, False, "Σ over colours of x · ∂Y/∂x",
                "Shrikumar et al. 2016, arXiv 1605.01713", _SIGNED, "one pass forward and back",
                "black pixels of the preprocessed input can never count"),
-        Method("smoothgrad", "SmoothGrad", sensitivity.smooth_grad, False, "input", False, True,
-               "max over colours of |mean of ∂Y/∂x over noisy copies|",
+        Method("smoothgrad", "SmoothGrad", sensitivity.smooth_grad, False, "input", False, False,
+               True, "max over colours of |mean of ∂Y/∂x over noisy copies|",
                "Smilkov et al. 2017, arXiv 1706.03825",
                "bright: Y is sensitive here, on average over noise", "50 passes forward and back",
                "depends on the noise level"),
         Method("integrated-gradients", "Integrated Gradients", sensitivity.integrated_gradients,
-               False, "input", True, True, "Σ over colours of (x − x′) · ∫ ∂Y/∂x",
+               False, "input", True, False, True, "Σ over colours of (x − x′) · ∫ ∂Y/∂x",
                "Sundararajan et al. 2017, arXiv 1703.01365", _SIGNED, "50 passes forward and back",
                "measured from a black picture: what is black cannot count"),
         Method("guided-backprop", "Guided backprop", sensitivity.guided_backprop, False, "input",
-               True, False, "Σ over colours of ∂Y/∂x with guided ReLUs",
+               True, False, False, "Σ over colours of ∂Y/∂x with guided ReLUs",
                "Springenberg et al. 2014, arXiv 1412.6806", _SIGNED, "one pass forward and back",
                "sharp but hardly depends on class or weights: close to an edge detector"),
         Method("guided-grad-cam", "Guided Grad-CAM", sensitivity.guided_grad_cam, False, "layer",
-               True, False, "Grad-CAM ⊙ guided backprop",
+               True, False, False, "Grad-CAM ⊙ guided backprop",
                "Selvaraju et al. 2017, arXiv 1610.02391", _SIGNED, "two passes",
                "inherits guided backprop's indifference to the class"),
-        Method("occlusion", "Occlusion", perturbation.occlusion, False, "input", True, True,
+        Method("occlusion", "Occlusion", perturbation.occlusion, False, "input", True, False, True,
                "mean drop of Y over the grey patches that cover a pixel",
                "Zeiler & Fergus 2013, arXiv 1311.2901", _SIGNED, "some 150 passes",
                "the grey patch itself is unusual; its size sets the scale of what is found"),
-        Method("rise", "RISE", perturbation.rise, False, "input", True, True,
+        Method("rise", "RISE", perturbation.rise, False, "input", True, False, True,
                "E[Y | pixel shown] − E[Y] over random masks",
                "Petsiuk et al. 2018, arXiv 1806.07421", _SIGNED, "1000 passes",
                "random: grainy with few masks"),

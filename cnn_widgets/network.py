@@ -6,6 +6,7 @@ results of recent images, and runs lists of images in batches.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,23 +16,21 @@ from numpy.typing import NDArray
 
 from cnn_widgets import checks
 from cnn_widgets import intake as intakes
-from cnn_widgets.cache import ByteCache
 from cnn_widgets.engine import FEATURE_KINDS, TARGETS
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.images import fit_to
 from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
 from cnn_widgets.observation import Observation
 from cnn_widgets.opening import open_engine
+from cnn_widgets.passes import Passes
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
+from cnn_widgets.twin import Twin, Weight
 
 if TYPE_CHECKING:
     import keras
 
 Samples = ImageSample | Sequence[ImageSample]
 
-#: Images that go through the network at once when a list is given.
-BATCH = 32
 #: Up to so many images go one by one: that costs no trace, and the results are kept.
 FEW = 8
 
@@ -90,10 +89,12 @@ class Network:
         self._intake = intakes.read(model, preprocess, input_size)
         checks.weights(model, self.name)
         self.engine = open_engine(model, self._intake, output, head, class_names)
-        self._cache: ByteCache[Any] = ByteCache(max_cache_bytes)
+        self._passes = Passes(self.engine, self._intake, max_cache_bytes, self.name)
         self._watch = checks.Watch(model)
         #: Counts how often results were forgotten, mostly because the weights had changed.
         self.revision = 0
+        #: The weights of a private copy, from input to scores; none for any other network.
+        self.private_weights: tuple[Weight, ...] = ()
         self._notes = [*self._intake.notes, *self.engine.notes]
         self._labels = self._named(class_names)
 
@@ -178,7 +179,7 @@ class Network:
 
     def input_tensor(self, sample: Samples) -> Floats:
         """Return the very tensor the network sees, (H, W, C); (N, H, W, C) for a list."""
-        batch = self._prepare(checks.samples(sample))
+        batch = self._passes.prepare(checks.samples(sample))
         return batch if isinstance(sample, Sequence) else batch[0]
 
     def predict(self, sample: Samples, top: int = 5) -> Any:
@@ -195,7 +196,7 @@ class Network:
     def scores(self, sample: Samples) -> tuple[Floats, Floats]:
         """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
         if isinstance(sample, Sequence):
-            seen = self._batched(checks.samples(sample), ())
+            seen = self._passes.batched(checks.samples(sample), ())
             return seen.scores, seen.probabilities
         one = self.observe(sample)
         return one.scores, one.probabilities
@@ -207,7 +208,7 @@ class Network:
             samples = checks.samples(sample)
             if 0 < len(samples) <= FEW and layer in self.engine.browsed():
                 return np.stack([self.activations(each, layer) for each in samples])
-            return self._batched(samples, (layer,)).activations[layer]
+            return self._passes.batched(samples, (layer,)).activations[layer]
         return self.observe(sample, layer).activations[layer]
 
     def peaks(self, sample: ImageSample) -> dict[str, Floats]:
@@ -245,15 +246,27 @@ class Network:
         if layer is not None:
             self.layer(layer)
         samples = checks.samples(sample)
+        self._watch.look(self.forget)
         weights = self._labels.weights(class_index, len(samples))
         if isinstance(sample, Sequence):
             parts = [
-                self._gradient_pass(samples[i], layer, weights[i], target)
-                for i in self._chunks(len(samples))
+                self._passes.gradients(samples[i], layer, weights[i], target)
+                for i in self._passes.chunks(len(samples))
             ]
             return np.concatenate([a for a, _ in parts]), np.concatenate([g for _, g in parts])
-        activations, gradients = self._gradient_of_one(sample, layer, weights, target)
+        activations, gradients = self._passes.gradient(sample, layer, weights, target)
         return activations, gradients
+
+    def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
+        """Return scores, and the activations of a whole group of layers, of one sample (cached).
+
+        The groups are the browsed layers, and every other kind of layer by itself.
+        """
+        checks.samples(sample)
+        self._watch.look(self.forget)
+        if layer is not None:
+            self.layer(layer)
+        return self._passes.observe(sample, layer)
 
     @contextmanager
     def steady(self) -> Iterator[None]:
@@ -261,9 +274,31 @@ class Network:
         with self._watch.steady(self.forget):
             yield
 
+    def private_copy(self) -> Network:
+        """Return a network that computes the same, with weights of its own to experiment on.
+
+        Its `private_weights` can be changed at will; call `forget` then. It works for every model,
+        nested and subclassed ones too, for nothing is rebuilt: the traces run on other variables.
+        """
+        twin = copy.copy(self)
+        twin.engine = Twin(self.engine)
+        twin.private_weights = tuple(twin.engine.weights)
+        twin._passes = Passes(twin.engine, self._intake, self._passes.cache.max_bytes, self.name)
+        return twin
+
+    @property
+    def weights_seen(self) -> object:
+        """What the weights looked like at the last question; equal for equal weights."""
+        return self._watch.seen
+
+    def weights_state(self) -> object:
+        """Read all weights and return what they look like now."""
+        self._watch.look(self.forget, closely=True)
+        return self._watch.seen
+
     def forget(self) -> None:
         """Forget the results of recent images: they belong to weights of before."""
-        self._cache.clear()
+        self._passes.cache.clear()
         self.revision += 1
 
     def close(self) -> None:
@@ -271,93 +306,7 @@ class Network:
         self.forget()
         self.engine.clear()
 
-    # --- one image, cached --------------------------------------------------------------------
-
-    def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
-        """Return scores, and the activations of a whole group of layers, of one sample (cached).
-
-        The groups are the browsed layers, and every other kind of layer by itself: one pass and
-        one trace serve all the layers a slider can reach.
-        """
-        checks.samples(sample)
-        self._watch.look(self.forget)
-        group = None if layer is None or layer in self.engine.browsed() else self.layer(layer).kind
-        key = ("observe", sample.key, group)
-        found: Observation | None = self._cache.get(key)
-        if found is None:
-            names = tuple(info.name for info in self.layers if info.kind == group) or None
-            found = self.engine.observe(self._prepare([sample]), names).at(0)
-            checks.scores(found.scores, self.model, self.name)
-            self._cache.put(key, found, found.arrays())
-        return found
-
-    def _gradient_of_one(
-        self, sample: ImageSample, layer: str | None, weights: Floats, target: str
-    ) -> tuple[Floats, Floats]:
-        if layer is None or (layer != self.default_layer and layer not in self.engine.browsed()):
-            activations, gradients = self._gradient_pass([sample], layer, weights, target)
-            return activations[0], gradients[0]
-        x, activations = self._prepare([sample]), self.observe(sample, layer).activations[layer]
-        if layer == self.default_layer:
-            gradients = self.engine.tail(layer, target, x, activations[None], weights)
-            return activations, gradients[0]
-        key = ("backward", sample.key, weights.tobytes(), target)
-        found: dict[str, Floats] | None = self._cache.get(key)
-        if found is None:
-            layers = self.engine.browsed()
-            arrays = [array[0] for array in self.engine.backward(layers, target, x, weights)]
-            found = dict(zip(layers, arrays, strict=True))
-            self._cache.put(key, found, arrays)
-        return activations, found[layer]
-
-    # --- batches, streamed --------------------------------------------------------------------
-
-    def _gradient_pass(
-        self, samples: Sequence[ImageSample], layer: str | None, weights: Floats, target: str
-    ) -> tuple[Floats, Floats]:
-        x = self._prepare(samples)
-        if layer is None:
-            return x, self.engine.backward((), target, x, weights)[0]
-        activations = self.engine.observe(x, (layer,)).activations[layer]
-        return activations, self.engine.tail(layer, target, x, activations, weights)
-
-    def _batched(self, samples: Sequence[ImageSample], layers: tuple[str, ...]) -> Observation:
-        parts = [
-            self.engine.observe(self._prepare(samples[i]), layers)
-            for i in self._chunks(len(samples))
-        ]
-        seen = Observation(
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.probabilities for part in parts]),
-            {name: np.concatenate([part.activations[name] for part in parts]) for name in layers},
-            {},
-        )
-        checks.scores(seen.scores, self.model, self.name)
-        return seen
-
-    def _chunks(self, count: int) -> list[slice]:
-        if not count:
-            raise ValueError("Expected at least one image. Received an empty list.")
-        step = self._intake.batch or BATCH
-        return [slice(start, start + step) for start in range(0, count, step)]
-
     # --- small things -------------------------------------------------------------------------
-
-    def _prepare(self, samples: Sequence[ImageSample]) -> Floats:
-        """Return the input of a batch; that of one image is kept, a slider asks for it often."""
-        if len(samples) > 1:
-            return self._fresh(samples)
-        key = ("input", samples[0].key)
-        found: Floats | None = self._cache.get(key)
-        if found is None:
-            found = self._fresh(samples)
-            found.flags.writeable = False
-            self._cache.put(key, found, [found])
-        return found
-
-    def _fresh(self, samples: Sequence[ImageSample]) -> Floats:
-        intake = self._intake
-        return intake.prepare(np.stack([fit_to(s, intake.size, intake.channels) for s in samples]))
 
     def _named(self, names: Sequence[str] | None) -> Labels:
         if names is None and self.classes == 1000 and family(self.model.name):

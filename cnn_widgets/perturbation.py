@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from cnn_widgets import heatmap
+from cnn_widgets.cams import weighted
 from cnn_widgets.probe import Probe
 from cnn_widgets.records import Floats
 
 
-def score_cam(probe: Probe) -> Floats:
+def score_cam(probe: Probe, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k α_k A_k), α the softmax over filters of how each, as a mask, raises Y.
 
     Filter k is resized to the input, stretched to [0, 1] and multiplied with the input; the rise
@@ -32,11 +33,10 @@ def score_cam(probe: Probe) -> Floats:
         probe.step(batch.stop, count)
     rises -= probe.score(np.zeros_like(probe.x)[None])[0]
     weights = np.exp(rises - rises.max())
-    summed = activations.astype(np.float64) @ (weights / weights.sum())
-    return np.asarray(np.maximum(summed, 0), np.float32)
+    return weighted(activations, weights / weights.sum(), relu)
 
 
-def ablation_cam(probe: Probe) -> Floats:
+def ablation_cam(probe: Probe, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k A_k), w_k = (Y - Y without filter k) / Y, the Ablation-CAM map.
 
     Filters are set to 0 in the layer's output and only what follows the layer is run again. The
@@ -56,9 +56,7 @@ def ablation_cam(probe: Probe) -> Floats:
             ablated[row, ..., k] = 0.0
         without[batch.start : batch.stop] = probe.tail(ablated)
         probe.step(batch.stop, count)
-    weights = (whole - without) / (abs(whole) or 1.0)
-    summed = activations.astype(np.float64) @ weights
-    return np.asarray(np.maximum(summed, 0), np.float32)
+    return weighted(activations, (whole - without) / (abs(whole) or 1.0), relu)
 
 
 def occlusion(probe: Probe, patch: float = 0.2, stride: float = 0.07) -> Floats:

@@ -20,6 +20,28 @@ Progress = Callable[[int, int], bool | None]
 
 BATCH = 32
 
+#: Into how many steps each part of a compound computation is divided.
+FINE = 100
+
+
+def part(progress: Progress | None, number: int, count: int) -> Progress:
+    """Return the progress of one part, the `number`-th of `count`, of a larger computation.
+
+    It tells the whole's progress at once: a part may report nothing of its own. A CancelledError
+    ends it where the answer is False.
+    """
+
+    def inner(done: int, total: int) -> bool:
+        if progress is None:
+            return True
+        steps = FINE * number + FINE * done // max(total, 1), FINE * count
+        if progress(*steps) is False:
+            raise CancelledError(f"Cancelled after {steps[0] / steps[1]:.0%}.")
+        return True
+
+    inner(0, 1)
+    return inner
+
 
 @dataclass(frozen=True)
 class Probe:

@@ -1,8 +1,7 @@
 """The nouns of the package: frozen records that the other modules hand to each other.
 
 A `ImageSample` is a photograph as the user gave it. A `LayerInfo` names one place inside a
-network. A `Prediction` is one line of the top-5. An `Attribution` says which pixels speak for
-a class, and how that was computed.
+network. A `Prediction` is one line of the top-5.
 """
 
 from __future__ import annotations
@@ -62,9 +61,12 @@ class ImageSample:
     @cached_property
     def key(self) -> str:
         """A digest of pixels, size and fit: equal for samples a network cannot tell apart."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
-        digest.update(f"{self.pixels.shape}{self.fit}".encode())
-        return digest.hexdigest()
+        return hashlib.sha256(f"{self.digest}{self.pixels.shape}{self.fit}".encode()).hexdigest()
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the pixels' bytes, row by row."""
+        return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -114,51 +116,3 @@ class Prediction:
     name: str
     probability: float
     score: float
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no single ==
-class Attribution:
-    """Which pixels speak for a class.
-
-    Attributes
-    ----------
-    raw : ndarray of float32, shape (h, w) or (H, W)
-        The map as the method's equation gives it, at the layer's own resolution (or the network
-        input's, for methods that look at the input); signed where the method is.
-    heatmap : ndarray of float32, shape (H, W)
-        ``raw`` resized to the photograph and scaled to [0, 1], or to [-1, 1] if signed.
-    score, probability : float
-        The class's value before and after the softmax.
-    versus : str or None
-        The class it is compared with, if any.
-    counter : bool
-        Whether the map shows what speaks against the class.
-    """
-
-    raw: Floats = field(repr=False)
-    heatmap: Floats = field(repr=False)
-    method: str
-    class_index: int
-    class_name: str
-    layer: str | None
-    target: str
-    signed: bool
-    score: float
-    probability: float
-    versus: str | None = None
-    counter: bool = False
-
-    @property
-    def question(self) -> str:
-        """What is asked, in words: "for cat", "against cat", "for cat rather than dog"."""
-        words = f"{'against' if self.counter else 'for'} {self.class_name}"
-        return words if self.versus is None else f"{words} rather than {self.versus}"
-
-    @property
-    def empty(self) -> bool:
-        """True where the map holds no evidence at all: it is zero everywhere.
-
-        NaN is no evidence, and below zero is none unless the map is signed.
-        """
-        speaks = self.raw > 0
-        return not bool((speaks | (self.raw < 0) if self.signed else speaks).any())

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.records import Attribution, Prediction
+from cnn_widgets.evidence import Attribution
+from cnn_widgets.records import Prediction
 
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 

@@ -16,18 +16,18 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "IPython"}
 # its own row or below.
 ROWS = [
     {"records", "fetch", "checkpoint", "cache", "environment"},
-    {"heatmap", "lite0", "words", "observation", "view"},
+    {"heatmap", "lite0", "observation", "view"},
     {"images", "models", "cams"},
     {"taps", "head", "guided", "labels", "checks"},
     {"intake"},
     {"engine"},
-    {"opening"},
+    {"opening", "passes", "twin"},
     {"network"},
-    {"probe", "library"},
-    {"sensitivity", "perturbation"},
+    {"probe", "library", "evidence"},
+    {"sensitivity", "perturbation", "words"},
     {"methods"},
     {"attribution", "faithfulness"},
-    {"catalogue", "report"},
+    {"catalogue", "report", "sanity", "ranking", "pointing"},
     {"state"},
     {"scene"},
     {"panels"},
@@ -73,6 +73,12 @@ MAY_USE = {  # beyond the standard library, NumPy and the package
     "jobs": set(),
     "guided": {"tensorflow"},
     "cams": set(),
+    "evidence": {"PIL"},
+    "passes": set(),
+    "twin": set(),
+    "sanity": set(),
+    "ranking": {"cv2"},
+    "pointing": set(),
     "probe": set(),
     "sensitivity": set(),
     "perturbation": set(),
@@ -148,7 +154,7 @@ def test_the_engine_runs_without_ipywidgets():
 
 def test_no_file_is_past_a_sitting():
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in modules().values()}
-    assert {name: count for name, count in lengths.items() if count > 370} == {}
+    assert {name: count for name, count in lengths.items() if count > 350} == {}
 
 
 def test_every_public_name_is_there_and_documented():

@@ -384,7 +384,7 @@ def test_signed_maps_an_empty_map_and_a_dead_filter_are_told_in_words(small, ker
     kernel[..., 2] = 0.0
     model.get_layer("conv2").kernel.assign(kernel)
     model.get_layer("dense").kernel.assign(-np.ones((8, 4)))
-    small.network._cache.clear()
+    small.network._passes.cache.clear()
     small.show(method="grad-cam", layer="conv2", filter=2, cam_layer="follow", class_index=1)
     assert "no evidence for b" in html(small, "overlay")
     assert "silent: one value everywhere" in html(small, "filter")
@@ -426,7 +426,7 @@ def test_closing_frees_everything(keras):
     explorer.close()
     explorer.close()
     assert len(alive) <= before
-    assert net._cache.nbytes == 0
+    assert net._passes.cache.nbytes == 0
     assert repr(explorer) == "CNNExplorer(closed)"
     with pytest.raises(RuntimeError, match="closed"):
         explorer.show(alpha=0.1)

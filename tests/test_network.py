@@ -497,9 +497,9 @@ def test_the_cache_is_bounded_by_bytes(keras):
     rng = np.random.default_rng(0)
     for _ in range(20):
         net.predict(cw.load_image(rng.integers(0, 256, (64, 64, 3), np.uint8)))
-        assert net._cache.nbytes <= 400_000
+        assert net._passes.cache.nbytes <= 400_000
     net.close()
-    assert net._cache.nbytes == 0
+    assert net._passes.cache.nbytes == 0
 
 
 def test_classes_are_found_by_name(lite0):

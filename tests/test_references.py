@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets import heatmap
+from cnn_widgets.perturbation import _mask
+from cnn_widgets.probe import Probe
 
 STORED = np.load(Path(__file__).parent / "references" / "references.npz")
 PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
-LAYERS = ("block5_expand_relu", "block10_expand_relu", "head_relu")
+LAYERS = (
+    "block5_expand_relu",
+    "block10_expand_relu",
+    "block13_expand_relu",
+    "block15_expand_relu",
+    "head_relu",
+)
 
 
 def scaled(values):
@@ -57,7 +66,7 @@ def test_grad_cam_plus_plus_differs_from_the_library_by_its_epsilon(lite0, galle
     """pytorch-grad-cam adds 1e-6 to a denominator whose terms are no larger; the paper does not.
 
     With its epsilon put in, our weights give its map; without it, as in the paper, the maps
-    differ by 2 to 6 % of the maximum.
+    differ by 0.6 to 6 % of the maximum.
     """
     sample, index = gallery[picture], PICTURES[picture]
     activations, gradients = lite0.gradients(sample, layer, index)
@@ -67,7 +76,7 @@ def test_grad_cam_plus_plus_differs_from_the_library_by_its_epsilon(lite0, galle
     theirs = np.maximum(STORED[f"{picture}/{layer}/grad-cam++"], 0)
     assert difference(np.maximum(a @ weights, 0), theirs) < 1e-2
     paper = cw.attribute(lite0, sample, "grad-cam++", index, layer).raw
-    assert 1e-2 < difference(paper, theirs) < 6e-2
+    assert 5e-3 < difference(paper, theirs) < 6e-2
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -106,3 +115,65 @@ def test_maps_over_the_input_equal_captum_s(lite0, gallery, picture, method):
     assert np.median(np.abs(ours - theirs)) < 1e-4
     assert np.abs(ours - theirs).max() < 1e-2
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_occlusion_equals_captum_s(lite0, gallery, picture):
+    """With steps that end at the border: Captum cuts the last patch off, ours moves it inside."""
+    found = cw.attribute(
+        lite0, gallery[picture], "occlusion", PICTURES[picture], patch=48 / 224, stride=16 / 224
+    )
+    assert difference(found.raw[::4, ::4], STORED[f"{picture}/occlusion"]) < 1e-4
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_smooth_grad_equals_captum_s_gradients_on_the_same_noise(lite0, gallery, picture):
+    found = cw.attribute(lite0, gallery[picture], "smoothgrad", PICTURES[picture], samples=8)
+    ours, theirs = scaled(found.raw[::4, ::4]), scaled(STORED[f"{picture}/smoothgrad"])
+    assert np.median(np.abs(ours - theirs)) < 1e-4
+    assert np.abs(ours - theirs).max() < 1e-2  # ReLU6 at its kink
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_rise_equals_the_paper_s_sum_in_pytorch_on_the_same_masks(lite0, gallery, picture):
+    sample, index, count = gallery[picture], PICTURES[picture], 32
+    rng = np.random.default_rng(0)
+    masks = np.stack([_mask(rng, 224, 224, 7, 0.5) for _ in range(count)])
+    probe = Probe(lite0, sample, lite0.weights_of([index])[0], None, "logit")
+    mean = probe.score(probe.x * masks[..., None]).mean()
+    found = cw.attribute(lite0, sample, "rise", index, masks=count)
+    summed = (found.raw + mean) * masks.mean(0)  # ours divides by how often a pixel was shown
+    assert difference(summed[::4, ::4], STORED[f"{picture}/rise"]) < 1e-4
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_score_cam_equals_the_paper_s_algorithm_in_pytorch(lite0, gallery, picture):
+    found = cw.attribute(
+        lite0, gallery[picture], "score-cam", PICTURES[picture], "block5_expand_relu"
+    )
+    activations = lite0.activations(gallery[picture], "block5_expand_relu")
+    weights = STORED[f"{picture}/score-cam weights"]
+    assert difference(found.raw, np.maximum(activations.astype(float) @ weights, 0)) < 1e-4
+    # pytorch-grad-cam resizes masks from corner to corner: that alone moves the map by up to 9 %
+    library = np.maximum(STORED[f"{picture}/score-cam"], 0)
+    assert 1e-2 < difference(found.raw, library) < 1e-1
+
+
+def test_score_cam_differs_from_the_library_by_how_it_resizes_the_masks(lite0, gallery):
+    """With masks resized from corner to corner our scores give pytorch-grad-cam's map."""
+    sample, index, layer = gallery["cat"], PICTURES["cat"], "block5_expand_relu"
+    probe = Probe(lite0, sample, lite0.weights_of([index])[0], layer, "logit")
+    masks = heatmap.scale_filters(probe.activations)
+    size, side = masks.shape[0], probe.x.shape[0]
+    at = np.arange(side) * (size - 1) / (side - 1)
+    low = np.minimum(at.astype(int), size - 2)
+    spread = np.zeros((side, size), np.float32)
+    spread[np.arange(side), low], spread[np.arange(side), low + 1] = 1 - (at - low), at - low
+    large = np.einsum("yi,ijk,xj->kyx", spread, masks, spread, optimize=True)
+    lows, highs = large.min((1, 2), keepdims=True), large.max((1, 2), keepdims=True)
+    large = (large - lows) / (highs - lows + 1e-8)
+    scores = [probe.score(probe.x * some[..., None]) for some in np.split(large, 8)]
+    weights = np.exp(np.concatenate(scores).astype(float))
+    ours = np.maximum(probe.activations.astype(float) @ (weights / weights.sum()), 0)
+    assert difference(ours, np.maximum(STORED["cat/score-cam"], 0)) < 1e-4

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cnn_widgets import words
+from cnn_widgets.evidence import Attribution
 from cnn_widgets.heatmap import normalize
-from cnn_widgets.records import Attribution, LayerInfo, Prediction
+from cnn_widgets.records import LayerInfo, Prediction
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from pytorch_grad_cam import (
     GradCAMPlusPlus,
     HiResCAM,
     LayerCAM,
+    ScoreCAM,
     XGradCAM,
 )
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -30,9 +31,11 @@ from torch.nn import functional
 from cnn_widgets import gallery, lite0
 from cnn_widgets.checkpoint import read_checkpoint
 from cnn_widgets.images import fit_to
+from cnn_widgets.perturbation import _mask
 
 PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
-LAYERS = ("block5_expand_relu", "block10_expand_relu", "head_relu")
+LAYERS = ("block5_expand_relu", "block10_expand_relu", "block13_expand_relu",
+          "block15_expand_relu", "head_relu")  # fmt: skip
 CAMS = {
     "grad-cam": GradCAM, "grad-cam++": GradCAMPlusPlus, "hirescam": HiResCAM,
     "xgrad-cam": XGradCAM, "layercam": LayerCAM, "eigen-cam": EigenCAM,
@@ -143,7 +146,10 @@ def main():
                 if method == "ablation-cam" and layer != "head_relu":
                     continue
                 found[f"{picture}/{layer}/{method}"] = cam(make, net, unit, x, index)
-        for method, values in pixelwise(net, x, index).items():
+        unit = units["block5_expand"].relu
+        found[f"{picture}/score-cam"] = cam(ScoreCAM, net, unit, x, index)
+        found[f"{picture}/score-cam weights"] = masked(net, unit, x, index)
+        for method, values in (pixelwise(net, x, index) | changed(net, x, index)).items():
             found[f"{picture}/{method}"] = values[::4, ::4].astype(np.float32)
     np.savez_compressed(Path(__file__).with_name("references.npz"), **found)
 
@@ -184,6 +190,42 @@ def pixelwise(net, x, index):
         "integrated-gradients": path.sum(1), "guided-backprop": guided.sum(1),
     }  # fmt: skip
     return {name: values[0].detach().numpy() for name, values in maps.items()}
+
+
+def changed(net, x, index):
+    """Return Captum's occlusion and SmoothGrad (with our noise), and RISE by its paper's sum."""
+    box = attr.Occlusion(net).attribute(
+        x, sliding_window_shapes=(3, 48, 48), strides=(3, 16, 16), baselines=0.0, target=index,
+        perturbations_per_eval=16,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((8, 224, 224, 3), dtype=np.float32).transpose(0, 3, 1, 2)
+    noisy = x + 0.15 * (x.max() - x.min()) * torch.from_numpy(noise.copy())
+    smooth = attr.Saliency(net).attribute(noisy, target=index, abs=False).mean(0, keepdim=True)
+    rng = np.random.default_rng(0)
+    masks = torch.from_numpy(np.stack([_mask(rng, 224, 224, 7, 0.5) for _ in range(32)]))
+    with torch.no_grad():
+        scores = torch.cat([net(x * some[:, None])[:, index] for some in masks.split(16)])
+    summed = (scores[:, None, None] * masks).sum(0)[None] / len(masks)
+    maps = {"occlusion": box.mean(1), "smoothgrad": smooth.abs().amax(1), "rise": summed}
+    return {name: values[0].detach().numpy() for name, values in maps.items()}
+
+
+def masked(net, unit, x, index):
+    """Return Score-CAM's weights as the paper has them, masks resized with half-pixel centres."""
+    kept = {}
+    handle = unit.register_forward_hook(lambda *given: kept.update(map=given[2]))
+    with torch.no_grad():
+        net(x)
+        handle.remove()
+        masks = kept["map"][0]
+        low, high = masks.amin((1, 2), True), masks.amax((1, 2), True)
+        span = torch.where(high > low, high - low, torch.ones_like(high))
+        masks = functional.interpolate(
+            ((masks - low) / span)[:, None], x.shape[2:], mode="bilinear", align_corners=False
+        )
+        scores = torch.cat([net(x * some)[:, index] for some in masks.split(16)])
+    return torch.softmax(scores.double(), 0).numpy()
 
 
 class Relu6Free(nn.Module):
