@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.cache import ByteCache
-from cnn_widgets.evidence import Attribution
 from cnn_widgets.images import fit_to, gallery, load_image
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
 from cnn_widgets.network import Network
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import Floats, ImageSample
 
 #: Longer side, in pixels, of the photographs kept.
 LONGEST = 1024
@@ -41,7 +40,7 @@ class Catalogue:
 
     def __init__(self, images: Any, network: Network, models: Mapping[str, Any]) -> None:
         self.samples: dict[str, ImageSample] = {}
-        self.results: ByteCache[Attribution] = ByteCache(RESULT_BYTES)
+        self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
         self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
@@ -112,9 +111,9 @@ class Catalogue:
                 self._sources.pop(name, None)
             return self._networks[name]
 
-    def keep(self, question: tuple[Any, ...], result: Attribution) -> None:
-        """Keep a slow method's result; the oldest go when they weigh too much."""
-        self.results.put(question, result, [result.raw, result.heatmap])
+    def keep(self, question: tuple[Any, ...], result: Any, arrays: Iterable[Floats]) -> None:
+        """Keep what took long to compute; the oldest go when their arrays weigh too much."""
+        self.results.put(question, result, arrays)
 
     def close(self) -> None:
         """Forget photographs and cached results; networks that were given stay usable."""

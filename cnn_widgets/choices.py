@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_widgets.heatmap import COLORMAPS
+from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
@@ -31,6 +32,9 @@ LABELS = {
     "filter_colormap": "colours",
     "fit": "fit",
     "size": "size",
+    "instrument": "instrument",
+    "baseline": "pixels taken away are",
+    "ranked": "methods",
 }
 FIXED: dict[str, Options] = {
     "method": [(method.title, name) for name, method in METHODS.items()],
@@ -40,6 +44,8 @@ FIXED: dict[str, Options] = {
     "scale": [("each filter", "filter"), ("whole layer", "layer")],
     "fit": [("squash", "squash"), ("centre crop", "crop"), ("letterbox", "letterbox")],
     "size": [("laptop", "laptop"), ("projector", "projector")],
+    "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
+    "baseline": [("blurred", "blur"), ("mean colour", "mean")],
 }
 WIDTHS = {
     "network": "245px",
@@ -56,6 +62,8 @@ WIDTHS = {
     "filter_colormap": "125px",
     "fit": "115px",
     "size": "125px",
+    "instrument": "260px",
+    "baseline": "255px",
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import ipywidgets as w
 
 from cnn_widgets.choices import FIXED, LABELS, MOST_LIKELY, WIDTHS, Options, chosen, options
+from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
@@ -21,6 +22,10 @@ from cnn_widgets.style import thumb_sheet
 Request = Callable[..., None]
 
 UPLOAD_MB = 8
+#: The long computations: the name of each one's button, and what it says.
+TASKS = {"compute": "Compute", "judge": "Judge"}
+#: What can be folded away: each a trait of the state.
+FOLDS = ("trust", "pairs")
 
 
 class Controls:
@@ -30,9 +35,9 @@ class Controls:
     ----------
     request : callable
         Called with changes of the state, as keywords, when the user moves something.
-    open_image, search_class, compute : callable
-        Called with an upload or a location; with the text of the class search; when the button
-        for slow methods is pressed.
+    open_image, search_class, press : callable
+        Called with an upload or a location; with the text of the class search; with "compute" or
+        "judge" when the button of a long computation is pressed.
     """
 
     def __init__(
@@ -40,10 +45,10 @@ class Controls:
         request: Request,
         open_image: Callable[[Any], bool],
         search_class: Callable[[str], bool],
-        compute: Callable[[], None],
+        press: Callable[[str], None],
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
-        self._compute = compute
+        self._press = press
         self._syncing = threading.local()
         self._thumbs: tuple[str, ...] = ()
         self._listed: dict[str, Any] = {}
@@ -109,7 +114,14 @@ class Controls:
             ),
             label="",
         )
-        self._add("pairs", w.Accordion(selected_index=None), label=None)
+        for name in FOLDS:
+            self._add(name, w.Accordion(selected_index=None), label=None)
+        methods = [(method.title, name) for name, method in METHODS.items()]
+        chosen = w.SelectMultiple(
+            options=methods, rows=10, layout=w.Layout(width="235px"),
+            tooltip="Hold Ctrl or Shift to choose several",
+        )  # fmt: skip
+        self._add("ranked", chosen)
 
     def _buttons(self) -> None:
         self.previous = w.Button(description="◀", tooltip="previous layer")
@@ -120,11 +132,15 @@ class Controls:
         self.choosers = [w.Button(description="") for _ in range(5)]
         for rank, button in enumerate(self.choosers):
             button.on_click(lambda _, rank=rank: self._choose(rank))
-        self.compute = w.Button(description="Compute", layout=w.Layout(width="86px"))
-        self.compute.add_class("cnnw-control-compute")
-        self.compute.on_click(lambda _: self._compute())
-        self.progress = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
-        self.progress.add_class("cnnw-progress")
+        self.buttons: dict[str, w.Button] = {}
+        self.bars: dict[str, w.IntProgress] = {}
+        for kind, label in TASKS.items():
+            button = w.Button(description=label, layout=w.Layout(width="86px"))
+            button.add_class(f"cnnw-control-{kind}")
+            button.on_click(lambda _, kind=kind: self._press(kind))
+            bar = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
+            bar.add_class("cnnw-progress")
+            self.buttons[kind], self.bars[kind] = button, bar
 
     def _add(self, name: str, widget: w.Widget, label: str | None = "?") -> w.Widget:
         if label is not None:
@@ -137,12 +153,13 @@ class Controls:
     # --- from the widgets to the state --------------------------------------------------------
 
     def _listen(self) -> None:
-        for name in (*WIDTHS, "alpha", "filter"):
+        for name in (*WIDTHS, "alpha", "filter", "ranked"):
             self.widgets[name].observe(self._on_value(name), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
         self.widgets["upload"].observe(self._on_upload, "value")
-        self.widgets["pairs"].observe(self._on_accordion, "selected_index")
+        for name in FOLDS:
+            self.widgets[name].observe(self._on_fold(name), "selected_index")
 
     def _on_value(self, name: str) -> Callable[[Any], None]:
         def changed(change: Any) -> None:
@@ -172,9 +189,12 @@ class Controls:
         self._quietly(lambda: setattr(self.widgets["upload"], "value", ()))
         self._open(upload)
 
-    def _on_accordion(self, change: Any) -> None:
-        if not self._is_sync():
-            self._request(pairs=change.new is not None)
+    def _on_fold(self, name: str) -> Callable[[Any], None]:
+        def folded(change: Any) -> None:
+            if not self._is_sync():
+                self._request(**{name: change.new is not None})
+
+        return folded
 
     def _on_thumb(self, name: str) -> Callable[[Any], None]:
         return lambda _: self._request(image=name, class_index=None)
@@ -203,9 +223,11 @@ class Controls:
             self._sync_filter(scene)
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
-            self.compute.layout.visibility = "visible" if slow else "hidden"
+            self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"
             self.widgets["alpha"].value = state.alpha
-            self.widgets["pairs"].selected_index = 0 if state.pairs else None
+            self._sync_instruments(scene, state)
+            for fold in FOLDS:
+                self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 
         self._quietly(show)
 
@@ -248,6 +270,12 @@ class Controls:
             slider.max = self.filter_number.max = top
         slider.value = scene.filter
 
+    def _sync_instruments(self, scene: Scene, state: State) -> None:
+        asks = INSTRUMENTS[scene.instrument].asks
+        for name in ("baseline", "ranked"):
+            self.widgets[name].layout.display = None if name in asks else "none"
+        self.widgets["ranked"].value = tuple(state.ranked)
+
     def _select(self, name: str, found: Options, value: Any) -> None:
         widget = self.widgets[name]
         if self._listed.get(name) != found:
@@ -255,11 +283,13 @@ class Controls:
             widget.options = found
         widget.value = value
 
-    def show_progress(self, share: float | None) -> None:
-        """Show how far a computation is, 0 to 1, and offer to cancel it; None: nothing runs."""
-        self.progress.layout.visibility = "hidden" if share is None else "visible"
-        self.progress.value = round(1000 * (share or 0))
-        self.compute.description = "Compute" if share is None else "Cancel"
+    def show_progress(self, share: float | None, kind: str = "") -> None:
+        """Show how far a long computation is, 0 to 1, and offer to cancel it; None: none runs."""
+        for name, label in TASKS.items():
+            runs = share is not None and name == kind
+            self.bars[name].layout.visibility = "visible" if runs else "hidden"
+            self.bars[name].value = round(1000 * (share or 0)) if runs else 0
+            self.buttons[name].description = "Cancel" if runs else label
 
     def _quietly(self, action: Callable[[], None]) -> None:
         """Change widgets without taking it for a wish of the user's.

@@ -200,7 +200,7 @@ class Attribution:
         """
         definition = self.definition()
         colors = heatmap.diverging(colormap) if self.signed else colormap
-        shown = heatmap.overlay(self.sample.pixels, self.heatmap, alpha=alpha, colormap=colors)
+        shown = heatmap.overlay(self.sample.pixels, self.heatmap, alpha, colors, self.signed)
         definition["overlay"] = {"alpha": alpha, "colormap": colors}
         folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,29 +6,28 @@ guard catches what goes wrong in a callback and says so on the page.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
 from matplotlib.figure import Figure
 
-from cnn_widgets import layout, render
+from cnn_widgets import export, layout, render
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.controls import UPLOAD_MB, Controls, close_tree
 from cnn_widgets.figure import to_figure
-from cnn_widgets.jobs import Jobs
+from cnn_widgets.instruments import arrays
 from cnn_widgets.library import load_network
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.panels import PANELS
 from cnn_widgets.scene import Scene, resolve
 from cnn_widgets.state import State
+from cnn_widgets.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +97,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.state.progress = self._say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
-        self.controls = Controls(
-            self._request, self._open_image, self._search_class, self._press_compute
-        )
-        self._jobs = Jobs(self._on_progress, self._on_computed)
+        self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
+        self._tasks = Tasks(self.controls, self._say, self._on_result)
         self._views = {panel: w.HTML() for panel in PANELS}
         for panel, html in self._views.items():
             html.add_class(f"cnnw-panel-{panel}")
@@ -156,11 +153,23 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""
-        self._check_open()
         scene = self.scene
         if METHODS[scene.method].slow:
-            self._catalogue.keep(scene.question, scene.compute())
-            self._on_state(frozenset({"method"}))
+            self._keep("compute", scene.question, scene.compute())
+
+    def judge(self, instrument: str | None = None) -> Any:
+        """Put the map to the test with an instrument (by default the one chosen), and show it.
+
+        Returns
+        -------
+        What the instrument found: see `ranking`, `sanity` and `pointing`.
+        """
+        self._check_open()
+        self.state.update(trust=True, instrument=instrument or self.state.instrument)
+        scene = self.scene
+        if scene.verdict is None:
+            self._keep("judge", scene.trust_question, scene.judge())
+        return self.scene.verdict
 
     def figure(self) -> Figure:
         """Return the present view as a Matplotlib figure."""
@@ -168,25 +177,15 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def save(self, path: str | Path) -> Path:
         """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
-        path = Path(path).expanduser()
-        if path.suffix.lower() == ".html":
-            path.write_text(render.to_page(self.scene), "utf-8")
-            return path
-        kinds = self.figure().canvas.get_supported_filetypes()
-        if path.suffix.lower().lstrip(".") not in kinds:
-            raise ValueError(
-                f"Expected a file name that ends in .html or one of "
-                f".{', .'.join(kinds)}. Received: {path.name!r}"
-            )
-        self.figure().savefig(path, dpi=120)
-        return path
+        self._check_open()
+        return export.write(self.scene, path)
 
     def close(self) -> None:
         """Close the widgets and free images, networks and cached results."""
         if getattr(self, "_closed", True):
             return
         self._closed = True
-        self._jobs.cancel(silent=True)
+        self._tasks.jobs.cancel(silent=True)
         with self.state.lock:
             self.state.on_change(None)
             for child in self.children:
@@ -218,36 +217,26 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _search_class(self, text: str) -> bool:
         return self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
 
-    def _press_compute(self) -> None:
-        def press() -> None:
-            if self._jobs.running is not None:
-                self._jobs.cancel()
-                return
-            scene = self.scene
-            self.controls.show_progress(0.0)
-            self._jobs.start(scene.question, scene.compute)
+    def _press(self, kind: str) -> None:
+        self._guarded(lambda: self._tasks.press(kind, self.scene))
 
-        self._guarded(press)
-
-    def _on_progress(self, done: int, total: int, left: float) -> None:
-        """Show a running job's progress; called from its thread."""
-        if not self._closed:
-            self.controls.show_progress(done / total)
-            self._say(f"{done} of {total} steps, about {left:.0f} seconds left")
-
-    def _on_computed(self, question: Any, result: Any, error: Exception | None) -> None:
-        """Keep and show what a job found; called from its thread."""
+    def _on_result(self, kind: str, asked: Any, result: Any, error: Exception | None) -> None:
+        """Keep and show what a long computation found; called from its thread."""
         with self.state.lock:
             if self._closed:
                 return
             self.controls.show_progress(None)
             if result is not None:
-                self._catalogue.keep(question, result)
-                self._on_state(frozenset({"method"}))
+                self._keep(kind, asked, result)
             elif error is not None:
-                self._failed(METHODS[question[3]].title, error)
+                self._failed(self._tasks.title(kind, asked), error)
             else:
                 self._say("Cancelled.")
+
+    def _keep(self, kind: str, asked: Any, result: Any) -> None:
+        heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
+        self._catalogue.keep(asked, result, heavy)
+        self._on_state(frozenset({"method" if kind == "compute" else "instrument"}))
 
     def _guarded(self, action: Callable[[], None]) -> bool:
         """Run a callback's work; on failure say so on the page and put the widgets back."""
@@ -288,12 +277,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.controls.sync(scene, self.state, self._catalogue.network_names)
         except Exception as error:
             self._failed("The controls", error)
-        if self._jobs.running not in (None, scene.question):  # nobody waits for it any more
-            self._jobs.cancel(silent=True)
-            self.controls.show_progress(None)
+        self._tasks.keep_only(scene)
         for name, panel in PANELS.items():
             follows = panel.follows and scene.cam_layer == "follow"
-            if (panel.reads | ({"layer"} if follows else set())) & changed:
+            fold = panel.opened_by
+            closed = fold and not getattr(scene, fold) and fold not in changed
+            if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
                 self._draw(name, scene)
 
     def _draw(self, name: str, scene: Scene) -> None:
@@ -329,9 +318,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data["text/plain"] = repr(self)
         try:
-            buffer = BytesIO()
-            self.figure().savefig(buffer, format="png", dpi=60)
-            data["image/png"] = base64.b64encode(buffer.getvalue()).decode("ascii")
+            data["image/png"] = export.still(self.scene)
         except Exception as error:  # the page itself must show, and says what failed
             log.info("No still picture", exc_info=error)
             self.last_error = error

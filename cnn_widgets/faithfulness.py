@@ -8,7 +8,7 @@ makes the deletion curve fall early (small area) and the insertion curve rise ea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from cnn_widgets.probe import Progress, part
 from cnn_widgets.records import Floats, ImageSample
 
 Baseline = Literal["blur", "mean"]
+BASELINES = get_args(Baseline)
 BATCH = 32
 
 
@@ -88,7 +89,7 @@ def curves(
     >>> bool(deletion.probabilities[0] > deletion.probabilities[-1])
     True
     """
-    if baseline not in ("blur", "mean"):
+    if baseline not in BASELINES:
         raise ValueError(f"Expected baseline to be 'blur' or 'mean'. Received: {baseline!r}")
     if isinstance(found, Attribution):
         values = found.heatmap

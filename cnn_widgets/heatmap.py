@@ -128,7 +128,11 @@ def colorize(values: NDArray[Any], colormap: str = "inferno", signed: bool = Fal
 
 
 def overlay(
-    pixels: Pixels, heatmap: NDArray[Any], alpha: float = 0.6, colormap: str = "jet"
+    pixels: Pixels,
+    heatmap: NDArray[Any],
+    alpha: float = 0.6,
+    colormap: str = "jet",
+    signed: bool | None = None,
 ) -> Pixels:
     """Return a heat-map laid over a photograph: alpha · colours + (1 - alpha) · photograph.
 
@@ -144,6 +148,8 @@ def overlay(
     colormap : str
         A Matplotlib colour map. A heat-map with negative values takes the diverging ``RdBu_r``
         unless another diverging map is named: red for, blue against, white neutral.
+    signed : bool, optional
+        Whether zero is the middle of the colours; by default, whether a value is negative.
 
     Returns
     -------
@@ -163,7 +169,7 @@ def overlay(
         raise ValueError(f"Expected a heat-map of shape (H, W). Received shape: {values.shape}")
     if values.shape != pixels.shape[:2]:
         values = resize(values, (pixels.shape[0], pixels.shape[1]))
-    signed = bool((values < 0).any())
+    signed = bool((values < 0).any()) if signed is None else signed
     colors = colorize(values, diverging(colormap) if signed else colormap, signed)
     return blend(pixels, colors, alpha)
 

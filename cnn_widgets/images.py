@@ -279,3 +279,13 @@ def gallery() -> dict[str, ImageSample]:
         )
         for entry in entries
     }
+
+
+def shrunk(pixels: Pixels, side: int) -> Pixels:
+    """Return a picture with its longer side at most `side` pixels."""
+    height, width = pixels.shape[:2]
+    ratio = side / max(height, width)
+    if ratio >= 1:
+        return pixels
+    size = max(1, round(height * ratio)), max(1, round(width * ratio))
+    return fit_to(ImageSample(pixels), size)

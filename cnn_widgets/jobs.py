@@ -74,7 +74,7 @@ class Jobs:
         def progress(done: int, total: int) -> bool:
             nonlocal told
             now = time.monotonic()
-            if not stop.is_set() and now - told > REPORT_EVERY:
+            if done and not stop.is_set() and now - told > REPORT_EVERY:
                 told = now
                 self._on_progress(done, total, (now - began) / done * (total - done))
             return not stop.is_set()

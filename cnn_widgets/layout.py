@@ -17,12 +17,19 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     style = w.HTML(sheet())
     style.add_class("cnnw-sheet")
     rows = _stack(views["predictions"], _box("cnnw-choosers", *controls.choosers))
-    pairs = use["pairs"]
     about = w.Accordion([views["card"]], selected_index=None)
     about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
     about.add_class("cnnw-about")
-    pairs.children = (views["pairs"],)
-    pairs.set_title(0, "All photographs: original | evidence for each one's most likely class")
+    _fold(use["pairs"], "All photographs: original | evidence for each one's most likely class",
+          views["pairs"])  # fmt: skip
+    instruments = w.VBox(
+        [
+            _row(use["instrument"], use["baseline"], controls.buttons["judge"]),
+            controls.bars["judge"],
+            w.HBox([use["ranked"], views["trust"]]),
+        ]
+    )
+    _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
     sources = w.VBox(
         [_row(use["network"], use["size"]), _row(use["upload"], use["location"], use["fit"])]
     )
@@ -45,8 +52,8 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
             _column(
                 "cnnw-square",
                 "overlay",
-                w.VBox([views["overlay"], controls.progress]),
-                controls.compute,
+                w.VBox([views["overlay"], controls.bars["compute"]]),
+                controls.buttons["compute"],
             ),
             _column(
                 "cnnw-list",
@@ -76,9 +83,15 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
             ),
             _column("cnnw-chartbox", "depth", views["depth"]),
         ),
-        pairs,
+        use["trust"],
+        use["pairs"],
         about,
     )
+
+
+def _fold(accordion: w.Accordion, title: str, child: w.Widget) -> None:
+    accordion.children = (child,)
+    accordion.set_title(0, title)
 
 
 def _row(*children: w.Widget, style: str = "") -> w.Box:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_widgets import heatmap, words
-from cnn_widgets.images import fit_to
+from cnn_widgets.images import shrunk
 from cnn_widgets.methods import METHODS
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scene import Scene
+from cnn_widgets.verdicts import HERE, tidy, verdict
 from cnn_widgets.view import View
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Panel:
     """One panel: its name, its title, the state it reads, and how it is drawn.
 
     `follows`: it reads the layer too while the evidence is taken from the layer browsed.
+    `opened_by`: the trait that says whether it is open; closed it is not drawn.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Panel:
     reads: frozenset[str]
     view: Callable[[Scene], View]
     follows: bool = False
+    opened_by: str = ""
 
 
 def original(scene: Scene) -> View:
@@ -48,7 +51,7 @@ def original(scene: Scene) -> View:
     return View(
         f"The photograph {scene.image}, {width} by {height} pixels.",
         f"{scene.image} · {width}×{height}",
-        _shrunk(scene.sample.pixels),
+        shrunk(scene.sample.pixels, PICTURE),
     )
 
 
@@ -71,7 +74,9 @@ def overlay(scene: Scene) -> View:
     found, method = scene.attribution, METHODS[scene.method]
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
-        return View(f"The photograph {scene.image}. {line}", line, _shrunk(scene.sample.pixels))
+        return View(
+            f"The photograph {scene.image}. {line}", line, shrunk(scene.sample.pixels, PICTURE)
+        )
     picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
@@ -179,7 +184,7 @@ def pairs(scene: Scene) -> View:
         shown = _overlaid(scene, sample, attribution.heatmap, attribution.signed, 224)
         line = f"{name}: {attribution.class_name} ({words.percent(attribution.probability)})"
         found.append(
-            (line, _shrunk(sample.pixels, 224), shown, f"{name}. {words.evidence(attribution)}")
+            (line, shrunk(sample.pixels, 224), shown, f"{name}. {words.evidence(attribution)}")
         )
     return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
 
@@ -190,7 +195,7 @@ def card(scene: Scene) -> View:
     terms = (
         ("method", method.title),
         ("map", method.equation),
-        ("where", "Y is the class's score before the softmax, A the layer, x the input"),
+        ("where", f"Y is the class's {_Y[scene.target]}, A the layer, x the input"),
         ("read it so", method.reads),
         ("cost", method.cost),
         ("beware", method.caveat),
@@ -199,10 +204,12 @@ def card(scene: Scene) -> View:
     return View(f"{method.title}: {method.equation}. {method.reads}.", terms=terms)
 
 
+_Y = {"logit": "score before the softmax", "probability": "probability, after the softmax"}
 _IMAGE = frozenset({"image", "network", "fit"})
 _QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
 _CAM = _IMAGE | _QUESTION | {"alpha", "colormap"}
-_PAIRS = _CAM - {"image", "class_index", "versus"} | {"pairs", "pictures"}
+_PAIRS = _CAM - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
+_TRUST = _CAM | {"trust", "instrument", "baseline", "ranked"}
 _MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
 
 PANELS: dict[str, Panel] = {
@@ -216,8 +223,9 @@ PANELS: dict[str, Panel] = {
         Panel("mosaic", "All filters of the layer", _MAPS, mosaic),
         Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
         Panel("depth", "Silent filters by depth", _IMAGE | {"layer"}, depth),
-        Panel("card", "About the method", frozenset({"method"}), card),
-        Panel("pairs", "All photographs", _PAIRS, pairs, follows=True),
+        Panel("card", "About the method", frozenset({"method", "target", "network"}), card),
+        Panel("trust", "Can this map be trusted?", _TRUST, verdict, True, "trust"),
+        Panel("pairs", "All photographs", _PAIRS, pairs, True, "pairs"),
     )
 }
 
@@ -225,20 +233,10 @@ PANELS: dict[str, Panel] = {
 def _overlaid(
     scene: Scene, sample: ImageSample, heat: Floats, signed: bool, side: int = PICTURE
 ) -> Pixels:
-    pixels = _shrunk(sample.pixels, side)
+    pixels = shrunk(sample.pixels, side)
     values = heatmap.resize(heat, (pixels.shape[0], pixels.shape[1]))
     name = heatmap.diverging(scene.colormap) if signed else scene.colormap
     return heatmap.blend(pixels, heatmap.colorize(values, name, signed), scene.alpha)
-
-
-def _shrunk(pixels: Pixels, side: int = PICTURE) -> Pixels:
-    """Return the picture with its longer side at most `side` pixels."""
-    height, width = pixels.shape[:2]
-    ratio = side / max(height, width)
-    if ratio >= 1:
-        return pixels
-    size = max(1, round(height * ratio)), max(1, round(width * ratio))
-    return fit_to(ImageSample(pixels), size)
 
 
 def _range(scene: Scene, values: Floats) -> tuple[float, float]:
@@ -269,18 +267,14 @@ def _aspect(scene: Scene) -> float:
 
 
 def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int, here: int | None) -> None:
-    """Draw the bars of `depth`, legible on light and dark ground."""
-    ink = "#808080"
+    """Draw the bars of `depth`."""
     places = [i for i, _ in known]
-    colors = ["#e8743b" if i == here else "#5b9bd5" for i in places]
+    colors = [HERE if i == here else "#5b9bd5" for i in places]
     axes.bar(places, [100 * share for _, share in known], color=colors, width=0.8)
     if here is not None:
-        axes.axvline(here, color="#e8743b", linewidth=1, linestyle=":")
+        axes.axvline(here, color=HERE, linewidth=1, linestyle=":")
     axes.set_xlim(-1, count)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.set_xticks([0, count - 1], ["first layer", "last layer"])
-    axes.tick_params(colors=ink, labelsize=9, length=2)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(ink)
+    tidy(axes)

@@ -26,7 +26,7 @@ _JPEG = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 ]
-_CHART_INCHES, _CHART_DPI = (3.6, 2.2), 200
+_CHART_DPI = 200
 
 
 def encode(pixels: Pixels, exact: bool = False) -> bytes:
@@ -63,6 +63,12 @@ def _body(view: View) -> str:
     if view.terms:
         lines = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in view.terms)
         return f'<dl class="cnnw-card">{lines}</dl>'
+    if view.parts:
+        return f'<div class="cnnw-parts">{"".join(_body(part) for part in view.parts)}</div>'
+    if view.table:
+        return _table(view)
+    if view.strip:
+        return f'<div class="cnnw-strip">{"".join(_still(*each) for each in view.strip)}</div>'
     if view.pairs:
         return f'<div class="cnnw-pairs">{"".join(_pair(*pair) for pair in view.pairs)}</div>'
     if view.frame:
@@ -143,9 +149,30 @@ def _pair(title: str, left: Pixels, right: Pixels, alt: str) -> str:
     return f"<figure>{pictures}<figcaption>{escape(title)}</figcaption></figure>"
 
 
+def _still(title: str, picture: Pixels, alt: str) -> str:
+    shown = _img(encode(picture), "jpeg", alt, "cnnw-still")
+    lines = "<br>".join(escape(line) for line in title.split("\n"))
+    return f"<figure>{shown}<figcaption>{lines}</figcaption></figure>"
+
+
+def _table(view: View) -> str:
+    """Return a table: its first column names the row."""
+    head, *rows = view.table
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in rows
+    )
+    return (
+        f'<table class="cnnw-table" aria-label="{escape(view.alt)}"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
+    )
+
+
 def _chart(view: View) -> bytes:
     """Return a chart as PNG with a transparent ground, to lie on light and dark pages."""
-    figure = Figure(figsize=_CHART_INCHES, dpi=_CHART_DPI, layout="constrained")
+    figure = Figure(figsize=view.inches, dpi=_CHART_DPI, layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
     axes.patch.set_alpha(0)
@@ -161,7 +188,8 @@ def to_page(scene: Scene) -> str:
     parts = []
     for name, panel in PANELS.items():
         view = panel.view(scene)
-        if name != "frame" and not (name == "pairs" and not view.pairs):
+        closed = panel.opened_by and not getattr(scene, panel.opened_by)
+        if name != "frame" and not closed:
             parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
     title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
     style = (

@@ -62,7 +62,9 @@ def write_report(
         )
         colors = diverging("jet") if found.signed else "jet"
         pictures[f"{name}_mosaic.png"] = mosaic(net.activations(sample, shown))
-        pictures[f"{name}_overlay.png"] = overlay(sample.pixels, found.heatmap, colormap=colors)
+        pictures[f"{name}_overlay.png"] = overlay(
+            sample.pixels, found.heatmap, colormap=colors, signed=found.signed
+        )
         entries.append(_entry(net, sample, name, found, shown))
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ Panels draw from a `Scene` and from nothing else, so all of them show the same m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from cnn_widgets.cache import ByteCache
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.heatmap import silent
+from cnn_widgets.instruments import INSTRUMENTS, Subject
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.probe import Progress
@@ -45,7 +46,11 @@ class Scene:
     scale: Any
     filter_colormap: str
     pairs: bool
-    results: ByteCache[Attribution] = field(repr=False)
+    trust: bool
+    instrument: str
+    baseline: Any
+    ranked: tuple[str, ...]
+    results: ByteCache[Any] = field(repr=False)
 
     @cached_property
     def predictions(self) -> list[Prediction]:
@@ -73,8 +78,11 @@ class Scene:
     @property
     def looked_at(self) -> str | None:
         """The layer the class activation map is taken from; None where the input is."""
-        if METHODS[self.method].at == "input":
-            return None
+        return None if METHODS[self.method].at == "input" else self.place
+
+    @property
+    def place(self) -> str:
+        """The layer where class activation maps look, whether or not the method makes one."""
         if self.cam_layer == "follow":
             return self.layer.name
         return layer_for(self.network, None if self.cam_layer == "default" else self.cam_layer)
@@ -108,6 +116,33 @@ class Scene:
             self.network, self.sample, self.method, self.chosen.class_index, self.looked_at,
             self.target, versus=self.versus, counter=self.counter, progress=progress,
         )  # fmt: skip
+
+    @property
+    def subject(self) -> Subject:
+        """What the instruments judge."""
+        cam = METHODS[self.method].at == "layer" or any(
+            METHODS[m].at == "layer" for m in self.ranked
+        )
+        return Subject(
+            self.network, self.sample, self.method, self.chosen.class_index, self.looked_at,
+            self.place if cam else None, self.target, self.versus, self.counter, self.baseline,
+            self.ranked,
+        )  # fmt: skip
+
+    @property
+    def trust_question(self) -> tuple[Any, ...]:
+        """All that the verdict of the instrument chosen depends on."""
+        return INSTRUMENTS[self.instrument].question(self.subject)
+
+    @cached_property
+    def verdict(self) -> Any:
+        """What the instrument chosen found; None if it has not been asked yet."""
+        return self.results.get(self.trust_question)
+
+    def judge(self, progress: Progress | None = None) -> Any:
+        """Return the verdict of the instrument chosen, computed now, however long it takes."""
+        subject = replace(self.subject, known=self.attribution)
+        return INSTRUMENTS[self.instrument].compute(subject, progress)
 
     def attribution_of(self, sample: ImageSample, class_index: int | None) -> Attribution:
         """Return the map of another photograph; None means its own most likely class."""
@@ -178,5 +213,9 @@ def resolve(state: State, catalogue: Catalogue) -> Scene:
             scale=state.scale,
             filter_colormap=state.filter_colormap,
             pairs=state.pairs,
+            trust=state.trust,
+            instrument=state.instrument,
+            baseline=state.baseline,
+            ranked=tuple(state.ranked),
             results=catalogue.results,
         )

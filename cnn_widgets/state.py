@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from traitlets import Bool, Float, HasTraits, Int, Unicode, observe, validate
+from traitlets import Bool, Float, HasTraits, Int, Tuple, Unicode, observe, validate
 
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.engine import TARGETS
+from cnn_widgets.faithfulness import BASELINES
 from cnn_widgets.heatmap import lookup_table
+from cnn_widgets.instruments import QUICK, find_instrument
 from cnn_widgets.methods import find_method
 from cnn_widgets.models import Progress
 from cnn_widgets.network import Network
@@ -24,8 +26,14 @@ from cnn_widgets.records import FITS, LayerInfo
 #: Where class activation maps look: at the network's default layer, or at the one browsed.
 CAM_PLACES = ("default", "follow")
 KINDS = ("article", "all")
-SIZES = ("laptop", "projector")
-SCALES = ("filter", "layer")
+CHOICES = {
+    "target": TARGETS,
+    "kinds": KINDS,
+    "scale": ("filter", "layer"),
+    "fit": FITS,
+    "size": ("laptop", "projector"),
+    "baseline": BASELINES,
+}
 
 
 class State(HasTraits):
@@ -37,7 +45,9 @@ class State(HasTraits):
     ``image`` and ``network`` are names; ``layer`` the layer browsed and ``filter`` the filter in
     it; ``class_index`` the class explained (None: the most likely one), ``versus`` the class it is
     set against (None: none), ``counter`` whether to show what speaks against it; ``cam_layer`` is
-    ``"default"``, ``"follow"`` or a layer's name; ``alpha`` the heat-map's opacity in [0, 1].
+    ``"default"``, ``"follow"`` or a layer's name; ``alpha`` the heat-map's opacity in [0, 1];
+    ``trust`` whether the instruments are open, ``instrument`` the one chosen, ``ranked`` the
+    methods it compares, ``baseline`` what a pixel taken away becomes.
     """
 
     image = Unicode()
@@ -58,6 +68,10 @@ class State(HasTraits):
     fit = Unicode("squash")
     size = Unicode("laptop")
     pairs = Bool(False)
+    trust = Bool(False)
+    instrument = Unicode("curves")
+    baseline = Unicode("blur")
+    ranked = Tuple(QUICK)
     pictures = Int(0, read_only=True)
 
     #: The order in which several changes are made: what others depend on comes first.
@@ -80,6 +94,10 @@ class State(HasTraits):
         "fit",
         "size",
         "pairs",
+        "trust",
+        "instrument",
+        "baseline",
+        "ranked",
     )
 
     def __init__(self, catalogue: Catalogue, image: str, network: str) -> None:
@@ -210,6 +228,14 @@ class State(HasTraits):
     def _check_method(self, proposal: Any) -> Any:
         return find_method(proposal.value).name
 
+    @validate("instrument")
+    def _check_instrument(self, proposal: Any) -> Any:
+        return find_instrument(proposal.value).name
+
+    @validate("ranked")
+    def _check_ranked(self, proposal: Any) -> Any:
+        return tuple(dict.fromkeys(find_method(name).name for name in proposal.value))
+
     @validate("cam_layer")
     def _check_cam_layer(self, proposal: Any) -> Any:
         if proposal.value not in CAM_PLACES:
@@ -227,11 +253,9 @@ class State(HasTraits):
         lookup_table(proposal.value)
         return proposal.value
 
-    @validate("target", "kinds", "scale", "fit", "size")
+    @validate("target", "kinds", "scale", "fit", "size", "baseline")
     def _check_choice(self, proposal: Any) -> Any:
-        allowed = {"target": TARGETS, "kinds": KINDS, "scale": SCALES, "fit": FITS, "size": SIZES}[
-            proposal.trait.name
-        ]
+        allowed = CHOICES[proposal.trait.name]
         if proposal.value not in allowed:
             raise ValueError(
                 f"Expected {proposal.trait.name} to be one of {allowed}. "

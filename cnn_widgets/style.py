@@ -42,6 +42,7 @@ SHEET = """
 .cnnw-head { gap: 10px; align-items: center; height: 30px; overflow: hidden; }
 .cnnw-caption { color: var(--soft); font-size: 11px; margin-top: 3px; height: 2.7em;
   overflow: hidden; }
+.cnnw-panel-overlay .cnnw-caption { height: 4.05em; }
 .cnnw-projector .cnnw-caption, .cnnw-projector .cnnw-status, .cnnw-projector .cnnw-legend,
 .cnnw-projector .cnnw-bar, .cnnw-projector .cnnw-rows thead th { font-size: 14px; }
 .cnnw-projector .jupyter-button { font-size: 15px; }
@@ -114,6 +115,22 @@ SHEET = """
 .cnnw-pairs figure { margin: 0; }
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
+.cnnw-parts { display: flex; flex-wrap: wrap; gap: 6px 22px; align-items: flex-start; }
+.cnnw-parts .cnnw-chart { width: calc(330 * var(--u)); max-height: none; }
+.cnnw-strip { display: flex; flex-wrap: wrap; gap: 8px; width: 100%; }
+.cnnw-strip figure { margin: 0; width: calc(104 * var(--u)); }
+.cnnw-strip figcaption { font-size: 11px; color: var(--soft); overflow: hidden;
+  text-overflow: ellipsis; }
+.cnnw-still { width: 100%; }
+.cnnw-panel-trust { flex: 1; min-height: calc(60 * var(--u)); }
+.cnnw-panel-trust .cnnw-caption { height: auto; font-size: 12px; margin-bottom: 6px; }
+.cnnw-panel-trust .cnnw-view { display: flex; flex-direction: column-reverse;
+  align-items: flex-start; }
+.cnnw-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.cnnw-table th, .cnnw-table td { padding: 2px 12px 2px 0; text-align: right; font-weight: 400;
+  border-top: 1px solid var(--line); white-space: nowrap; }
+.cnnw-table thead th { color: var(--soft); font-size: 11px; border: 0; }
+.cnnw-table th:first-child { text-align: left; }
 .cnnw-progress { visibility: hidden; height: 6px !important; margin: 0; min-height: 0; }
 .cnnw-progress .progress { height: 5px; margin: 0; }
 .cnnw-section { border-top: 1px solid var(--line); padding-top: 5px; }

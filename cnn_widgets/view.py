@@ -41,6 +41,14 @@ class View:
         Lines of a card, instead of a picture.
     pairs : tuple of (title, original, overlay, alt)
         A row of picture pairs, instead of one picture.
+    strip : tuple of (title, picture, alt)
+        A film-strip, instead of one picture; a title may have two lines.
+    table : tuple of rows of text
+        A table, the first row its head, instead of a picture.
+    parts : tuple of View
+        Several views side by side, instead of a picture.
+    inches : (width, height)
+        Size of the chart.
     """
 
     alt: str
@@ -55,3 +63,7 @@ class View:
     rows: tuple[tuple[str, float, float, bool], ...] = ()
     terms: tuple[tuple[str, str], ...] = ()
     pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
+    strip: tuple[tuple[str, Pixels, str], ...] = field(default=(), repr=False)
+    table: tuple[tuple[str, ...], ...] = ()
+    parts: tuple[View, ...] = ()
+    inches: tuple[float, float] = (3.6, 2.2)

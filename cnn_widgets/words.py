@@ -39,6 +39,15 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+def fixed(value: float, digits: int = 3) -> str:
+    """Return a value with so many decimals and a true minus sign, to stand in a column.
+
+    >>> fixed(-0.0304), fixed(0.15, 2)
+    ('−0.030', '0.15')
+    """
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
 def place(heat: NDArray[Any]) -> str:
     """Return where a map is largest, as one of nine places: "upper left", … "the centre"."""
     row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
@@ -59,25 +68,43 @@ def evidence(found: Attribution) -> str:
     share = float((np.abs(found.heatmap) > 0.5).mean())
     asked = f"Evidence {found.question}. " if found.versus or found.counter else ""
     line = (
-        f"{asked}{found.class_name}: {belief}. Strongest at {place(np.abs(found.heatmap))}; "
-        f"{percent(share)} of the picture is above half of the maximum."
+        f"{asked}{found.class_name}: {belief}. {_sentence(measured(found))} "
+        f"Strongest at {place(np.abs(found.heatmap))}; {percent(share)} of the picture is above "
+        "half of the maximum."
     )
     if found.signed:
         line += f" {percent(float((found.raw < 0).mean()))} of the map speaks against."
+    if found.saturated:
+        line += f" {_sentence(_SATURATED)}"
     return line
+
+
+def measured(found: Attribution) -> str:
+    """Return the raw map's range, and what the ReLU of its equation took away."""
+    line = f"map from {number(float(found.raw.min()))} to {number(float(found.raw.max()))}"
+    return f"{line}, ReLU took {percent(found.removed)}" if found.removed else line
+
+
+def _sentence(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}."
+
+
+_SATURATED = "probability saturated: its gradient has all but vanished, ask for the score"
 
 
 def short_evidence(found: Attribution) -> str:
     """Return the same in few words, for the line under a picture."""
     belief = f"score {number(found.score)} · {percent(found.probability)}"
     if found.empty:
-        return f"no evidence {found.question}: the map is zero · {belief}"
+        took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
+        return f"no evidence {found.question}: the map is zero{took} · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
     if not found.heatmap.any():
         return f"{found.class_name} · {belief} · no evidence on the photograph itself"
     where = f"strongest at {place(np.abs(found.heatmap))}, {share} above half"
-    return f"{found.class_name} · {belief} · {where}{against}"
+    note = f" · {_SATURATED}" if found.saturated else ""
+    return f"{found.class_name} · {belief} · {measured(found)} · {where}{against}{note}"
 
 
 def believed(prediction: Prediction) -> str:

@@ -78,23 +78,26 @@ def test_every_control_carries_its_class(explorer):
 MOVES = {
     "image": (
         "espresso",
-        set(PANELS) - {"pairs", "card"},
+        set(PANELS) - {"pairs", "card", "trust"},
     ),
     "layer": ("block3_expand", {"filter", "mosaic", "frame", "depth"}),
     "filter": (5, {"filter", "frame"}),
     "class_index": (967, {"overlay", "predictions"}),
     "versus": (967, {"overlay"}),
-    "counter": (True, {"overlay", "pairs"}),
-    "method": ("hirescam", {"overlay", "pairs", "card"}),
-    "target": ("probability", {"overlay", "pairs"}),
-    "cam_layer": ("follow", {"overlay", "pairs"}),
-    "alpha": (0.2, {"overlay", "pairs"}),
-    "colormap": ("jet", {"overlay", "pairs"}),
+    "counter": (True, {"overlay"}),
+    "method": ("hirescam", {"overlay", "card"}),
+    "target": ("probability", {"overlay", "card"}),
+    "cam_layer": ("follow", {"overlay"}),
+    "alpha": (0.2, {"overlay"}),
+    "colormap": ("jet", {"overlay"}),
     "scale": ("layer", {"filter", "mosaic"}),
     "filter_colormap": ("magma", {"filter", "mosaic"}),
-    "fit": ("crop", set(PANELS) - {"original", "card"}),
+    "fit": ("crop", set(PANELS) - {"original", "card", "pairs", "trust"}),
     "size": ("projector", set()),
     "kinds": ("all", set()),
+    "instrument": ("sanity", set()),
+    "baseline": ("mean", set()),
+    "ranked": (("saliency", "layercam"), set()),
 }
 
 
@@ -125,7 +128,12 @@ def test_each_control_moves_its_trait(explorer, trait):
 def test_the_layer_moves_the_evidence_only_where_it_follows(explorer):
     explorer.state.cam_layer = "follow"
     drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block3_expand"))
-    assert {"overlay", "pairs"} <= set(drawn)
+    assert "overlay" in drawn
+    assert not {"pairs", "trust"} & set(drawn)
+    explorer.state.update(pairs=True, trust=True)
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block4_expand"))
+    assert {"overlay", "pairs", "trust"} <= set(drawn)
+    explorer.state.update(pairs=False, trust=False)
 
 
 def test_a_thumbnail_chooses_the_photograph_and_its_own_top_class(explorer):
@@ -210,7 +218,7 @@ def test_of_changes_together_all_or_none_happen(explorer):
     with pytest.raises(ValueError, match="Unknown layer 'conv9'"):
         explorer.show(image="rocket", alpha=0.1, layer="conv9")
     assert explorer.state.values() == before
-    assert redrawn(explorer, lambda: explorer.show(alpha=0.7)).keys() == {"overlay", "pairs"}
+    assert redrawn(explorer, lambda: explorer.show(alpha=0.7)).keys() == {"overlay"}
 
 
 @pytest.mark.parametrize(
@@ -226,6 +234,9 @@ def test_of_changes_together_all_or_none_happen(explorer):
         ("alpha", 1.5, "between 0 and 1"),
         ("colormap", "rainbows", "Unknown colour map"),
         ("target", "loss", "Expected target"),
+        ("instrument", "oracle", "Unknown instrument 'oracle'. Instruments: curves"),
+        ("baseline", "black", "Expected baseline to be one of"),
+        ("ranked", ("grad-cam", "magic"), "Unknown method 'magic'"),
     ],
 )
 def test_a_bad_value_raises_one_clear_error_and_changes_nothing(explorer, trait, value, message):
@@ -450,6 +461,8 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
         "fit": ["squash", "crop", "letterbox"],
         "kinds": ["article", "all"],
         "pairs": [True, False],
+        "trust": [True, False],
+        "instrument": ["curves", "ranking", "sanity"],
     }
 
     def storm(seed):
@@ -472,7 +485,7 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
         plain = [re.sub(r'data-frame="\d+"', "", html(one, name)) for one in (small, fresh)]
         assert plain[0] == plain[1], name
     for name in State.ORDER:
-        if name not in ("image", "class_index", "pairs"):
+        if name not in ("image", "class_index", "versus", "pairs", "trust"):
             assert small.controls.widgets[name].value == getattr(small.state, name)
     fresh.close()
 

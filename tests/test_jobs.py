@@ -101,11 +101,11 @@ def html(explorer):
 def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.method = "score-cam"
     assert "press Compute" in html(explorer)
-    assert explorer.controls.compute.layout.visibility == "visible"
-    explorer.controls.compute.click()
-    explorer._jobs.wait(60)
+    assert explorer.controls.buttons["compute"].layout.visibility == "visible"
+    explorer.controls.buttons["compute"].click()
+    explorer._tasks.jobs.wait(60)
     assert "Score-CAM at conv2" in html(explorer)
-    assert explorer.controls.compute.description == "Compute"
+    assert explorer.controls.buttons["compute"].description == "Compute"
     expected = cw.attribute(explorer.network, explorer.scene.sample, "score-cam")
     np.testing.assert_allclose(explorer.scene.attribution.raw, expected.raw, rtol=1e-4, atol=1e-6)
     explorer.state.class_index = 3  # another question: not computed yet
@@ -113,7 +113,7 @@ def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.class_index = None  # the first one is still known
     assert "Score-CAM at conv2" in html(explorer)
     explorer.state.method = "grad-cam"
-    assert explorer.controls.compute.layout.visibility == "hidden"
+    assert explorer.controls.buttons["compute"].layout.visibility == "hidden"
 
 
 def test_a_slow_map_does_not_outlive_the_weights_it_was_made_with(explorer):
@@ -130,11 +130,11 @@ def test_a_slow_map_does_not_outlive_the_weights_it_was_made_with(explorer):
 def test_cancelling_answers_within_a_second_and_shows_no_partial_map(explorer, monkeypatch):
     slow_down(monkeypatch)
     explorer.state.method = "rise"
-    explorer.controls.compute.click()
-    assert explorer.controls.compute.description == "Cancel"
+    explorer.controls.buttons["compute"].click()
+    assert explorer.controls.buttons["compute"].description == "Cancel"
     pressed = time.monotonic()
-    explorer.controls.compute.click()
-    explorer._jobs.wait(10)
+    explorer.controls.buttons["compute"].click()
+    explorer._tasks.jobs.wait(10)
     assert time.monotonic() - pressed < 1.0
     assert "Cancelled" in explorer._status.value
     assert "press Compute" in html(explorer)
@@ -144,10 +144,10 @@ def test_cancelling_answers_within_a_second_and_shows_no_partial_map(explorer, m
 def test_moving_on_cancels_what_nobody_waits_for(explorer, monkeypatch):
     slow_down(monkeypatch)
     explorer.state.method = "rise"
-    explorer.controls.compute.click()
+    explorer.controls.buttons["compute"].click()
     explorer.state.method = "grad-cam"
-    assert explorer._jobs.running is None
-    assert explorer.controls.progress.layout.visibility == "hidden"
+    assert explorer._tasks.jobs.running is None
+    assert explorer.controls.bars["compute"].layout.visibility == "hidden"
     assert "Grad-CAM at conv2" in html(explorer)
 
 
@@ -168,8 +168,8 @@ def test_an_error_in_a_job_is_said_on_the_page(explorer, monkeypatch):
 
     monkeypatch.setattr(perturbation, "_mask", broken)
     explorer.state.method = "rise"
-    explorer.controls.compute.click()
-    explorer._jobs.wait(10)
+    explorer.controls.buttons["compute"].click()
+    explorer._tasks.jobs.wait(10)
     assert "no masks today" in explorer._status.value
     assert isinstance(explorer.last_error, RuntimeError)
 

@@ -81,7 +81,7 @@ def found(raw, heatmap, signed=False) -> Attribution:
 def test_evidence_says_where_and_how_much():
     line = words.evidence(found([[0, 2], [0, 1]], [[0, 1], [0, 0.5]]))
     assert line == (
-        "cat: score −2.5, probability 77 %. Strongest at the upper right; "
+        "cat: score −2.5, probability 77 %. Map from 0 to 2. Strongest at the upper right; "
         "25 % of the picture is above half of the maximum."
     )
 
@@ -91,7 +91,8 @@ def test_signed_evidence_says_how_much_speaks_against():
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
     assert words.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
-        "cat · score −2.5 · 77 % · strongest at the middle left, 50 % above half · 50 % against"
+        "cat · score −2.5 · 77 % · map from −4 to 1 · strongest at the middle left, "
+        "50 % above half · 50 % against"
     )
 
 

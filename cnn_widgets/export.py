@@ -1,0 +1,41 @@
+"""The present view as a file, or as a still picture for a viewer without a kernel."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+from cnn_widgets.figure import to_figure
+from cnn_widgets.render import to_page
+from cnn_widgets.scene import Scene
+
+
+def write(scene: Scene, path: str | Path) -> Path:
+    """Write a scene as .html with all inside, or as any picture Matplotlib can write.
+
+    Raises
+    ------
+    ValueError
+        If the file name's ending says neither; nothing is written then.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == ".html":
+        path.write_text(to_page(scene), "utf-8")
+        return path
+    figure = to_figure(scene)
+    kinds = figure.canvas.get_supported_filetypes()
+    if path.suffix.lower().lstrip(".") not in kinds:
+        raise ValueError(
+            f"Expected a file name that ends in .html or one of .{', .'.join(kinds)}. "
+            f"Received: {path.name!r}"
+        )
+    figure.savefig(path, dpi=120)
+    return path
+
+
+def still(scene: Scene) -> str:
+    """Return a small PNG of a scene, base64-encoded."""
+    buffer = BytesIO()
+    to_figure(scene).savefig(buffer, format="png", dpi=60)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,178 @@
+"""What the instruments found, as views: charts, tables, a film-strip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_widgets import heatmap, words
+from cnn_widgets.faithfulness import Curve
+from cnn_widgets.images import shrunk
+from cnn_widgets.instruments import INSTRUMENTS
+from cnn_widgets.methods import METHODS
+from cnn_widgets.pointing import SUBJECTS, Pointing
+from cnn_widgets.ranking import Standing
+from cnn_widgets.sanity import SanityCheck
+from cnn_widgets.scene import Scene
+from cnn_widgets.view import View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, HERE, OTHERS = "#808080", "#e8743b", ("#5b9bd5", "#8a8f98")
+_WIDE = (4.6, 2.3)
+_STRIP = 132
+
+
+def verdict(scene: Scene) -> View:
+    """Show what the instrument chosen says of the map on screen."""
+    if not scene.trust:
+        return View("The instruments are closed.")
+    instrument = INSTRUMENTS[scene.instrument]
+    found = scene.verdict
+    if found is None:
+        return View(f"{instrument.tells} Press Judge.")
+    return _SHOWN[scene.instrument](scene, found)
+
+
+def _curves(scene: Scene, standings: tuple[Standing, ...]) -> View:
+    own, *others = standings
+    best = max(others, key=lambda each: each.gain)
+    word = "better" if own.gain > best.gain else "no better"
+    pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
+    line = (
+        f"{own.title} for {scene.chosen.name}: deletion {own.deletion.area:.3f}, insertion "
+        f"{own.insertion.area:.3f}; {word} than the {best.title} ({best.deletion.area:.3f}, "
+        f"{best.insertion.area:.3f}). Pixels taken away are {pixels}."
+    )
+    parts = [_curve_chart(kind, standings) for kind in ("deletion", "insertion")]
+    return View(line, line, parts=(*parts, _standings(standings)))
+
+
+def _curve_chart(kind: str, standings: tuple[Standing, ...]) -> View:
+    curves: list[tuple[str, Curve]] = [(s.title, getattr(s, kind)) for s in standings]
+    told = "; ".join(f"{title} {curve.area:.3f}" for title, curve in curves)
+    direction = "lower" if kind == "deletion" else "higher"
+    title = f"{kind} ({direction} is better)"
+
+    def draw(axes: Axes) -> None:
+        for (name, curve), color in zip(curves, (HERE, *OTHERS), strict=True):
+            axes.plot(curve.shares, curve.probabilities, color=color, linewidth=1.8, label=name)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([0, 0.5, 1], ["0", f"share of pixels {_DONE[kind]}", "100 %"])
+        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        tidy(axes, title)
+
+    return View(f"Curve of {title}. Area under it: {told}.", chart=draw, inches=_WIDE)
+
+
+_DONE = {"deletion": "taken away", "insertion": "given back"}
+
+
+def _standings(standings: tuple[Standing, ...]) -> View:
+    timed = any(each.seconds for each in standings)
+    head = ("map", "deletion ↓", "insertion ↑", "difference ↑", *(["first time"] if timed else []))
+    rows = tuple(
+        (
+            each.title,
+            words.fixed(each.deletion.area),
+            words.fixed(each.insertion.area),
+            words.fixed(each.gain),
+            *([f"{1000 * each.seconds:.0f} ms" if each.seconds else "–"] if timed else []),
+        )
+        for each in standings
+    )
+    told = "; ".join(f"{row[0]} {row[1]}, {row[2]}" for row in rows)
+    return View(f"Areas under deletion and insertion: {told}.", table=(head, *rows))
+
+
+def _ranking(scene: Scene, standings: tuple[Standing, ...]) -> View:
+    own = [each for each in standings if each.method is not None]
+    chance = max(each.gain for each in standings if each.method is None)
+    beaten = [each.title for each in own if each.gain <= chance]
+    line = f"For {scene.chosen.name} on {scene.image}: "
+    line += f"{own[0].title} comes first of {len(own)} methods. " if own else ""
+    line += (
+        f"No better than a random map or an edge detector: {', '.join(beaten)}."
+        if beaten
+        else "All do better than a random map and an edge detector."
+    )
+    return View(line, line, table=_standings(standings).table)
+
+
+def _sanity(scene: Scene, check: SanityCheck) -> View:
+    title = METHODS[scene.method].title
+    first, last = float(check.correlations[1]), float(check.correlations[-1])
+    line = (
+        f"{title}: rank correlation with the trained network's map {words.fixed(first, 2)} once "
+        f"the topmost layer is randomised, {words.fixed(last, 2)} once all are. 1 would mean: it "
+        "does not depend on what was learned."
+    )
+    pictures = []
+    for stage, correlation, shown in zip(check.stages, check.correlations, check.maps, strict=True):
+        pixels = shrunk(scene.sample.pixels, _STRIP)
+        values = heatmap.resize(shown.heatmap, pixels.shape[:2])
+        name = heatmap.diverging(scene.colormap) if shown.signed else scene.colormap
+        picture = heatmap.blend(pixels, heatmap.colorize(values, name, shown.signed), scene.alpha)
+        label = "trained" if stage == check.stages[0] else f"down to {stage}"
+        label += f"\n{words.fixed(correlation, 2)}"
+        pictures.append((label, picture, f"{title}, {label.replace(chr(10), ': ')}"))
+
+    def draw(axes: Axes) -> None:
+        axes.plot(check.shares, check.correlations, "o-", color=HERE, markersize=4)
+        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(min(-0.2, float(check.correlations.min()) - 0.05), 1.05)
+        axes.set_xticks([0, 0.5, 1], ["0", "share of layers randomised", "100 %"])
+        tidy(axes, "rank correlation with the trained map")
+
+    told = "; ".join(
+        f"{stage} {words.fixed(value, 2)}"
+        for stage, value in zip(check.stages, check.correlations, strict=True)
+    )
+    chart = View(f"Rank correlation by layers randomised: {told}.", chart=draw, inches=_WIDE)
+    return View(line, line, parts=(View("Film-strip of maps.", strip=tuple(pictures)), chart))
+
+
+def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
+    sides = [
+        (name, side) for pair in SUBJECTS.values() for name, side in zip(pair, _SIDES, strict=True)
+    ]
+    head = ("method", *(f"{name}: on the {side}" for name, side in sides), "mean")
+    by_method: dict[str, list[float]] = {}
+    for each in found:
+        by_method.setdefault(each.method, []).extend(each.shares)
+    order = sorted(by_method, key=lambda name: -float(np.nan_to_num(np.mean(by_method[name]))))
+    rows = tuple(
+        (
+            METHODS[name].title,
+            *(words.percent(share) for share in by_method[name]),
+            words.percent(float(np.mean(by_method[name]))),
+        )
+        for name in order
+    )
+    line = "Share of the heat on the subject's own half of a photograph of two; 50 % is chance."
+    told = "; ".join(f"{row[0]} {row[-1]}" for row in rows)
+    return View(f"{line} {told}.", line, table=(head, *rows))
+
+
+_SIDES = ("left", "right")
+_SHOWN: dict[str, Callable[[Scene, Any], View]] = {
+    "curves": _curves,
+    "ranking": _ranking,
+    "sanity": _sanity,
+    "pointing": _pointing,
+}
+
+
+def tidy(axes: Axes, title: str = "") -> None:
+    """Make axes legible on light and dark ground alike."""
+    axes.tick_params(colors=INK, labelsize=9, length=2)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+    if title:
+        axes.set_title(title, fontsize=9, color=INK, loc="left")
