@@ -125,8 +125,9 @@ METHODS: dict[str, Method] = {
                "depends on the noise level"),
         Method("integrated-gradients", "Integrated Gradients", sensitivity.integrated_gradients,
                False, "input", True, False, True, "Σ over colours of (x − x′) · ∫ ∂Y/∂x",
-               "Sundararajan et al. 2017, arXiv 1703.01365", _SIGNED, "50 passes forward and back",
-               "measured from a black picture: what is black cannot count"),
+               "Sundararajan et al. 2017, arXiv 1703.01365", _SIGNED, "100 passes forward and back",
+               "measured from a black picture: what is black cannot count; with few steps the sum "
+               "misses Y(x) − Y(x′)"),
         Method("guided-backprop", "Guided backprop", sensitivity.guided_backprop, False, "input",
                True, False, False, "Σ over colours of ∂Y/∂x with guided ReLUs",
                "Springenberg et al. 2014, arXiv 1412.6806", _SIGNED, "one pass forward and back",

@@ -217,6 +217,28 @@ def test_the_gallery_of_pairs_opens_on_request(explorer):
     explorer.page.get_by_text("All photographs: original").click()
 
 
+def test_the_map_is_put_to_the_test(explorer):
+    explorer.root.get_by_text("Can this map be trusted?").click()
+    trust = explorer.panel("trust")
+    trust.get_by_text("Press Judge").wait_for()
+    explorer.control("judge").click()
+    trust.locator(".cnnw-table").wait_for(timeout=60_000)
+    charts = trust.locator("img")
+    told = [charts.nth(i).get_attribute("alt").split(" (")[0] for i in range(2)]
+    assert told == ["Curve of deletion", "Curve of insertion"]
+    explorer.control("instrument", "select").select_option(label="Sanity check")
+    trust.get_by_text("Press Judge").wait_for()
+    explorer.control("judge").click()
+    trust.locator("figure").nth(8).wait_for(timeout=60_000)
+    box, place = trust.bounding_box(), explorer.root.bounding_box()
+    assert box["x"] + box["width"] <= place["x"] + place["width"] + 1
+    explorer.control("method", "select").select_option(label="HiResCAM")  # another map
+    trust.get_by_text("Press Judge").wait_for()
+    explorer.control("method", "select").select_option(label="Grad-CAM")
+    explorer.wait_alt("overlay", "Grad-CAM")
+    explorer.root.get_by_text("Can this map be trusted?").click()
+
+
 def test_switching_the_network_keeps_the_picture(browser, lab, folder):
     cell = (
         "import keras, cnn_widgets as cw\n"

@@ -17,6 +17,7 @@ NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 EXPLORE = "01_explore.ipynb"
 ACTIVATIONS = "02_intermediate_activations.ipynb"
 HEATMAPS = "03_class_activation_heatmaps.ipynb"
+TRUST = "04_can_the_map_be_trusted.ipynb"
 SWITCH = 'NETWORK = None  # or "MobileNetV2" for who is online'
 
 #: What each experiment states, and what its cells must print; {} is a number.
@@ -51,6 +52,16 @@ MEASURED = {
         "the widest gap is {} points",
         "our heat-map has 0 NaN and is zero everywhere",
         "9 maps in one call",
+    ),
+    TRUST: (
+        "score {}, probability {}; the map goes from {} to {}, and the ReLU took {} of it",
+        "insertion less deletion is {} for Grad-CAM and {} for the {}: better than a map",
+        "different methods come first on 4 photographs",
+        "beats both ignorant maps on {} of 4 photographs",
+        "Grad-CAM notices that the scores are noise",
+        "Guided backprop hardly notices that the scores are noise: correlation {}",
+        "the surest pointer is {} (at least {} on the right half), the least sure {} ({})",
+        "saved, loaded and computed again, the map is equal to the last bit",
     ),
 }
 
@@ -108,8 +119,8 @@ def execute(tmp_path_factory):
     return run
 
 
-def test_there_are_the_three_notebooks():
-    assert NOTEBOOKS == [EXPLORE, ACTIVATIONS, HEATMAPS]
+def test_there_are_the_four_notebooks():
+    assert NOTEBOOKS == [EXPLORE, ACTIVATIONS, HEATMAPS, TRUST]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -139,7 +150,7 @@ def test_a_notebook_says_which_kernel_it_wants(name):
     assert kernel.display_name
 
 
-@pytest.mark.parametrize("name", [ACTIVATIONS, HEATMAPS])
+@pytest.mark.parametrize("name", [ACTIVATIONS, HEATMAPS, TRUST])
 def test_an_experiment_begins_with_the_switch_and_names_no_layer_of_its_own(name, lite0):
     cells = code_cells(read(name))
     assert cells[0].source == SWITCH
@@ -226,7 +237,7 @@ def test_the_heat_moves_with_the_class(execute):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [ACTIVATIONS, HEATMAPS])
+@pytest.mark.parametrize("name", [ACTIVATIONS, HEATMAPS, TRUST])
 def test_an_experiment_works_with_another_network_too(name, tmp_path):
     """Untrained, so that nothing is fetched: what is tested is that no cell depends on the one."""
     notebook = read(name)

@@ -1,6 +1,8 @@
 """The instruments of trust: sanity check, ranking and pointing, with answers known beforehand."""
 
+import re
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,6 +227,33 @@ def test_pointing_equals_the_maps_it_is_made_of(lite0, gallery):
             side = shown.heatmap[:, half:] if right else shown.heatmap[:, :half]
             assert share == pytest.approx(side.sum() / shown.heatmap.sum(), abs=1e-5)
             assert share > 0.8
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+TOLD = {
+    title: (int(left), int(right))
+    for title, left, right in re.findall(r"^\| (.+?) \| (\d+) % \| (\d+) % \|$", README, re.M)
+}
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if method.slow else name
+        for name, method in cw.METHODS.items()
+    ],
+)
+def test_the_readme_s_table_of_pointing_is_what_is_measured(lite0, gallery, method):
+    sample = gallery["cat and espresso"]
+    cat, cup = (right_share(cw.attribute(lite0, sample, method, name))
+                for name in ("Egyptian cat", "espresso"))  # fmt: skip
+    told = TOLD[cw.METHODS[method].title]
+    assert (100 * (1 - cat), 100 * cup) == pytest.approx(told, abs=1)
+
+
+def test_the_readme_s_table_lists_every_method_best_first():
+    assert sorted(TOLD) == sorted(method.title for method in cw.METHODS.values())
+    assert [sum(pair) for pair in TOLD.values()] == sorted(map(sum, TOLD.values()), reverse=True)
 
 
 def test_a_network_that_does_not_know_the_subjects_says_so(tiny_net):
