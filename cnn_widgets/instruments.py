@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_widgets.attribution import attribute
+from cnn_widgets.depths import film_strip
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.faithfulness import Baseline
 from cnn_widgets.methods import METHODS
@@ -85,8 +86,9 @@ def find_instrument(name: str) -> Instrument:
 
 def arrays(found: Any) -> Iterable[Floats]:
     """Yield the arrays that make a result heavy."""
-    for shown in getattr(found, "maps", ()):
-        yield from (shown.raw, shown.heatmap)
+    for shown in getattr(found, "maps", found):
+        if isinstance(shown, Attribution):
+            yield from (shown.raw, shown.heatmap)
 
 
 def _curves(subject: Subject, progress: Progress | None) -> Any:
@@ -110,6 +112,14 @@ def _sanity(subject: Subject, progress: Progress | None) -> Any:
     return sanity_check(
         subject.network, subject.sample, subject.method, subject.class_index, subject.layer,
         subject.target, versus=subject.versus, counter=subject.counter, progress=progress,
+    )  # fmt: skip
+
+
+def _depths(subject: Subject, progress: Progress | None) -> Any:
+    method = subject.method if METHODS[subject.method].at == "layer" else "grad-cam"
+    return film_strip(
+        subject.network, subject.sample, method, subject.class_index, subject.target,
+        versus=subject.versus, counter=subject.counter, progress=progress,
     )  # fmt: skip
 
 
@@ -140,6 +150,12 @@ INSTRUMENTS: dict[str, Instrument] = {
             "Randomises the network layer by layer from the top, on a private copy. A map that "
             "explains the network must fall apart with it.",
             _sanity, _MAP,
+        ),
+        Instrument(
+            "depths", "Layer by layer",
+            "The same question asked of every layer, from the input to the scores: where does the "
+            "network begin to tell this class by its place?",
+            _depths, _MAP - {"layer"},
         ),
         Instrument(
             "pointing", "Pointing",

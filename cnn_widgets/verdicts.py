@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_widgets import heatmap, words
+from cnn_widgets.evidence import Attribution
 from cnn_widgets.faithfulness import Curve
 from cnn_widgets.images import shrunk
 from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.pointing import SUBJECTS, Pointing
 from cnn_widgets.ranking import Standing
+from cnn_widgets.records import Pixels
 from cnn_widgets.sanity import SanityCheck
 from cnn_widgets.scene import Scene
 from cnn_widgets.view import View
@@ -113,13 +115,8 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
     )
     pictures = []
     for stage, correlation, shown in zip(check.stages, check.correlations, check.maps, strict=True):
-        pixels = shrunk(scene.sample.pixels, _STRIP)
-        values = heatmap.resize(shown.heatmap, pixels.shape[:2])
-        name = heatmap.diverging(scene.colormap) if shown.signed else scene.colormap
-        picture = heatmap.blend(pixels, heatmap.colorize(values, name, shown.signed), scene.alpha)
         label = "trained" if stage == check.stages[0] else f"down to {stage}"
-        label += f"\n{words.fixed(correlation, 2)}"
-        pictures.append((label, picture, f"{title}, {label.replace(chr(10), ': ')}"))
+        pictures.append(_still(scene, shown, f"{label}\n{words.fixed(correlation, 2)}"))
 
     def draw(axes: Axes) -> None:
         axes.plot(check.shares, check.correlations, "o-", color=HERE, markersize=4)
@@ -135,6 +132,33 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
     )
     chart = View(f"Rank correlation by layers randomised: {told}.", chart=draw, inches=_WIDE)
     return View(line, line, parts=(View("Film-strip of maps.", strip=tuple(pictures)), chart))
+
+
+def _still(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
+    """Return one picture of a film-strip: its label, the overlay, its text twin."""
+    pixels = shrunk(scene.sample.pixels, _STRIP)
+    colors = heatmap.diverging(scene.colormap) if shown.signed else scene.colormap
+    picture = heatmap.overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
+    told = "no evidence" if shown.empty else f"strongest at {words.place(np.abs(shown.heatmap))}"
+    title = METHODS[shown.method].title
+    return label, picture, f"{title}, {label.replace(chr(10), ': ')}; {told}"
+
+
+def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
+    empty = [shown.layer for shown in found if shown.empty]
+    title = METHODS[found[0].method].title
+    line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
+    line += f" No evidence at {len(empty)} of them." if empty else ""
+    pictures = tuple(
+        _still(scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _size(shown)}")
+        for shown in found
+    )
+    return View(line, line, strip=pictures)
+
+
+def _size(shown: Attribution) -> str:
+    height, width = shown.raw.shape
+    return f"{width}×{height}"
 
 
 def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
@@ -164,6 +188,7 @@ _SHOWN: dict[str, Callable[[Scene, Any], View]] = {
     "curves": _curves,
     "ranking": _ranking,
     "sanity": _sanity,
+    "depths": _depths,
     "pointing": _pointing,
 }
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import fingerprint, tiny
 
 import cnn_widgets as cw
+from cnn_widgets.depths import film_strip
 from cnn_widgets.pointing import SUBJECTS, pointing, right_share
 from cnn_widgets.ranking import EDGES, RANDOM, beside_chance, meaningless, rank
 from cnn_widgets.sanity import rank_correlation, sanity_check
@@ -323,6 +324,31 @@ def test_the_sanity_check_is_a_film_strip_and_a_curve(explorer):
     assert shown.count("<figure>") == 9
     assert "down to predictions" in shown
     assert "Rank correlation by layers randomised: trained 1.00; predictions" in shown
+
+
+def test_the_same_question_is_asked_of_every_layer(explorer, lite0, gallery):
+    explorer.show(image="espresso", method="grad-cam", trust=True)
+    shown = judge(explorer, "depths")
+    browsed = lite0.engine.browsed()
+    assert shown.count("<figure>") == len(browsed)
+    assert "Grad-CAM for espresso at 34 layers" in shown
+    assert "Grad-CAM, head_relu: 7×7; strongest at" in shown
+    strip = explorer.judge()
+    for one in (strip[0], strip[12], strip[-1]):
+        alone = cw.attribute(lite0, gallery["espresso"], class_index="espresso", layer=one.layer)
+        np.testing.assert_array_equal(one.raw, alone.raw)
+    assert lite0.engine.traces < 30
+    explorer.state.method = "saliency"  # looks at no layer: Grad-CAM is asked in its place
+    assert explorer.judge("depths")[0].method == "grad-cam"
+    explorer.state.method = "grad-cam"
+
+
+def test_a_film_strip_wants_a_method_that_looks_at_layers(tiny_net, photo):
+    with pytest.raises(ValueError, match="'saliency' looks at the input"):
+        film_strip(tiny_net, photo, "saliency")
+    strip = film_strip(tiny_net, photo, "hirescam", 1, versus=2)
+    assert [each.layer for each in strip] == list(tiny_net.engine.browsed())
+    assert {each.question for each in strip} == {"for class 1 rather than class 2"}
 
 
 def test_pointing_names_the_sides(explorer):
