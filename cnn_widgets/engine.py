@@ -20,6 +20,7 @@ from cnn_widgets.intake import Intake
 from cnn_widgets.observation import Observation
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
+from cnn_widgets.traces import Trace
 
 if TYPE_CHECKING:
     import keras
@@ -50,8 +51,9 @@ class Engine:
         self._tf = tensorflow()
         self.model, self._intake = model, intake
         self._output, self._head_kind = output, head
-        self._traces: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._traces: dict[tuple[Any, ...], Trace] = {}
         self._score: Any = None
+        self._browsed: tuple[str, ...] | None = None
         self.head: heads.Head
         self.layers: tuple[LayerInfo, ...] = ()
         self.default_layer: str | None = None
@@ -60,6 +62,11 @@ class Engine:
 
     def browsed(self) -> tuple[str, ...]:
         """Return the names of the layers every cached pass reports."""
+        if self._browsed is None:
+            self._browsed = self._worth_browsing()
+        return self._browsed
+
+    def _worth_browsing(self) -> tuple[str, ...]:
         maps = [info for info in self.layers if info.spatial]
         names = [info.name for info in maps if info.kind in FEATURE_KINDS]
         names = names or [info.name for info in maps]
@@ -120,7 +127,7 @@ class Engine:
         missing = (self._intake.batch or 0) - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, 0)]) if missing > 0 else array
 
-    def _observe(self, layers: tuple[str, ...] | None) -> Callable[..., Any]:
+    def _observe(self, layers: tuple[str, ...] | None) -> Trace:
         """Return the compiled x → (scores, probabilities, {layer: A}, {layer: peaks})."""
         tf = self._tf
 
@@ -142,7 +149,7 @@ class Engine:
 
         return self._trace(("observe", layers), observe, [self._spec()])
 
-    def _tail(self, layer: str, target: str) -> Callable[..., Any]:
+    def _tail(self, layer: str, target: str) -> Trace:
         """Return the compiled (x, A, weights) → dY/dA, with A in place of the layer's output."""
         tf = self._tf
 
@@ -154,7 +161,7 @@ class Engine:
         specs = [self._spec(), self._layer_spec(layer), self._weight_spec()]
         return self._trace(("tail", layer, target), tail, specs)
 
-    def _resume(self, layer: str) -> Callable[..., Any]:
+    def _resume(self, layer: str) -> Trace:
         """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
 
         def resume(x: Any, activations: Any) -> Any:
@@ -163,9 +170,7 @@ class Engine:
 
         return self._trace(("resume", layer), resume, [self._spec(), self._layer_spec(layer)])
 
-    def _backward(
-        self, layers: tuple[str, ...], target: str, guided: bool = False
-    ) -> Callable[..., Any]:
+    def _backward(self, layers: tuple[str, ...], target: str, guided: bool = False) -> Trace:
         """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer."""
         tf = self._tf
 
@@ -181,15 +186,17 @@ class Engine:
             ("backward", layers, target, guided), backward, [self._spec(), self._weight_spec()]
         )
 
-    def _trace(
-        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]
-    ) -> Callable[..., Any]:
-        """Return the compiled function kept under the key, traced on first use."""
+    def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
+        """Return the compiled function kept under the key, traced on first use.
+
+        Of the end of a network only that end is kept.
+        """
         if key not in self._traces:
             with TRACING:
                 compiled = self._tf.function(function, input_signature=specs, autograph=False)
-                compiled.get_concrete_function()
-                self._traces.setdefault(key, compiled)
+                trace = Trace(compiled.get_concrete_function(), len(specs))
+                made = trace.pruned() if key[0] in ("tail", "resume") else trace
+                self._traces.setdefault(key, made)
         return self._traces[key]
 
     def _call(self, x: Any) -> tuple[Any, Any]:

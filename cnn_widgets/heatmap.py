@@ -54,11 +54,17 @@ def normalize(raw: NDArray[Any], signed: bool = False) -> Floats:
     >>> normalize(np.array([[-2.0, 1.0], [0.0, 4.0]])).tolist()
     [[0.0, 0.25], [0.0, 1.0]]
     """
-    values = np.nan_to_num(np.asarray(raw, np.float64))
-    values = values if signed else np.maximum(values, 0.0)
-    peak = np.abs(values).max(initial=0.0)
-    scaled = values / peak if peak > 0 else np.zeros_like(values)
-    return scaled.astype(np.float32)
+    values = np.asarray(raw)
+    values = values if values.dtype == np.float32 else values.astype(np.float64)
+    low, high = (float(each(values, initial=0.0)) for each in (np.min, np.max))
+    if not (math.isfinite(low) and math.isfinite(high)):
+        values = np.nan_to_num(np.asarray(raw, np.float64))
+        low, high = values.min(initial=0.0), values.max(initial=0.0)
+    peak = max(high, -low) if signed else high
+    if not peak > 0:
+        return np.zeros(values.shape, np.float32)
+    scaled = np.asarray(values / values.dtype.type(peak), np.float32)
+    return scaled if signed or low >= 0 else np.maximum(scaled, 0)
 
 
 def resize(raw: NDArray[Any], size: tuple[int, int]) -> Floats:

@@ -1,8 +1,7 @@
 """The same engine on a private copy of the weights: the model itself is never touched.
 
-A trace reads a model's weights through its *captures*: handles that stand beside its arguments. A
-twin imports the traced graph once more and puts variables of its own in their place. Nothing is
-rebuilt from a configuration, so it works for subclassed and nested models alike.
+A twin runs the traces of another engine with variables of its own in the place of the model's.
+Nothing is rebuilt from a configuration, so it works for subclassed and nested models alike.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets.engine import Engine
 from cnn_widgets.taps import TRACING
+from cnn_widgets.traces import Trace
 
 
 @dataclass(frozen=True)
@@ -55,43 +55,16 @@ class Twin(Engine):
         self._swaps: dict[int, Any] = {}
         self.weights: list[Weight] = []
         known = {id(weight.value.handle): weight for weight in self.model.weights}
-        read = engine._observe(())  # a pass that needs every weight the scores need
-        for handle, _ in _concrete(read).graph.captures:
+        for handle in engine._observe(()).captured:  # a pass reads all that the scores need
             weight = known.get(id(handle))
             if weight is not None:
                 variable = self._tf.Variable(weight.value, trainable=False)
                 self._swaps[id(handle)] = variable.handle
                 self.weights.append(Weight(weight.path, variable))
 
-    def _trace(
-        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]
-    ) -> Callable[..., Any]:
+    def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
         if key not in self._traces:
             original = self._original._trace(key, function, specs)
             with TRACING:
-                self._traces[key] = self._rebound(_concrete(original), specs)
+                self._traces[key] = original.rebound(self._swaps)
         return self._traces[key]
-
-    def _rebound(self, traced: Any, specs: list[Any]) -> Callable[..., Any]:
-        """Return a traced function with this twin's variables in place of the model's."""
-        tf = self._tf
-        graph = traced.graph
-        definition = graph.as_graph_def()
-        arguments = [tensor.name for tensor in traced.inputs[: len(specs)]]
-
-        def run(*given: Any) -> Any:
-            feeds = dict(zip(arguments, given, strict=True))
-            here = tf.compat.v1.get_default_graph()
-            for outer, inner in graph.captures:
-                feeds[inner.name] = here.capture(self._swaps.get(id(outer), outer))
-            names = [tensor.name for tensor in traced.outputs]
-            return tf.graph_util.import_graph_def(definition, feeds, names)
-
-        bound = tf.compat.v1.wrap_function(run, specs)
-        return lambda *given: tf.nest.pack_sequence_as(
-            traced.structured_outputs, bound(*map(tf.convert_to_tensor, given))
-        )
-
-
-def _concrete(function: Any) -> Any:
-    return function.get_concrete_function()
