@@ -86,12 +86,21 @@ class Engine:
         return seen.first(len(x))
 
     def tail(
-        self, layer: str, target: str, x: Floats, activations: Floats, weights: Floats
+        self,
+        layer: str,
+        target: str,
+        x: Floats,
+        activations: Floats,
+        weights: Floats,
+        averaged: bool = False,
     ) -> Floats:
-        """Return dY/dA at a layer whose output is given, for Y = Σ weights · scores."""
-        run = self._tail(layer, target)
+        """Return dY/dA at a layer whose output is given, for Y = Σ weights · scores.
+
+        Averaged: over the layer's positions, (N, 1, 1, K).
+        """
+        run = self._tail(layer, target, averaged)
         given = (self._full(array) for array in (x, activations, weights))
-        return np.asarray(run(*given))[: len(x)]
+        return np.asarray(run(*given)[0])[: len(x)]
 
     def resume(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
         """Return scores and probabilities (N, C) with a layer's output replaced by the given."""
@@ -105,12 +114,13 @@ class Engine:
         x: Floats,
         weights: Floats,
         guided: bool = False,
+        averaged: bool = False,
     ) -> list[Floats]:
         """Return dY/dA at each layer named, in one pass; at the input if none is named.
 
-        Guided: ReLUs pass only positive gradients.
+        Guided: ReLUs pass only positive gradients. Averaged: as for `tail`.
         """
-        run = self._backward(layers, target, guided)
+        run = self._backward(layers, target, guided, averaged)
         return [np.asarray(g)[: len(x)] for g in run(self._full(x), self._full(weights))]
 
     @property
@@ -149,17 +159,16 @@ class Engine:
 
         return self._trace(("observe", layers), observe, [self._spec()])
 
-    def _tail(self, layer: str, target: str) -> Trace:
+    def _tail(self, layer: str, target: str, averaged: bool) -> Trace:
         """Return the compiled (x, A, weights) → dY/dA, with A in place of the layer's output."""
-        tf = self._tf
 
         def tail(x: Any, activations: Any, weights: Any) -> Any:
             with tapped(self.model, {layer: activations}):
                 y = self._target(self._call(x), weights, target)
-            return tf.cast(self._derive(y, [activations])[0], tf.float32)
+            return self._gradients(y, [activations])
 
         specs = [self._spec(), self._layer_spec(layer), self._weight_spec()]
-        return self._trace(("tail", layer, target), tail, specs)
+        return self._part(("tail", layer, target), tail, specs, averaged)
 
     def _resume(self, layer: str) -> Trace:
         """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
@@ -168,35 +177,50 @@ class Engine:
             with tapped(self.model, {layer: activations}):
                 return self._call(x)
 
-        return self._trace(("resume", layer), resume, [self._spec(), self._layer_spec(layer)])
+        specs = [self._spec(), self._layer_spec(layer)]
+        return self._part(("resume", layer), lambda *given: [resume(*given)], specs, 0)
 
-    def _backward(self, layers: tuple[str, ...], target: str, guided: bool = False) -> Trace:
+    def _backward(
+        self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool
+    ) -> Trace:
         """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer."""
-        tf = self._tf
 
         def backward(x: Any, weights: Any) -> Any:
             relus = guided_relus() if guided else nullcontext()
             with relus, tapped(self.model) as visits:
                 y = self._target(self._call(x), weights, target)
             seen = {visit.name: visit.output for visit in visits}
-            where = [seen[name] for name in layers] or [x]
-            return [tf.cast(gradient, tf.float32) for gradient in self._derive(y, where)]
+            return self._gradients(y, [seen[name] for name in layers] or [x])
 
-        return self._trace(
-            ("backward", layers, target, guided), backward, [self._spec(), self._weight_spec()]
-        )
+        specs = [self._spec(), self._weight_spec()]
+        return self._part(("backward", layers, target, guided), backward, specs, averaged)
+
+    def _gradients(self, y: Any, where: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Return dY/dA at each place, and the same averaged over positions where there are any."""
+        tf = self._tf
+        zero = tf.UnconnectedGradients.ZERO
+        found = tf.gradients(y, where, unconnected_gradients=zero)
+        found = [tf.cast(gradient, tf.float32) for gradient in found]
+        means = [tf.reduce_mean(g, axis=[1, 2], keepdims=True) for g in found if g.ndim == 4]
+        return found, means
+
+    def _part(
+        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any], part: int
+    ) -> Trace:
+        """Return one part of what a function returns, compiled: traced once for all parts."""
+        if (*key, part) not in self._traces:
+            whole = self._trace(key, function, specs)
+            with TRACING:
+                self._traces.setdefault((*key, part), whole.only(int(part)))
+        return self._traces[(*key, part)]
 
     def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
-        """Return the compiled function kept under the key, traced on first use.
-
-        Of the end of a network only that end is kept.
-        """
+        """Return the compiled function kept under the key, traced on first use."""
         if key not in self._traces:
             with TRACING:
                 compiled = self._tf.function(function, input_signature=specs, autograph=False)
                 trace = Trace(compiled.get_concrete_function(), len(specs))
-                made = trace.pruned() if key[0] in ("tail", "resume") else trace
-                self._traces.setdefault(key, made)
+                self._traces.setdefault(key, trace)
         return self._traces[key]
 
     def _call(self, x: Any) -> tuple[Any, Any]:
@@ -245,10 +269,6 @@ class Engine:
 
     def _target(self, values: tuple[Any, Any], weights: Any, target: str) -> Any:
         return self._tf.reduce_sum(values[TARGETS.index(target)] * weights)
-
-    def _derive(self, y: Any, where: list[Any]) -> Any:
-        zero = self._tf.UnconnectedGradients.ZERO
-        return self._tf.gradients(y, where, unconnected_gradients=zero)
 
     def _spec(self) -> Any:
         return self._tf.TensorSpec(

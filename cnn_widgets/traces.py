@@ -45,22 +45,31 @@ class Trace:
         """The handles the graph reads beside its arguments, in the order it first read them."""
         return [outer for outer, _ in self._concrete.graph.captures]
 
-    def pruned(self) -> Trace:
-        """Return the same function without the operations its outputs do not need."""
-        return self if self._changes_something() else self._imported({}, whole=False)
+    def only(self, part: int) -> Trace:
+        """Return the function of one part of the outputs, without what that part does not need."""
+        packed = self._concrete.structured_outputs
+        outputs = iter(self._concrete.outputs)
+        flat = [[next(outputs) for _ in self._tf.nest.flatten(each)] for each in packed]
+        return self._imported({}, self._changes_something(), flat[part], packed[part])
 
     def rebound(self, swaps: Mapping[int, Any]) -> Trace:
         """Return the same function with other handles, by the `id` of those they stand for."""
-        return self._imported(swaps, whole=self._changes_something())
+        structure = self._structure
+        if structure is None:
+            structure = self._concrete.structured_outputs
+        whole = self._changes_something()
+        return self._imported(swaps, whole, self._concrete.outputs, structure)
 
     def _changes_something(self) -> bool:
         return any(op.type.startswith(_CHANGES) for op in self._concrete.graph.get_operations())
 
-    def _imported(self, swaps: Mapping[int, Any], whole: bool) -> Trace:
+    def _imported(
+        self, swaps: Mapping[int, Any], whole: bool, wanted: list[Any], structure: Any
+    ) -> Trace:
         tf, old = self._tf, self._concrete
         definition = old.graph.as_graph_def()
         if not whole:
-            definition = _only(definition, _needed(old.outputs), tf)
+            definition = _only(definition, _needed(wanted), tf)
         names = {node.name for node in definition.node}
         arguments = old.inputs[: self._count]
 
@@ -71,12 +80,11 @@ class Trace:
                 if inner.op.name in names:
                     pairs.append((inner, here.capture(swaps.get(id(outer), outer))))
             feeds = {inner.name: value for inner, value in pairs if inner.op.name in names}
-            outputs = [tensor.name for tensor in old.outputs]
+            outputs = [tensor.name for tensor in wanted]
             return tf.graph_util.import_graph_def(definition, feeds, outputs)
 
         specs = [tf.TensorSpec(each.shape, each.dtype) for each in arguments]
         bound = tf.compat.v1.wrap_function(run, specs)
-        structure = old.structured_outputs if self._structure is None else self._structure
         return Trace(bound, self._count, structure)
 
 

@@ -63,8 +63,16 @@ class Twin(Engine):
                 self.weights.append(Weight(weight.path, variable))
 
     def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
+        return self._swapped(key, lambda: self._original._trace(key, function, specs))
+
+    def _part(
+        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any], part: int
+    ) -> Trace:
+        return self._swapped((*key, part), lambda: self._original._part(key, function, specs, part))
+
+    def _swapped(self, key: tuple[Any, ...], original: Callable[[], Trace]) -> Trace:
         if key not in self._traces:
-            original = self._original._trace(key, function, specs)
+            trace = original()
             with TRACING:
-                self._traces[key] = original.rebound(self._swaps)
+                self._traces[key] = trace.rebound(self._swaps)
         return self._traces[key]
