@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 
-from cnn_widgets import heatmap
+from cnn_widgets import checks, heatmap
 from cnn_widgets.evidence import Attribution, Origin
 from cnn_widgets.methods import Method, find_method
 from cnn_widgets.network import Network
-from cnn_widgets.probe import Probe, Progress
+from cnn_widgets.probe import Probe, Progress, part
 from cnn_widgets.records import Floats, ImageSample
 
 
@@ -115,30 +116,99 @@ def _attribute(
     progress: Progress | None,
     options: dict[str, Any],
 ) -> Any:
-    many = isinstance(sample, Sequence)
-    samples = sample if many else [sample]
     where = None if chosen.at == "input" else layer_for(net, layer)
-    scores, probabilities = net.scores(sample)
-    scores, probabilities = np.atleast_2d(scores), np.atleast_2d(probabilities)
-    classes = _classes(net, class_index, scores)
-    weights = net.weights_of(classes, versus, counter)
-    probes = [
-        Probe(net, each, row, where, target, progress)
-        for each, row in zip(samples, weights, strict=True)
-    ]
-    if chosen.plain and many:
-        values, gradients = net.gradients(samples, where, weights, target)
-        maps = [chosen.of(v, g, **options) for v, g in zip(values, gradients, strict=True)]
-    else:
-        maps = [chosen.explain(probe, **options) for probe in probes]
-    found = [
-        _attribution(probe, chosen, index, raw, float(score[index]), float(share[index]),
-                     versus, counter, options)
-        for probe, index, raw, score, share in zip(
-            probes, classes, maps, scores, probabilities, strict=True
-        )
+    asked = _Asked(net, chosen, where, target, versus, counter, options)
+    if not isinstance(sample, Sequence):
+        scores, probabilities = net.scores(sample)
+        (index,) = _classes(net, class_index, scores[None])
+        return asked.answer(sample, index, scores, probabilities, progress)
+    samples = checks.samples(sample)
+    wanted = _listed(net, class_index, len(samples))
+    if chosen.plain:
+        return list(asked.stream(samples, wanted))
+    found = zip(samples, *net.scores(samples), strict=True)
+    return [
+        asked.answer(each, _classes(net, wanted[place], scores[None])[0], scores, shares,
+                     part(progress, place, len(samples)))
+        for place, (each, scores, shares) in enumerate(found)
     ]  # fmt: skip
-    return found if many else found[0]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question, to be put to any number of samples."""
+
+    net: Network
+    method: Method
+    layer: str | None
+    target: str
+    versus: int | str | None
+    counter: bool
+    options: dict[str, Any]
+
+    def answer(
+        self,
+        sample: ImageSample,
+        index: int,
+        scores: Floats,
+        probabilities: Floats,
+        progress: Progress | None,
+    ) -> Attribution:
+        """Return the map of one sample."""
+        weights = self.net.weights_of([index], self.versus, self.counter)[0]
+        probe = Probe(self.net, sample, weights, self.layer, self.target, progress,
+                      self.method.averaged)  # fmt: skip
+        summed = self.method.explain(probe, **self.options)
+        return self._attribution(sample, index, summed, scores, probabilities)
+
+    def stream(
+        self, samples: Sequence[ImageSample], wanted: Sequence[Any]
+    ) -> Iterator[Attribution]:
+        """Yield the maps of many samples, run in batches."""
+        net, chosen = self.net, list[int]()
+
+        def weigh(scores: Floats, some: slice) -> Floats:
+            chosen[some] = [
+                _classes(net, each, row[None])[0]
+                for each, row in zip(wanted[some], scores, strict=True)
+            ]
+            return net.weights_of(chosen[some], self.versus, self.counter)
+
+        found = net.explained(samples, self.layer, weigh, self.target, self.method.averaged)
+        for place, (scores, probabilities, values, gradients) in enumerate(found):
+            summed = self.method.of(values, gradients, **self.options)
+            yield self._attribution(samples[place], chosen[place], summed, scores, probabilities)
+
+    def _attribution(
+        self,
+        sample: ImageSample,
+        index: int,
+        summed: Floats,
+        scores: Floats,
+        probabilities: Floats,
+    ) -> Attribution:
+        net, method = self.net, self.method
+        raw = np.maximum(summed, 0) if method.rectified else summed
+        placed = heatmap.place(raw, sample.size, net.input_size, sample.fit)
+        other = None if self.versus is None else net.class_index(self.versus)
+        card = {"title": method.title, "equation": method.equation, "paper": method.paper}
+        return Attribution(
+            raw=raw,
+            heatmap=heatmap.normalize(placed, method.signed),
+            method=method.name,
+            class_index=index,
+            class_name=net.class_names[index],
+            layer=self.layer,
+            target=self.target,
+            signed=method.signed,
+            score=float(scores[index]),
+            probability=float(probabilities[index]),
+            versus=None if other is None else net.class_names[other],
+            versus_index=other,
+            counter=self.counter,
+            removed=_removed(summed) if method.rectified else 0.0,
+            origin=Origin(sample, card, dict(self.options), net, net.weights_seen),
+        )
 
 
 def layer_for(net: Network, layer: str | None) -> str:
@@ -160,50 +230,19 @@ def layer_for(net: Network, layer: str | None) -> str:
 
 
 def _classes(net: Network, wanted: Any, scores: Floats) -> list[int]:
+    """Return the class of each row of scores: the one wanted, or the most likely."""
     if wanted is None:
         return [int(index) for index in scores.argmax(axis=1)]
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        if len(wanted) != len(scores):
-            raise ValueError(
-                f"Expected one class per image, {len(scores)}. Received: {len(wanted)}"
-            )
-        return [net.class_index(index) for index in wanted]
     return [net.class_index(wanted)] * len(scores)
 
 
-def _attribution(
-    probe: Probe,
-    method: Method,
-    index: int,
-    summed: Floats,
-    score: float,
-    probability: float,
-    versus: int | str | None,
-    counter: bool,
-    options: dict[str, Any],
-) -> Attribution:
-    net, sample = probe.network, probe.sample
-    raw = np.maximum(summed, 0) if method.rectified else summed
-    placed = heatmap.place(raw, sample.size, net.input_size, sample.fit)
-    other = None if versus is None else net.class_index(versus)
-    card = {"title": method.title, "equation": method.equation, "paper": method.paper}
-    return Attribution(
-        raw=raw,
-        heatmap=heatmap.normalize(placed, method.signed),
-        method=method.name,
-        class_index=index,
-        class_name=net.class_names[index],
-        layer=probe.layer,
-        target=probe.target,
-        signed=method.signed,
-        score=score,
-        probability=probability,
-        versus=None if other is None else net.class_names[other],
-        versus_index=other,
-        counter=counter,
-        removed=_removed(summed) if method.rectified else 0.0,
-        origin=Origin(sample, card, dict(options), net, net.weights_seen),
-    )
+def _listed(net: Network, wanted: Any, count: int) -> list[Any]:
+    """Return the class wanted for each of `count` images; None: the most likely one."""
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        if len(wanted) != count:
+            raise ValueError(f"Expected one class per image, {count}. Received: {len(wanted)}")
+        return [net.class_index(index) for index in wanted]
+    return [None if wanted is None else net.class_index(wanted)] * count
 
 
 def _removed(summed: Floats) -> float:

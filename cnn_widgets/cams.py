@@ -18,7 +18,7 @@ def grad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Float
     Parameters
     ----------
     activations, gradients : ndarray, shape (h, w, K)
-        A layer's output and dY/dA there.
+        A layer's output and dY/dA there; the gradients may be averaged already, (1, 1, K).
 
     Returns
     -------
@@ -110,5 +110,6 @@ def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
 
 def weighted(activations: Floats, weights: np.ndarray, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k A_k)."""
-    summed = activations.astype(np.float64) @ weights
+    flat = activations.reshape(-1, activations.shape[-1])
+    summed = (flat @ np.asarray(weights, activations.dtype)).reshape(activations.shape[:-1])
     return np.asarray(np.maximum(summed, 0) if relu else summed, np.float32)

@@ -95,6 +95,8 @@ def place(
     """
     top, left, height, width = window(image_size, input_size, fit)
     covered = resize(raw, (height, width))
+    if (top, left, height, width) == (0, 0, *image_size):
+        return covered
     rows = slice(max(top, 0), min(top + height, image_size[0]))
     columns = slice(max(left, 0), min(left + width, image_size[1]))
     whole = np.zeros(image_size, np.float32)

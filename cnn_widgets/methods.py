@@ -37,6 +37,8 @@ class Method:
         Whether negative values speak against the class.
     rectified : bool
         Whether the equation ends in a ReLU; `map` then takes `relu=False`.
+    averaged : bool
+        Whether of the gradients only their mean over positions counts: much less to compute.
     slow : bool
         Whether it takes so many passes that progress and cancelling matter.
     equation, paper, reads, cost, caveat : str
@@ -56,6 +58,7 @@ class Method:
     reads: str
     cost: str
     caveat: str
+    averaged: bool = False
 
     def explain(self, probe: Probe, **options: Any) -> Floats:
         """Return the map of one image, as it is before the ReLU of the equation, if it has one."""
@@ -71,10 +74,10 @@ class Method:
 
 
 def _cam(name: str, title: str, function: Callable[..., Floats], equation: str, paper: str,
-         caveat: str, signed: bool = False) -> Method:  # fmt: skip
+         caveat: str, signed: bool = False, averaged: bool = False) -> Method:  # fmt: skip
     return Method(name, title, function, True, "layer", signed, not signed, False, equation, paper,
                   _SIGNED if signed else _FOR, "one pass through the end of the network",
-                  caveat)  # fmt: skip
+                  caveat, averaged)  # fmt: skip
 
 
 METHODS: dict[str, Method] = {
@@ -82,7 +85,8 @@ METHODS: dict[str, Method] = {
     for method in (
         _cam("grad-cam", "Grad-CAM", cams.grad_cam, "ReLU(Σₖ mean(∂Y/∂Aₖ) · Aₖ)",
              "Selvaraju et al. 2017, arXiv 1610.02391",
-             "coarse; averaging the gradients can light up places the class does not use"),
+             "coarse; averaging the gradients can light up places the class does not use",
+             averaged=True),
         _cam("grad-cam++", "Grad-CAM++", cams.grad_cam_plus_plus,
              "ReLU(Σₖ wₖAₖ), wₖ = Σ α·ReLU(g), α = g² / (2g² + ΣA·g³)",
              "Chattopadhay et al. 2018, arXiv 1710.11063",

@@ -7,7 +7,7 @@ results of recent images, and runs lists of images in batches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -196,8 +196,8 @@ class Network:
     def scores(self, sample: Samples) -> tuple[Floats, Floats]:
         """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
         if isinstance(sample, Sequence):
-            seen = self._passes.batched(checks.samples(sample), ())
-            return seen.scores, seen.probabilities
+            self._watch.look(self.forget)
+            return self._passes.scores(checks.samples(sample))
         one = self.observe(sample)
         return one.scores, one.probabilities
 
@@ -208,7 +208,7 @@ class Network:
             samples = checks.samples(sample)
             if 0 < len(samples) <= FEW and layer in self.engine.browsed():
                 return np.stack([self.activations(each, layer) for each in samples])
-            return self._passes.batched(samples, (layer,)).activations[layer]
+            return self._passes.activations(samples, layer)
         return self.observe(sample, layer).activations[layer]
 
     def peaks(self, sample: ImageSample) -> dict[str, Floats]:
@@ -226,6 +226,7 @@ class Network:
         layer: str | None = None,
         class_index: int | Sequence[int] | NDArray[Any] = 0,
         target: str = "logit",
+        averaged: bool = False,
     ) -> tuple[Floats, Floats]:
         """Return (A, dY/dA) at a layer, or (x, dY/dx) at the network's input for `layer=None`.
 
@@ -238,24 +239,49 @@ class Network:
             (1 and -1 contrast two classes).
         target : {"logit", "probability"}
             Whether Y is the score before the softmax or the probability after it.
+        averaged : bool
+            For one sample: whether only the mean of dY/dA over positions is wanted, (1, 1, K).
         """
+        self._check(layer, target)
+        samples = checks.samples(sample)
+        self._watch.look(self.forget)
+        weights = self._labels.weights(class_index, len(samples))
+        if isinstance(sample, Sequence):
+            parts = list(
+                self._passes.gradients(samples, layer, lambda _, some: weights[some], target)
+            )
+            return np.concatenate([a for _, a, _ in parts]), np.concatenate([g for *_, g in parts])
+        return self._passes.gradient(sample, layer, weights, target, averaged)
+
+    def explained(
+        self,
+        samples: Sequence[ImageSample],
+        layer: str | None,
+        weigh: Callable[[Floats, slice], Floats],
+        target: str = "logit",
+        averaged: bool = False,
+    ) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
+        """Yield scores, probabilities, A and dY/dA of each sample of a list, in one pass each.
+
+        Parameters
+        ----------
+        weigh : callable
+            From the scores of a batch (n, C) and its place among the samples (a slice) to Y's
+            weights (n, C).
+        """
+        self._check(layer, target)
+        self._watch.look(self.forget)
+        found = self._passes.gradients(checks.samples(samples), layer, weigh, target, averaged)
+        for seen, activations, gradients in found:
+            yield from zip(seen.scores, seen.probabilities, activations, gradients, strict=True)
+
+    def _check(self, layer: str | None, target: str) -> None:
         if target not in TARGETS:
             raise ValueError(f"Expected target to be one of {TARGETS}. Received: {target!r}")
         if target == "probability" and self.head == "values":
             raise ValueError("This network has one plain output value and no probabilities.")
         if layer is not None:
             self.layer(layer)
-        samples = checks.samples(sample)
-        self._watch.look(self.forget)
-        weights = self._labels.weights(class_index, len(samples))
-        if isinstance(sample, Sequence):
-            parts = [
-                self._passes.gradients(samples[i], layer, weights[i], target)
-                for i in self._passes.chunks(len(samples))
-            ]
-            return np.concatenate([a for a, _ in parts]), np.concatenate([g for _, g in parts])
-        activations, gradients = self._passes.gradient(sample, layer, weights, target)
-        return activations, gradients
 
     def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
         """Return scores, and the activations of a whole group of layers, of one sample (cached).

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -57,57 +58,105 @@ class Passes:
         return found
 
     def gradient(
-        self, sample: ImageSample, layer: str | None, weights: Floats, target: str
+        self,
+        sample: ImageSample,
+        layer: str | None,
+        weights: Floats,
+        target: str,
+        averaged: bool = False,
     ) -> tuple[Floats, Floats]:
         """Return (A, dY/dA) of one sample, from what is known of it as far as possible.
 
         Parameters
         ----------
         weights : ndarray, shape (1, C)
+        averaged : bool
+            Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
         """
-        engine = self.engine
-        if layer is None or (layer != engine.default_layer and layer not in engine.browsed()):
-            activations, gradients = self.gradients([sample], layer, weights, target)
+        engine, x = self.engine, self.prepare([sample])
+        if layer is None:
+            return x[0], engine.backward((), target, x, weights)[0][0]
+        browsed = engine.browsed()
+        if layer not in browsed:
+            activations = engine.observe(x, (layer,)).activations[layer]
+            gradients = engine.tail(layer, target, x, activations, weights, averaged)
             return activations[0], gradients[0]
-        x, activations = self.prepare([sample]), self.observe(sample, layer).activations[layer]
+        activations = self.observe(sample, layer).activations[layer][None]
         if layer == engine.default_layer:
-            gradients = engine.tail(layer, target, x, activations[None], weights)
-            return activations, gradients[0]
-        key = ("backward", sample.key, weights.tobytes(), target)
+            gradients = engine.tail(layer, target, x, activations, weights, averaged)
+            return activations[0], gradients[0]
+        key = ("backward", sample.key, weights.tobytes(), target, averaged)
         found: dict[str, Floats] | None = self.cache.get(key)
         if found is None:
-            layers = engine.browsed()
-            arrays = [array[0] for array in engine.backward(layers, target, x, weights)]
-            found = dict(zip(layers, arrays, strict=True))
+            arrays = engine.backward(browsed, target, x, weights, averaged=averaged)
+            found = dict(zip(browsed, (array[0] for array in arrays), strict=True))
             self.cache.put(key, found, arrays)
-        return activations, found[layer]
+        return activations[0], found[layer]
 
     # --- batches, streamed --------------------------------------------------------------------
 
     def gradients(
-        self, samples: Sequence[ImageSample], layer: str | None, weights: Floats, target: str
-    ) -> tuple[Floats, Floats]:
-        """Return (A, dY/dA) of one batch; (x, dY/dx) where there is no layer."""
-        x = self.prepare(samples)
-        if layer is None:
-            return x, self.engine.backward((), target, x, weights)[0]
-        activations = self.engine.observe(x, (layer,)).activations[layer]
-        return activations, self.engine.tail(layer, target, x, activations, weights)
+        self,
+        samples: Sequence[ImageSample],
+        layer: str | None,
+        weigh: Callable[[Floats, slice], Floats],
+        target: str,
+        averaged: bool = False,
+    ) -> Iterator[tuple[Observation, Floats, Floats]]:
+        """Yield, batch by batch, what is observed, A and dY/dA (x and dY/dx at no layer).
 
-    def batched(self, samples: Sequence[ImageSample], layers: tuple[str, ...]) -> Observation:
-        """Return what is observed of any number of samples at the layers named."""
-        parts = [
-            self.engine.observe(self.prepare(samples[some]), layers)
-            for some in self.chunks(len(samples))
-        ]
-        seen = Observation(
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.probabilities for part in parts]),
-            {name: np.concatenate([part.activations[name] for part in parts]) for name in layers},
-            {},
+        Parameters
+        ----------
+        weigh : callable
+            From the scores of a batch and its place among the samples to Y's weights, (n, C).
+        """
+        layers = () if layer is None else (layer,)
+        for some, x in self._prepared(samples):
+            seen = self._known(samples[some], self.engine.observe(x, layers))
+            weights = weigh(seen.scores, some)
+            if layer is None:
+                yield seen, x, self.engine.backward((), target, x, weights)[0]
+            else:
+                a = seen.activations[layer]
+                yield seen, a, self.engine.tail(layer, target, x, a, weights, averaged)
+
+    def scores(self, samples: Sequence[ImageSample]) -> tuple[Floats, Floats]:
+        """Return scores and probabilities of any number of samples, (N, C) each; kept."""
+        known = [self.cache.get(("scores", sample.key)) for sample in samples]
+        pairs: list[tuple[Floats, Floats]] = [pair for pair in known if pair is not None]
+        if not pairs or len(pairs) < len(known):
+            pairs = []
+            for some, x in self._prepared(samples):
+                seen = self._known(samples[some], self.engine.observe(x, ()))
+                pairs += zip(seen.scores, seen.probabilities, strict=True)
+        return np.stack([scores for scores, _ in pairs]), np.stack([each for _, each in pairs])
+
+    def activations(self, samples: Sequence[ImageSample], layer: str) -> Floats:
+        """Return a layer's output for any number of samples, (N, ...)."""
+        return np.concatenate(
+            [
+                self._known(samples[some], self.engine.observe(x, (layer,))).activations[layer]
+                for some, x in self._prepared(samples)
+            ]
         )
+
+    def _known(self, samples: Sequence[ImageSample], seen: Observation) -> Observation:
+        """Check a batch's scores and keep them: a next question about it needs no pass."""
         self._check(seen)
+        for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
+            self.cache.put(("scores", sample.key), tuple(found), found)
         return seen
+
+    def _prepared(self, samples: Sequence[ImageSample]) -> Iterator[tuple[slice, Floats]]:
+        """Yield the batches and their inputs; the next one is made ready meanwhile."""
+        waiting = self.chunks(len(samples))
+        with ThreadPoolExecutor(1, "cnn-widgets-prepare") as pool:
+            ready = pool.submit(self.prepare, samples[waiting[0]])
+            for number, some in enumerate(waiting):
+                x = ready.result()
+                if number + 1 < len(waiting):
+                    ready = pool.submit(self.prepare, samples[waiting[number + 1]])
+                yield some, x
 
     def chunks(self, count: int) -> list[slice]:
         """Return the batches that `count` samples go in."""

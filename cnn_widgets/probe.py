@@ -53,6 +53,8 @@ class Probe:
         Y = Σ_c weights_c · score_c (or probability_c): 1 for one class, and -1 to contrast.
     layer : str or None
         Where activations are taken.
+    averaged : bool
+        Whether the gradients' mean over positions is enough.
     """
 
     network: Network
@@ -61,6 +63,7 @@ class Probe:
     layer: str | None
     target: str
     progress: Progress | None = None
+    averaged: bool = False
 
     @cached_property
     def x(self) -> Floats:
@@ -84,7 +87,9 @@ class Probe:
 
     @cached_property
     def _pair(self) -> tuple[Floats, Floats]:
-        return self.network.gradients(self.sample, self.layer, self.weights, self.target)
+        return self.network.gradients(
+            self.sample, self.layer, self.weights, self.target, self.averaged
+        )
 
     @property
     def activations(self) -> Floats:

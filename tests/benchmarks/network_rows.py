@@ -34,14 +34,14 @@ def _network(title: str, net: cw.Network) -> Iterator[Row]:
     rng = np.random.default_rng(0)
     sample = cw.load_image(rng.integers(0, 256, (*net.input_size, 3), np.uint8))
     x, layer = net.input_tensor([sample]), net.default_layer
-    turn = itertools.cycle(range(50))
+    turn, other = itertools.cycle(range(50)), itertools.count(50)
     bare = baselines.forward(net.model, x)
     eager = baselines.eager(net.model, layer, x)
     spent = medians(
         {
             "bare": bare,
             "pass": lambda: net.engine.observe(x, None),
-            "strip": lambda: film_strip(net, sample, class_index=next(turn)),
+            "strip": lambda: film_strip(net, sample, class_index=next(other)),
             "ours": lambda: cw.attribute(net, sample, class_index=next(turn)),
             "eager": lambda: eager(next(turn)),
         },
