@@ -134,6 +134,32 @@ def _attribute(
     ]  # fmt: skip
 
 
+def at_layers(
+    net: Network,
+    sample: ImageSample,
+    layers: Sequence[str],
+    method: str,
+    class_index: int | str | None,
+    target: str,
+    *,
+    versus: int | str | None = None,
+    counter: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Attribution]:
+    """Return the maps of one question at several layers; see `attribute`."""
+    chosen = find_method(method)
+    with net.steady():
+        scores, probabilities = net.scores(sample)
+        (index,) = _classes(net, class_index, scores[None])
+        return [
+            _Asked(net, chosen, layer_for(net, layer), target, versus, counter, options).answer(
+                sample, index, scores, probabilities, part(progress, place, len(layers))
+            )
+            for place, layer in enumerate(layers)
+        ]
+
+
 @dataclass(frozen=True)
 class _Asked:
     """One question, to be put to any number of samples."""

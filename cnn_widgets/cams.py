@@ -110,6 +110,6 @@ def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
 
 def weighted(activations: Floats, weights: np.ndarray, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k A_k)."""
-    flat = activations.reshape(-1, activations.shape[-1])
-    summed = (flat @ np.asarray(weights, activations.dtype)).reshape(activations.shape[:-1])
+    # not by `@`: OpenBLAS' threads keep spinning after it, in the way of TensorFlow's
+    summed = np.einsum("ijk,k->ij", activations, np.asarray(weights, activations.dtype))
     return np.asarray(np.maximum(summed, 0) if relu else summed, np.float32)

@@ -43,20 +43,28 @@ def weights(model: keras.Model, name: str) -> None:
             )
 
 
-def fingerprint(model: keras.Model) -> int:
-    """Return a checksum of a model's weights, to notice that it was trained meanwhile.
+def checksums(model: keras.Model) -> Callable[[], bytes]:
+    """Return a compiled function that reads all weights of a model and tells them in a few bytes.
 
-    Of arrays with more than a million numbers every n-th one is read, so that even a large model
-    costs milliseconds.
+    One number per weight: the sum of its words, wrapping around. Of arrays with more than a million
+    numbers every n-th one is read, so that even a large model costs milliseconds.
     """
-    total = 0
-    for place, weight in enumerate(model.weights):
-        values = np.asarray(weight.value).reshape(-1)
-        values = values[:: 1 + values.size // 1_000_000]
-        words = np.ascontiguousarray(values).view(np.uint8)
-        words = words[: words.size // 4 * 4].view(np.uint32)
-        total += (2 * place + 1) * int(words.sum(dtype=np.uint64)) + int(words[:1].sum())
-    return total
+    import tensorflow as tf
+
+    def read() -> Any:
+        sums = []
+        for weight in model.weights:
+            values = tf.convert_to_tensor(weight.value)
+            step = 1 + (values.shape.num_elements() or 0) // 1_000_000
+            values = tf.reshape(values, [-1])[::step] if step > 1 else values
+            if values.dtype != tf.float32:
+                values = tf.cast(values, tf.float32)
+            sums.append(tf.reduce_sum(tf.bitcast(values, tf.int32)))
+        return tf.stack(sums) if sums else tf.zeros([0], tf.int32)
+
+    with TRACING:
+        compiled = tf.function(read, autograph=False).get_concrete_function()
+    return lambda: np.asarray(compiled()).tobytes()
 
 
 def digest(model: keras.Model) -> str:
@@ -79,18 +87,18 @@ class Watch:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._model = model
         weights = model.weights
         self._few = (
             [weights[i] for i in np.linspace(0, len(weights) - 1, 8).astype(int)] if weights else []
         )
         self._look: Any = None
-        self._seen = self._sample(), fingerprint(model)
+        self._checksums = checksums(model)
+        self._seen = self._sample(), self._checksums()
         self._looked = time.monotonic()
         self._held = threading.local()
 
     @property
-    def seen(self) -> tuple[bytes, int]:
+    def seen(self) -> tuple[bytes, bytes]:
         """What the weights looked like at the last look: equal for equal weights."""
         return self._seen
 
@@ -101,7 +109,7 @@ class Watch:
         few, every = self._sample(), self._seen[1]
         late = time.monotonic() - self._looked > FULL_EVERY
         if few != self._seen[0] or late or closely:
-            every = fingerprint(self._model)
+            every = self._checksums()
             self._looked = time.monotonic()
         if (few, every) != self._seen:
             self._seen = few, every

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnn_widgets.attribution import attribute
+from cnn_widgets.attribution import at_layers
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.methods import METHODS, find_method
 from cnn_widgets.network import Network
-from cnn_widgets.probe import Progress, part
+from cnn_widgets.probe import Progress
 from cnn_widgets.records import ImageSample
 
 
@@ -48,10 +48,7 @@ def film_strip(
     if find_method(method).at == "input":
         cams = [name for name, each in METHODS.items() if each.at == "layer"]
         raise ValueError(f"{method!r} looks at the input, not at a layer. These do: {cams}.")
-    places = net.engine.browsed()
-    with net.steady():
-        return tuple(
-            attribute(net, sample, method, class_index, layer, target,
-                      progress=part(progress, number, len(places)), **options)
-            for number, layer in enumerate(places)
-        )  # fmt: skip
+    layers = net.engine.browsed()
+    return tuple(
+        at_layers(net, sample, layers, method, class_index, target, progress=progress, **options)
+    )

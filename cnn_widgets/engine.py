@@ -7,7 +7,7 @@ output → the gradient of a score there; what lies before the layer is not comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,9 @@ class Engine:
         self.model, self._intake = model, intake
         self._output, self._head_kind = output, head
         self._traces: dict[tuple[Any, ...], Trace] = {}
+        self._places: dict[tuple[Any, ...], list[Any]] = {}
         self._score: Any = None
+        self._single = True  # precision, all through: what is observed can be fed back as it is
         self._browsed: tuple[str, ...] | None = None
         self.head: heads.Head
         self.layers: tuple[LayerInfo, ...] = ()
@@ -82,6 +84,7 @@ class Engine:
             np.asarray(probabilities),
             {name: np.asarray(value) for name, value in activations.items()},
             {name: np.asarray(value) for name, value in peaks.items()},
+            activations if self._single else {},
         )
         return seen.first(len(x))
 
@@ -115,13 +118,16 @@ class Engine:
         weights: Floats,
         guided: bool = False,
         averaged: bool = False,
+        known: Sequence[Any] = (),
     ) -> list[Floats]:
         """Return dY/dA at each layer named, in one pass; at the input if none is named.
 
-        Guided: ReLUs pass only positive gradients. Averaged: as for `tail`.
+        Guided: ReLUs pass only positive gradients. Averaged: as for `tail`. Known: the layers'
+        outputs as an observation's `tensors`, if they are; what only they need is not computed.
         """
-        run = self._backward(layers, target, guided, averaged)
-        return [np.asarray(g)[: len(x)] for g in run(self._full(x), self._full(weights))]
+        run = self._backward(layers, target, guided, averaged, bool(known))
+        found = run(self._full(x), self._full(weights), *known)
+        return [np.asarray(g)[: len(x)] for g in found]
 
     @property
     def traces(self) -> int:
@@ -131,6 +137,7 @@ class Engine:
     def clear(self) -> None:
         """Forget every trace."""
         self._traces.clear()
+        self._places.clear()
 
     def _full(self, array: Floats) -> Floats:
         """Return a batch filled up to the only size the model takes, where it is fixed."""
@@ -181,19 +188,27 @@ class Engine:
         return self._part(("resume", layer), lambda *given: [resume(*given)], specs, 0)
 
     def _backward(
-        self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool
+        self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool, known: bool
     ) -> Trace:
-        """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer."""
+        """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer.
+
+        Known: (x, weights, *A of each layer) instead.
+        """
+        key = ("backward", layers, target, guided)
 
         def backward(x: Any, weights: Any) -> Any:
             relus = guided_relus() if guided else nullcontext()
             with relus, tapped(self.model) as visits:
                 y = self._target(self._call(x), weights, target)
             seen = {visit.name: visit.output for visit in visits}
-            return self._gradients(y, [seen[name] for name in layers] or [x])
+            self._places[key] = [seen[name] for name in layers]
+            return self._gradients(y, self._places[key] or [x])
 
         specs = [self._spec(), self._weight_spec()]
-        return self._part(("backward", layers, target, guided), backward, specs, averaged)
+        if not known:
+            return self._part(key, backward, specs, averaged)
+        self._trace(key, backward, specs)
+        return self._part(key, backward, specs, averaged, self._places[key])
 
     def _gradients(self, y: Any, where: list[Any]) -> tuple[list[Any], list[Any]]:
         """Return dY/dA at each place, and the same averaged over positions where there are any."""
@@ -205,14 +220,20 @@ class Engine:
         return found, means
 
     def _part(
-        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any], part: int
+        self,
+        key: tuple[Any, ...],
+        function: Callable[..., Any],
+        specs: list[Any],
+        part: int,
+        fed: Sequence[Any] = (),
     ) -> Trace:
         """Return one part of what a function returns, compiled: traced once for all parts."""
-        if (*key, part) not in self._traces:
+        name = (*key, part, bool(fed))
+        if name not in self._traces:
             whole = self._trace(key, function, specs)
             with TRACING:
-                self._traces.setdefault((*key, part), whole.only(int(part)))
-        return self._traces[(*key, part)]
+                self._traces.setdefault(name, whole.only(int(part), fed))
+        return self._traces[name]
 
     def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
         """Return the compiled function kept under the key, traced on first use."""
@@ -292,6 +313,7 @@ class Engine:
             if not isinstance(visit.layer, keras.Model) and visit.kind != "InputLayer"
         ]
         self.layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
+        self._single = all(visit.output.dtype == self._tf.float32 for visit in seen)
         before = _ancestors(self._score.op)
         maps = [
             v.name

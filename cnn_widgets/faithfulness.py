@@ -16,12 +16,12 @@ import numpy as np
 from cnn_widgets import heatmap
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.network import Network
+from cnn_widgets.passes import BATCH
 from cnn_widgets.probe import Progress, part
 from cnn_widgets.records import Floats, ImageSample
 
 Baseline = Literal["blur", "mean"]
 BASELINES = get_args(Baseline)
-BATCH = 32
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
         _draw_rows(axes, view)
     elif view.chart is not None:
         view.chart(axes)
+        if view.marker is not None:
+            left, right = axes.get_xlim()
+            axes.axvline(left + view.marker * (right - left), color="#e8743b", linestyle=":")
     elif view.picture is not None:
         axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
         axes.set_xticks([])

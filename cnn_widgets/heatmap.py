@@ -128,11 +128,14 @@ def window(
 
 def colorize(values: NDArray[Any], colormap: str = "inferno", signed: bool = False) -> Pixels:
     """Return a map of values in [0, 1] ([-1, 1] if signed) as RGB uint8, shape (H, W, 3)."""
-    finite = np.nan_to_num(np.asarray(values, np.float32))  # NaN is 0, the middle if signed
-    unit = (np.clip(finite, -1, 1) + 1) / 2 if signed else np.clip(finite, 0, 1)
+    given = np.asarray(values, np.float32)
+    if not np.isfinite(given).all():
+        given = np.nan_to_num(given)  # NaN is 0, the middle if signed
+    unit = (np.clip(given, -1, 1) + 1) / 2 if signed else np.clip(given, 0, 1)
     index = (unit * 255 + 0.5).astype(np.uint8)
-    colored: Pixels = lookup_table(colormap)[index]
-    return colored
+    flat = index.reshape(1, -1)
+    colored = cv2.applyColorMap(flat, lookup_table(colormap).reshape(256, 1, 3))
+    return np.asarray(colored, np.uint8).reshape(*index.shape, 3)
 
 
 def overlay(

@@ -77,7 +77,7 @@ class Network:
         output: int | str | None = None,
         head: str | None = None,
         name: str | None = None,
-        max_cache_bytes: int = 256 * 2**20,
+        max_cache_bytes: int = 128 * 2**20,
     ) -> None:
         tensorflow()
         import keras
@@ -93,6 +93,7 @@ class Network:
         self._watch = checks.Watch(model)
         #: Counts how often results were forgotten, mostly because the weights had changed.
         self.revision = 0
+        self._of_kinds: dict[tuple[str, ...] | None, tuple[LayerInfo, ...]] = {}
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[Weight, ...] = ()
         self._notes = [*self._intake.notes, *self.engine.notes]
@@ -125,9 +126,12 @@ class Network:
 
     def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
         """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
-        return tuple(
-            info for info in self.layers if info.spatial and (kinds is None or info.kind in kinds)
-        )
+        key = None if kinds is None else tuple(kinds)
+        if key not in self._of_kinds:
+            self._of_kinds[key] = tuple(
+                info for info in self.layers if info.spatial and (key is None or info.kind in key)
+            )
+        return self._of_kinds[key]
 
     @property
     def default_layer(self) -> str | None:

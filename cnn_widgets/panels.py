@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnn_widgets import heatmap, words
-from cnn_widgets.images import shrunk
+from cnn_widgets.images import small
 from cnn_widgets.methods import METHODS
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scene import Scene
-from cnn_widgets.verdicts import HERE, tidy, verdict
+from cnn_widgets.verdicts import tidy, verdict
 from cnn_widgets.view import View
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def original(scene: Scene) -> View:
     return View(
         f"The photograph {scene.image}, {width} by {height} pixels.",
         f"{scene.image} · {width}×{height}",
-        shrunk(scene.sample.pixels, PICTURE),
+        small(scene.sample, PICTURE),
     )
 
 
@@ -74,9 +74,7 @@ def overlay(scene: Scene) -> View:
     found, method = scene.attribution, METHODS[scene.method]
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
-        return View(
-            f"The photograph {scene.image}. {line}", line, shrunk(scene.sample.pixels, PICTURE)
-        )
+        return View(f"The photograph {scene.image}. {line}", line, small(scene.sample, PICTURE))
     picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
@@ -168,7 +166,9 @@ def depth(scene: Scene) -> View:
     return View(
         f"Share of silent filters by depth on {scene.image}: {line}.",
         line,
-        chart=lambda axes: _draw_depth(axes, known, len(names), here),
+        chart=lambda axes: _draw_depth(axes, known, len(names)),
+        key=("depth", scene.sample.key, scene.network.name, tuple(known)),
+        marker=None if here is None else (here + 1) / (len(names) + 1),
     )
 
 
@@ -183,9 +183,7 @@ def pairs(scene: Scene) -> View:
         attribution = scene.attribution_of(sample, None)
         shown = _overlaid(scene, sample, attribution.heatmap, attribution.signed, 224)
         line = f"{name}: {attribution.class_name} ({words.percent(attribution.probability)})"
-        found.append(
-            (line, shrunk(sample.pixels, 224), shown, f"{name}. {words.evidence(attribution)}")
-        )
+        found.append((line, small(sample, 224), shown, f"{name}. {words.evidence(attribution)}"))
     return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
 
 
@@ -233,7 +231,7 @@ PANELS: dict[str, Panel] = {
 def _overlaid(
     scene: Scene, sample: ImageSample, heat: Floats, signed: bool, side: int = PICTURE
 ) -> Pixels:
-    pixels = shrunk(sample.pixels, side)
+    pixels = small(sample, side)
     values = heatmap.resize(heat, (pixels.shape[0], pixels.shape[1]))
     name = heatmap.diverging(scene.colormap) if signed else scene.colormap
     return heatmap.blend(pixels, heatmap.colorize(values, name, signed), scene.alpha)
@@ -266,13 +264,10 @@ def _aspect(scene: Scene) -> float:
     return (columns * (tile[1] + 1) - 1) / (rows * (tile[0] + 1) - 1)
 
 
-def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int, here: int | None) -> None:
+def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     """Draw the bars of `depth`."""
     places = [i for i, _ in known]
-    colors = [HERE if i == here else "#5b9bd5" for i in places]
-    axes.bar(places, [100 * share for _, share in known], color=colors, width=0.8)
-    if here is not None:
-        axes.axvline(here, color=HERE, linewidth=1, linestyle=":")
+    axes.bar(places, [100 * share for _, share in known], color="#5b9bd5", width=0.8)
     axes.set_xlim(-1, count)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])

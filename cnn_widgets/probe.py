@@ -13,12 +13,11 @@ from functools import cached_property
 import numpy as np
 
 from cnn_widgets.network import Network
+from cnn_widgets.passes import BATCH
 from cnn_widgets.records import Floats, ImageSample
 
 #: Is told (steps done, steps in all); returning False cancels.
 Progress = Callable[[int, int], bool | None]
-
-BATCH = 32
 
 #: Into how many steps each part of a compound computation is divided.
 FINE = 100

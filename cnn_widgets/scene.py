@@ -106,9 +106,11 @@ class Scene:
 
         None for a slow method that has not been computed yet.
         """
-        if METHODS[self.method].slow:
-            return self.results.get(self.question)
-        return self.compute()
+        found: Attribution | None = self.results.get(self.question)
+        if found is None and not METHODS[self.method].slow:
+            found = self.compute()
+            self.results.put(self.question, found, [found.raw, found.heatmap])
+        return found
 
     def compute(self, progress: Progress | None = None) -> Attribution:
         """Return the map, computed now, however long it takes."""

@@ -68,7 +68,10 @@ SHEET = """
 .cnnw-bar { display: flex; flex-direction: column; height: var(--pic); font-size: 10px;
   color: var(--soft); white-space: nowrap; }
 .cnnw-bar i { flex: 1; width: 12px; margin: 2px 0; }
-.cnnw-chart { width: 100%; max-height: var(--pic); object-fit: contain; object-position: left; }
+.cnnw-charted { position: relative; width: 100%; aspect-ratio: var(--shape);
+  max-width: calc(var(--pic) * var(--shape)); }
+.cnnw-charted i { position: absolute; border-left: 2px dotted var(--accent); }
+.cnnw-chart { width: 100%; height: 100%; }
 .cnnw-stack { display: grid; overflow: hidden; }
 .cnnw-stack > * { grid-area: 1 / 1; min-width: 0; width: auto; }
 .cnnw-stack .cnnw-photo { height: auto; object-fit: fill; }
@@ -116,7 +119,7 @@ SHEET = """
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
 .cnnw-parts { display: flex; flex-wrap: wrap; gap: 6px 22px; align-items: flex-start; }
-.cnnw-parts .cnnw-chart { width: calc(330 * var(--u)); max-height: none; }
+.cnnw-parts .cnnw-charted { width: calc(330 * var(--u)); max-width: none; }
 .cnnw-strip { display: flex; flex-wrap: wrap; gap: 8px; width: 100%; }
 .cnnw-strip figure { margin: 0; width: calc(104 * var(--u)); }
 .cnnw-strip figcaption { font-size: 11px; color: var(--soft); overflow: hidden;

@@ -8,7 +8,7 @@ more without what its outputs do not need; and the same door lets other variable
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -45,12 +45,20 @@ class Trace:
         """The handles the graph reads beside its arguments, in the order it first read them."""
         return [outer for outer, _ in self._concrete.graph.captures]
 
-    def only(self, part: int) -> Trace:
-        """Return the function of one part of the outputs, without what that part does not need."""
+    def only(self, part: int, fed: Sequence[Any] = ()) -> Trace:
+        """Return the function of one part of the outputs, without what that part does not need.
+
+        Parameters
+        ----------
+        part : int
+            Which of the outputs.
+        fed : sequence of tensors of the graph
+            Further arguments: their values are given, and what only they needed is not computed.
+        """
         packed = self._concrete.structured_outputs
         outputs = iter(self._concrete.outputs)
         flat = [[next(outputs) for _ in self._tf.nest.flatten(each)] for each in packed]
-        return self._imported({}, self._changes_something(), flat[part], packed[part])
+        return self._imported({}, self._changes_something(), flat[part], packed[part], fed)
 
     def rebound(self, swaps: Mapping[int, Any]) -> Trace:
         """Return the same function with other handles, by the `id` of those they stand for."""
@@ -64,38 +72,44 @@ class Trace:
         return any(op.type.startswith(_CHANGES) for op in self._concrete.graph.get_operations())
 
     def _imported(
-        self, swaps: Mapping[int, Any], whole: bool, wanted: list[Any], structure: Any
+        self,
+        swaps: Mapping[int, Any],
+        whole: bool,
+        wanted: list[Any],
+        structure: Any,
+        fed: Sequence[Any] = (),
     ) -> Trace:
         tf, old = self._tf, self._concrete
         definition = old.graph.as_graph_def()
         if not whole:
-            definition = _only(definition, _needed(wanted), tf)
-        names = {node.name for node in definition.node}
-        arguments = old.inputs[: self._count]
+            definition = _only(definition, _needed(wanted, {each.name for each in fed}), tf)
+        used = {_tensor(name) for node in definition.node for name in node.input}
+        used |= {tensor.name for tensor in wanted}
+        arguments = [*old.inputs[: self._count], *fed]
 
         def run(*given: Any) -> Any:
             here = tf.compat.v1.get_default_graph()
             pairs = list(zip(arguments, given, strict=True))
             for outer, inner in old.graph.captures:
-                if inner.op.name in names:
+                if inner.name in used:
                     pairs.append((inner, here.capture(swaps.get(id(outer), outer))))
-            feeds = {inner.name: value for inner, value in pairs if inner.op.name in names}
+            feeds = {inner.name: value for inner, value in pairs if inner.name in used}
             outputs = [tensor.name for tensor in wanted]
             return tf.graph_util.import_graph_def(definition, feeds, outputs)
 
         specs = [tf.TensorSpec(each.shape, each.dtype) for each in arguments]
         bound = tf.compat.v1.wrap_function(run, specs)
-        return Trace(bound, self._count, structure)
+        return Trace(bound, len(arguments), structure)
 
 
-def _needed(outputs: list[Any]) -> set[str]:
-    """Return the names of the operations that the outputs' values depend on."""
-    found, waiting = set(), [tensor.op for tensor in outputs]
+def _needed(outputs: list[Any], fed: set[str]) -> set[str]:
+    """Return the names of the operations that the outputs' values depend on, up to what is fed."""
+    found, waiting = set[str](), list(outputs)
     while waiting:
-        op = waiting.pop()
-        if op.name not in found:
-            found.add(op.name)
-            waiting += [tensor.op for tensor in op.inputs]
+        tensor = waiting.pop()
+        if tensor.name not in fed and tensor.op.name not in found:
+            found.add(tensor.op.name)
+            waiting += tensor.op.inputs
     return found
 
 
@@ -109,3 +123,8 @@ def _only(definition: Any, names: set[str], tf: Any) -> Any:
             kept.input[:] = [name for name in node.input if not name.startswith("^")]
             kept.attr.pop("_class", None)  # a wish to stand beside a node that may be gone
     return part
+
+
+def _tensor(name: str) -> str:
+    """Return an input's name as a tensor has it: "a" is the first output of a, "a:0"."""
+    return name if ":" in name else f"{name}:0"

@@ -7,7 +7,7 @@ Nothing is rebuilt from a configuration, so it works for subclassed and nested m
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,17 @@ class Twin(Engine):
         return self._swapped(key, lambda: self._original._trace(key, function, specs))
 
     def _part(
-        self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any], part: int
+        self,
+        key: tuple[Any, ...],
+        function: Callable[..., Any],
+        specs: list[Any],
+        part: int,
+        fed: Sequence[Any] = (),
     ) -> Trace:
-        return self._swapped((*key, part), lambda: self._original._part(key, function, specs, part))
+        original = self._original
+        return self._swapped(
+            (*key, part, bool(fed)), lambda: original._part(key, function, specs, part, fed)
+        )
 
     def _swapped(self, key: tuple[Any, ...], original: Callable[[], Trace]) -> Trace:
         if key not in self._traces:

@@ -10,7 +10,7 @@ import numpy as np
 from cnn_widgets import heatmap, words
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.faithfulness import Curve
-from cnn_widgets.images import shrunk
+from cnn_widgets.images import small
 from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.pointing import SUBJECTS, Pointing
@@ -136,7 +136,7 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
 
 def _still(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
     """Return one picture of a film-strip: its label, the overlay, its text twin."""
-    pixels = shrunk(scene.sample.pixels, _STRIP)
+    pixels = small(scene.sample, _STRIP)
     colors = heatmap.diverging(scene.colormap) if shown.signed else scene.colormap
     picture = heatmap.overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
     told = "no evidence" if shown.empty else f"strongest at {words.place(np.abs(shown.heatmap))}"

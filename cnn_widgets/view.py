@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,10 @@ class View:
     picture : ndarray of uint8, shape (H, W, 3), optional
     chart : callable, optional
         Draws on Matplotlib axes, instead of a picture.
+    key : hashable, optional
+        What the chart's picture depends on, apart from its marker: it is drawn once for each key.
+    marker : float, optional
+        A place to mark in the chart, in shares of the width of its axes.
     exact : bool
         Whether the picture is a small map whose pixels must stay as they are.
     bar : (colour map, low, high), optional
@@ -55,6 +59,8 @@ class View:
     caption: str = ""
     picture: Pixels | None = field(default=None, repr=False)
     chart: Callable[[Axes], None] | None = None
+    key: Hashable = None
+    marker: float | None = None
     exact: bool = False
     bar: tuple[str, float, float] | None = None
     legend: tuple[str, str, str, str] | None = None
