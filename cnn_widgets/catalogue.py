@@ -22,7 +22,7 @@ from cnn_widgets.records import Floats, ImageSample
 #: Longer side, in pixels, of the photographs kept.
 LONGEST = 1024
 #: How many bytes of slow methods' results are kept.
-RESULT_BYTES = 64 * 2**20
+RESULT_BYTES = 24 * 2**20
 
 
 class Catalogue:

@@ -77,7 +77,7 @@ class Network:
         output: int | str | None = None,
         head: str | None = None,
         name: str | None = None,
-        max_cache_bytes: int = 128 * 2**20,
+        max_cache_bytes: int = 64 * 2**20,
     ) -> None:
         tensorflow()
         import keras
