@@ -38,7 +38,7 @@ def _class_switch(net: cw.Network, sample: cw.ImageSample) -> Iterator[Row]:
     torch = baselines.pytorch()
     runs["pytorch-grad-cam"] = torch and (lambda index: torch.run("grad-cam", index))
     there = {name: run for name, run in runs.items() if run is not None}
-    spent = medians({name: lambda run=run: run(next(turn)) for name, run in there.items()})
+    spent = medians({n: lambda run=run: run(next(turn)) for n, run in there.items()}, 8, 3)
     if torch is not None:
         torch.close()
     targets = {"eager sub-model per call": 80, "xplique": 10, "tf-keras-vis": 80,

@@ -36,16 +36,23 @@ class Row:
 HEAD = "| what | ours | baseline | ratio | target | met |\n|---|---|---|---|---|---|"
 
 
-def medians(runs: dict[str, Callable[[], object]], repeat: int = 15) -> dict[str, float]:
-    """Return the median seconds of each function, run in turns after one run to warm up."""
+def medians(
+    runs: dict[str, Callable[[], object]], repeat: int = 15, burst: int = 1
+) -> dict[str, float]:
+    """Return the median seconds of each function, run in turns after one run to warm up.
+
+    `burst`: so many times in a row at each turn, or what takes milliseconds would be measured
+    with the caches that the one before it has emptied.
+    """
     for run in runs.values():
         run()
     spent: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeat):
         for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            spent[name].append(time.perf_counter() - began)
+            for _ in range(burst):
+                began = time.perf_counter()
+                run()
+                spent[name].append(time.perf_counter() - began)
     return {name: statistics.median(times) for name, times in spent.items()}
 
 

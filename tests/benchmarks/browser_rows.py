@@ -1,0 +1,163 @@
+"""From key press to decoded pixels, in a real JupyterLab and Chromium, beside a bare echoing label.
+
+The page's own clock measures: from the key's event to the moment when the panel's new picture is
+decoded (or the label's text is there). Label and panel are pressed in turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from timing import Row, ms
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+CELL = """import ipywidgets as w
+import cnn_widgets as cw
+
+slider, label = w.IntSlider(max=100, readout=False), w.HTML("0")
+slider.add_class("echo-slider")
+label.add_class("echo-label")
+slider.observe(lambda change: setattr(label, "value", str(change.new)), "value")
+explorer = cw.CNNExplorer()
+w.VBox([w.HBox([slider, label]), explorer])"""
+
+#: Waits for one answer: told by a change inside the element, once its picture is decoded.
+WATCH = """selector => {
+    const place = document.querySelector(`.jp-OutputArea ${selector}`);
+    window.answer = new Promise(done => {
+        let began = null;
+        const press = () => { began = began ?? performance.now(); };
+        for (const kind of ['keydown', 'input'])
+            document.addEventListener(kind, press, {capture: true, once: true});
+        const watch = new MutationObserver(async () => {
+            if (began === null) return;
+            watch.disconnect();
+            const picture = place.querySelector('img');
+            if (picture) await picture.decode();
+            await new Promise(requestAnimationFrame);
+            done(performance.now() - began);
+        });
+        watch.observe(place, {childList: true, subtree: true, characterData: true});
+    });
+}"""
+HANDLE = ".noUi-handle"
+#: What is moved, the element that takes the keys, the panel that answers, its target.
+MOVES = (
+    ("filter", f".cnnw-control-filter {HANDLE}", ".cnnw-panel-filter", 1.25),
+    ("alpha", f".cnnw-control-alpha {HANDLE}", ".cnnw-panel-overlay", 1.25),
+    ("class", ".cnnw-control-class_index select", ".cnnw-panel-overlay", 1.25),
+    ("layer", ".cnnw-control-layer select", ".cnnw-panel-mosaic", 1.6),
+)
+
+
+def rows(presses: int = 24) -> Iterator[Row]:
+    """Yield the rows that need a browser; none where there is no Chromium."""
+    from lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM or "").exists():
+        yield Row("key press to pixels", "–", "no Chromium here", "–", "≤ 1.25×")
+        return
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        root, home = Path(place, "root"), Path(place, "home")
+        root.mkdir()
+        notebook(root / "speed.ipynb", CELL)
+        with jupyterlab(root, home) as address:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            run_all(page, address, "speed.ipynb")
+            explorer = Explorer(page)
+            explorer.wait_alt("depth", "silent", timeout=90_000)
+            for name, control, panel, most in MOVES:
+                yield _compared(page, name, control, panel, most, presses)
+            yield from _floods(page, explorer)
+            browser.close()
+
+
+def _compared(page, name, control, panel, most, presses) -> Row:
+    ours, echo = [], []
+    for number in range(presses + 4):
+        key = ["ArrowRight", "ArrowLeft"][number % 2]
+        pair = [(f".echo-slider {HANDLE}", ".echo-label", key)]
+        pair.append((control, panel, 1 + number % 4 if control.endswith("select") else key))
+        spent = [_press(page, *each) for each in pair]
+        if number >= 4:  # the first ones compile and decode what is new
+            echo.append(spent[0])
+            ours.append(spent[1])
+    one, other = statistics.median(ours) / 1000, statistics.median(echo) / 1000
+    return Row(f"key press to decoded pixels in Chromium: {name}", ms(one),
+               f"bare echoing label: {ms(other)}", f"{one / other:.2f}×", f"≤ {most:g}×",
+               one <= most * other)  # fmt: skip
+
+
+def _press(page, control: str, panel: str, key: str | int) -> float:
+    """Press a key, or choose a line of a list (Lab keeps the arrow keys from lists)."""
+    place = page.locator(f".jp-OutputArea {control}").first
+    place.focus()
+    page.evaluate(WATCH, panel)
+    if isinstance(key, int):
+        place.select_option(index=key)
+    else:
+        page.keyboard.press(key)
+    return float(
+        page.evaluate(
+            "Promise.race([window.answer, "
+            "new Promise((_, no) => setTimeout(no, 20000, 'no answer'))])"
+        )
+    )
+
+
+#: Notes every frame number of a panel, in the order in which the page shows them.
+NOTE = """panel => {
+    const place = document.querySelector(`.jp-OutputArea .cnnw-panel-${panel}`);
+    window.frames_seen = []; window.last_change = performance.now();
+    new MutationObserver(() => {
+        const view = place.querySelector('.cnnw-view');
+        if (!view) return;
+        window.frames_seen.push(Number(view.dataset.frame));
+        window.last_change = performance.now();
+    }).observe(place, {childList: true, subtree: true});
+}"""
+
+
+def _floods(page, explorer, presses: int = 200) -> Iterator[Row]:
+    """Press 200 keys at 30 per second on each slider."""
+    cases = (("filter", f".cnnw-control-filter {HANDLE}", "frame", 31),
+             ("alpha", f".cnnw-control-alpha {HANDLE}", "overlay", 1.0))  # fmt: skip
+    for name, control, panel, _ in cases:
+        handle = page.locator(f".jp-OutputArea {control}").first
+        handle.focus()
+        page.evaluate(NOTE, panel)
+        keys = ["ArrowRight"] * 10 + ["ArrowLeft"] * 10
+        began = page.evaluate("performance.now()")
+        for number in range(presses):
+            due = began + number * 1000 / 30
+            wait = due - page.evaluate("performance.now()")
+            if wait > 0:
+                page.wait_for_timeout(wait)
+            page.keyboard.press(keys[number % 20])
+        last = page.evaluate("performance.now()")
+        shown = handle.get_attribute("aria-valuetext")
+        page.wait_for_timeout(1500)
+        settled = page.evaluate("window.last_change") - last
+        frames = page.evaluate("window.frames_seen")
+        ordered = frames == sorted(frames)
+        right = handle.get_attribute("aria-valuetext") == shown and _agrees(explorer, name, shown)
+        told = f"{len(frames)} frames, {'in order' if ordered else 'out of order'}"
+        yield Row(f"{presses} keys at 30 per second, {name}: settled after the last",
+                  ms(max(settled, 0) / 1000), told + ("" if right else ", WRONG value"), "–",
+                  "≤ 500 ms", settled <= 500 and ordered and right)  # fmt: skip
+
+
+def _agrees(explorer, name: str, shown: str) -> bool:
+    """Whether the kernel ended on the value that the slider shows."""
+    if name == "filter":
+        label = explorer.panel("frame").locator(".cnnw-frame").get_attribute("aria-label")
+        return label.startswith(f"Filter {int(float(shown))} ")
+    readout = explorer.control("alpha", ".widget-readout").inner_text()
+    return abs(float(readout) - float(shown)) < 0.006
