@@ -19,9 +19,19 @@ FAST = [name for name, method in cw.METHODS.items() if not method.slow]
 
 
 @pytest.fixture(autouse=True)
-def _doctest_names(doctest_namespace):
+def _doctest_names(doctest_namespace, request, monkeypatch):
     doctest_namespace["cw"] = cw
     doctest_namespace["np"] = np
+    if isinstance(request.node, pytest.DoctestItem):  # one loading is enough for all examples
+        load = cw.load_network
+        monkeypatch.setattr(
+            cw,
+            "load_network",
+            lambda *given, **options: (
+                load(*given, **options) if given or options else request.getfixturevalue("lite0")
+            ),
+            raising=False,
+        )
 
 
 @pytest.fixture(scope="session")

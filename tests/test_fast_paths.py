@@ -61,6 +61,7 @@ def other(lite0):
     return cw.Network(lite0.model, lite0._intake.preprocess, lite0.class_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CAMS)
 def test_one_by_one_as_a_list_and_as_a_film_strip_are_one_map(lite0, other, gallery, method):
     samples = [gallery["cat"], gallery["espresso"], gallery["rocket"]]

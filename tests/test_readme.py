@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import matplotlib
+import pytest
 from PIL import Image
 
 from cnn_widgets import cli
@@ -20,6 +21,7 @@ def blocks(kind):
     return [text for found, text in BLOCKS if found == kind]
 
 
+@pytest.mark.slow
 def test_every_python_snippet_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(matplotlib, "use", lambda *_: None)

@@ -13,6 +13,7 @@ from cnn_widgets import heatmap
 from cnn_widgets.perturbation import _mask
 from cnn_widgets.probe import Probe
 
+pytestmark = pytest.mark.slow  # a minute in all
 STORED = np.load(Path(__file__).parent / "references" / "references.npz")
 PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
 LAYERS = (
