@@ -151,6 +151,7 @@ def test_importing_is_light_and_touches_neither_tensorflow_nor_widgets():
     assert done.stdout.strip() == "[] False"
 
 
+@pytest.mark.slow
 def test_the_engine_runs_without_ipywidgets():
     code = (
         "import sys, cnn_widgets as cw; net = cw.load_network(weights=None);"

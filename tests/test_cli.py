@@ -18,6 +18,7 @@ from PIL import Image
 from cnn_widgets import cli
 
 
+@pytest.mark.slow
 def test_report_writes_predictions_mosaics_and_overlays(tmp_path, gallery, capsys):
     Image.fromarray(gallery["cat"].pixels).save(tmp_path / "my cat.png")
     Image.fromarray(gallery["espresso"].pixels).save(tmp_path / "cup.png")
@@ -51,6 +52,7 @@ def test_report_writes_predictions_mosaics_and_overlays(tmp_path, gallery, capsy
     assert "my cat: Egyptian cat (77.1%)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_report_takes_a_class_by_number_a_layer_and_a_method(tmp_path, gallery):
     Image.fromarray(gallery["cat"].pixels).save(tmp_path / "cat.png")
     cli.main(

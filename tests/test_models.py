@@ -59,6 +59,7 @@ def test_the_bundled_network_has_its_4_7_million_parameters(lite0):
     assert lite0.notes == ()
 
 
+@pytest.mark.slow
 def test_the_bundled_network_and_its_gallery_need_no_connection():
     done = offline("print(cw.load_network().predict(cw.gallery()['cat'])[0].name)")
     assert done.stdout.strip() == "Egyptian cat", done.stderr[-2000:]
@@ -84,6 +85,7 @@ def test_a_weights_file_in_keras_home_is_used_with_no_network_at_all(tmp_path, k
     assert float(score) == pytest.approx(expected.score, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_offline_and_not_cached_says_which_file_to_put_where(tmp_path):
     done = offline(
         """

@@ -320,6 +320,7 @@ def test_gradients_equal_central_differences(keras, photo, layer):
         assert 2 * (gradients * direction).sum() == pytest.approx(difference, rel=1e-3, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_all_ways_to_a_gradient_agree(lite0, gallery):
     """The cached pass over all layers, the tail behind one layer, and the batch are one number."""
     cat = gallery["cat"]

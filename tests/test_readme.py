@@ -35,6 +35,7 @@ def test_every_python_snippet_runs(tmp_path, monkeypatch, capsys):
     names["explorer"].close()
 
 
+@pytest.mark.slow
 def test_the_report_command_runs_as_written(tmp_path, monkeypatch, gallery):
     monkeypatch.chdir(tmp_path)
     for name in ("photo.jpg", "other.png"):

@@ -115,6 +115,7 @@ def test_the_rank_correlation_is_spearman_s(one, other, expected):
     assert rank_correlation(other, one) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_grad_cam_falls_apart_with_the_network_and_guided_backprop_does_not(lite0, gallery):
     """Adebayo et al. 2018, figure 3: the finding that gave the check its name."""
     before = fingerprint(lite0.model)
@@ -156,6 +157,7 @@ def test_a_network_without_weights_has_nothing_to_randomise(keras, photo):
 # --- ranking ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_methods_are_ranked_by_their_areas_beside_chance(lite0, gallery):
     table = rank(lite0, gallery["espresso"], ["saliency", "grad-cam", "grad-cam"], steps=12)
     gains = [each.gain for each in table]
@@ -326,6 +328,7 @@ def test_the_sanity_check_is_a_film_strip_and_a_curve(explorer):
     assert "Rank correlation by layers randomised: trained 1.00; predictions" in shown
 
 
+@pytest.mark.slow
 def test_the_same_question_is_asked_of_every_layer(explorer, lite0, gallery):
     explorer.show(image="espresso", method="grad-cam", trust=True)
     shown = judge(explorer, "depths")
