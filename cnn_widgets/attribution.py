@@ -72,8 +72,8 @@ def attribute(
     counter : bool
         Whether to explain -Y: what speaks against the class.
     progress : callable, optional
-        Called with (steps done, steps in all) by methods that take many passes; returning False
-        cancels, with a `concurrent.futures.CancelledError`.
+        Called with (steps done, steps in all) by methods that take many passes, and for lists;
+        returning False cancels, with a `concurrent.futures.CancelledError`.
     **options
         What the method itself takes, such as `steps`, `samples`, `masks`, `seed`.
 
@@ -97,41 +97,14 @@ def attribute(
     >>> cw.attribute(net, images["cat"], class_index="Egyptian cat").raw.shape
     (7, 7)
     """
-    with net.steady():
-        return _attribute(
-            net, sample, find_method(method), class_index, layer, target, versus, counter,
-            progress, options,
-        )  # fmt: skip
-
-
-def _attribute(
-    net: Network,
-    sample: Any,
-    chosen: Method,
-    class_index: Any,
-    layer: str | None,
-    target: str,
-    versus: int | str | None,
-    counter: bool,
-    progress: Progress | None,
-    options: dict[str, Any],
-) -> Any:
+    chosen = find_method(method)
     where = None if chosen.at == "input" else layer_for(net, layer)
     asked = _Asked(net, chosen, where, target, versus, counter, options)
-    if not isinstance(sample, Sequence):
-        scores, probabilities = net.scores(sample)
-        (index,) = _classes(net, class_index, scores[None])
-        return asked.answer(sample, index, scores, probabilities, progress)
-    samples = checks.samples(sample)
-    wanted = _listed(net, class_index, len(samples))
-    if chosen.plain:
-        return list(asked.stream(samples, wanted))
-    found = zip(samples, *net.scores(samples), strict=True)
-    return [
-        asked.answer(each, _classes(net, wanted[place], scores[None])[0], scores, shares,
-                     part(progress, place, len(samples)))
-        for place, (each, scores, shares) in enumerate(found)
-    ]  # fmt: skip
+    with net.steady():
+        if not isinstance(sample, Sequence):
+            return asked.one(sample, class_index, progress)
+        samples = checks.samples(sample)
+        return list(asked.many(samples, _listed(net, class_index, len(samples)), progress))
 
 
 def at_layers(
@@ -150,11 +123,9 @@ def at_layers(
     """Return the maps of one question at several layers; see `attribute`."""
     chosen = find_method(method)
     with net.steady():
-        scores, probabilities = net.scores(sample)
-        (index,) = _classes(net, class_index, scores[None])
         return [
-            _Asked(net, chosen, layer_for(net, layer), target, versus, counter, options).answer(
-                sample, index, scores, probabilities, part(progress, place, len(layers))
+            _Asked(net, chosen, layer_for(net, layer), target, versus, counter, options).one(
+                sample, class_index, part(progress, place, len(layers))
             )
             for place, layer in enumerate(layers)
         ]
@@ -172,36 +143,40 @@ class _Asked:
     counter: bool
     options: dict[str, Any]
 
-    def answer(
-        self,
-        sample: ImageSample,
-        index: int,
-        scores: Floats,
-        probabilities: Floats,
-        progress: Progress | None,
-    ) -> Attribution:
-        """Return the map of one sample."""
+    def one(self, sample: ImageSample, wanted: Any, progress: Progress | None) -> Attribution:
+        """Return the map of one sample, for the class wanted or (None) the most likely."""
+        scores, probabilities = self.net.scores(sample)
+        index = _class(self.net, wanted, scores)
         weights = self.net.weights_of([index], self.versus, self.counter)[0]
         probe = Probe(self.net, sample, weights, self.layer, self.target, progress,
                       self.method.averaged)  # fmt: skip
         summed = self.method.explain(probe, **self.options)
         return self._attribution(sample, index, summed, scores, probabilities)
 
-    def stream(
-        self, samples: Sequence[ImageSample], wanted: Sequence[Any]
+    def many(
+        self, samples: Sequence[ImageSample], wanted: Sequence[Any], progress: Progress | None
     ) -> Iterator[Attribution]:
-        """Yield the maps of many samples, run in batches."""
+        """Yield the maps of a list; run in batches where gradients are all the method needs."""
+        if self.method.plain:
+            yield from self._batched(samples, wanted, progress)
+            return
+        for place, (sample, each) in enumerate(zip(samples, wanted, strict=True)):
+            yield self.one(sample, each, part(progress, place, len(samples)))
+
+    def _batched(
+        self, samples: Sequence[ImageSample], wanted: Sequence[Any], progress: Progress | None
+    ) -> Iterator[Attribution]:
         net, chosen = self.net, list[int]()
 
         def weigh(scores: Floats, some: slice) -> Floats:
             chosen[some] = [
-                _classes(net, each, row[None])[0]
-                for each, row in zip(wanted[some], scores, strict=True)
+                _class(net, each, row) for each, row in zip(wanted[some], scores, strict=True)
             ]
             return net.weights_of(chosen[some], self.versus, self.counter)
 
         found = net.explained(samples, self.layer, weigh, self.target, self.method.averaged)
         for place, (scores, probabilities, values, gradients) in enumerate(found):
+            part(progress, place, len(samples))
             summed = self.method.of(values, gradients, **self.options)
             yield self._attribution(samples[place], chosen[place], summed, scores, probabilities)
 
@@ -255,11 +230,9 @@ def layer_for(net: Network, layer: str | None) -> str:
     return layer
 
 
-def _classes(net: Network, wanted: Any, scores: Floats) -> list[int]:
-    """Return the class of each row of scores: the one wanted, or the most likely."""
-    if wanted is None:
-        return [int(index) for index in scores.argmax(axis=1)]
-    return [net.class_index(wanted)] * len(scores)
+def _class(net: Network, wanted: Any, scores: Floats) -> int:
+    """Return the class wanted, or (None) the most likely."""
+    return int(scores.argmax()) if wanted is None else net.class_index(wanted)
 
 
 def _listed(net: Network, wanted: Any, count: int) -> list[Any]:

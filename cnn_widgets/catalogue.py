@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cnn_widgets.cache import ByteCache
-from cnn_widgets.images import fit_to, gallery, load_image
+from cnn_widgets.images import gallery, load_image, shrunk
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
@@ -60,7 +61,8 @@ class Catalogue:
         thirty photographs of a telephone must fit into a small kernel.
         """
         sample = load_image(image, name=name) if not isinstance(image, ImageSample) else image
-        sample = _at_most(sample, LONGEST)
+        if max(sample.size) > LONGEST:
+            sample = replace(sample, pixels=shrunk(sample.pixels, LONGEST))
         for known, other in self.samples.items():
             if other.key == sample.key and other.name == sample.name:
                 return known
@@ -152,12 +154,3 @@ def _listed(images: Any) -> Iterable[ImageSample]:
         yield load_image(images)
     else:
         yield from (load_image(source) for source in images)
-
-
-def _at_most(sample: ImageSample, longest: int) -> ImageSample:
-    ratio = longest / max(sample.size)
-    if ratio >= 1:
-        return sample
-    size = max(1, round(sample.size[0] * ratio)), max(1, round(sample.size[1] * ratio))
-    pixels = fit_to(ImageSample(sample.pixels), size)
-    return ImageSample(pixels, sample.name, sample.source, sample.fit)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two readings of all weights.
 FULL_EVERY = 2.0
+#: Arrays of up to so many numbers are read whole.
+WHOLE = 16_000_000
 
 
 def samples(given: Any) -> Sequence[ImageSample]:
@@ -46,8 +48,9 @@ def weights(model: keras.Model, name: str) -> None:
 def checksums(model: keras.Model) -> Callable[[], bytes]:
     """Return a compiled function that reads all weights of a model and tells them in a few bytes.
 
-    One number per weight: the sum of its words, wrapping around. Of arrays with more than a million
-    numbers every n-th one is read, so that even a large model costs milliseconds.
+    One number per weight: the sum of its words, each times an odd number that tells its place (or
+    shuffled weights would look the same), wrapping around. Of arrays with more than `WHOLE` numbers
+    every n-th one is read, n odd.
     """
     import tensorflow as tf
 
@@ -55,11 +58,12 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
         sums = []
         for weight in model.weights:
             values = tf.convert_to_tensor(weight.value)
-            step = 1 + (values.shape.num_elements() or 0) // 1_000_000
-            values = tf.reshape(values, [-1])[::step] if step > 1 else values
+            step = (values.shape.num_elements() or 0) // WHOLE * 2 + 1
+            values = tf.reshape(values, [-1])[::step]
             if values.dtype != tf.float32:
                 values = tf.cast(values, tf.float32)
-            sums.append(tf.reduce_sum(tf.bitcast(values, tf.int32)))
+            places = 2 * tf.range(tf.size(values)) + 1
+            sums.append(tf.reduce_sum(tf.bitcast(values, tf.int32) * places))
         return tf.stack(sums) if sums else tf.zeros([0], tf.int32)
 
     with TRACING:

@@ -132,7 +132,7 @@ class Attribution:
         Raises
         ------
         ValueError
-            If the network's weights have changed since the map was made.
+            If the network's weights have changed since the map was made, or were a private copy's.
         """
         origin = self._origin()
         if origin.stored:
@@ -140,6 +140,11 @@ class Attribution:
         net, sample = origin.network, origin.sample
         if net is None:
             raise ValueError("This attribution does not know the network it was made with.")
+        if net.private_weights:
+            raise ValueError(
+                "This map was made on a private copy with weights of its own (as in a sanity "
+                "check): no digest of the model's weights would tell how."
+            )
         if net.weights_state() != origin.weights:
             raise ValueError(
                 f"The weights of {net.name!r} have changed since this map was made: they can no "

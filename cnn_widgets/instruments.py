@@ -165,5 +165,3 @@ INSTRUMENTS: dict[str, Instrument] = {
         ),
     )
 }  # fmt: skip
-#: The methods compared from the start: those that take one or two passes.
-QUICK = tuple(name for name, method in METHODS.items() if not method.slow)

@@ -152,6 +152,10 @@ METHODS: dict[str, Method] = {
 }  # fmt: skip
 
 
+#: Methods that take one or two passes: those compared unless others are named.
+QUICK = tuple(name for name, method in METHODS.items() if not method.slow)
+
+
 def find_method(name: str) -> Method:
     """Return a method by name; a ValueError names those there are."""
     if name not in METHODS:

@@ -244,7 +244,7 @@ class Network:
         target : {"logit", "probability"}
             Whether Y is the score before the softmax or the probability after it.
         averaged : bool
-            For one sample: whether only the mean of dY/dA over positions is wanted, (1, 1, K).
+            Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
         """
         self._check(layer, target)
         samples = checks.samples(sample)
@@ -252,7 +252,9 @@ class Network:
         weights = self._labels.weights(class_index, len(samples))
         if isinstance(sample, Sequence):
             parts = list(
-                self._passes.gradients(samples, layer, lambda _, some: weights[some], target)
+                self._passes.gradients(
+                    samples, layer, lambda _, some: weights[some], target, averaged
+                )
             )
             return np.concatenate([a for _, a, _ in parts]), np.concatenate([g for *_, g in parts])
         return self._passes.gradient(sample, layer, weights, target, averaged)

@@ -167,7 +167,7 @@ def depth(scene: Scene) -> View:
         f"Share of silent filters by depth on {scene.image}: {line}.",
         line,
         chart=lambda axes: _draw_depth(axes, known, len(names)),
-        key=("depth", scene.sample.key, scene.network.name, tuple(known)),
+        key=("depth", len(names), tuple(known)),
         marker=None if here is None else (here + 1) / (len(names) + 1),
     )
 

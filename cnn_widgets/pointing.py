@@ -14,7 +14,7 @@ import numpy as np
 from cnn_widgets.attribution import attribute
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.images import gallery
-from cnn_widgets.methods import METHODS, find_method
+from cnn_widgets.methods import QUICK, find_method
 from cnn_widgets.network import Network
 from cnn_widgets.probe import Progress, part
 
@@ -82,9 +82,7 @@ def pointing(
             f"Pointing asks about the classes {', '.join(wanted)}; network {net.name!r} has no "
             f"{', '.join(missing)}."
         )
-    if methods is None:
-        methods = [name for name, method in METHODS.items() if not method.slow]
-    chosen = [find_method(name) for name in dict.fromkeys(methods)]
+    chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
     photographs, found = gallery(), []
     count, number = len(chosen) * len(wanted), 0
     for method in chosen:

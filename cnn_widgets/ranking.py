@@ -16,7 +16,7 @@ import numpy as np
 from cnn_widgets.attribution import attribute
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.faithfulness import Baseline, Curve, curves
-from cnn_widgets.methods import METHODS, find_method
+from cnn_widgets.methods import METHODS, QUICK, find_method
 from cnn_widgets.network import Network
 from cnn_widgets.probe import Progress, part
 from cnn_widgets.records import Floats, ImageSample
@@ -86,9 +86,7 @@ def rank(
     >>> sorted(each.title for each in table)
     ['Grad-CAM', 'edge detector', 'random map']
     """
-    if methods is None:
-        methods = [name for name, method in METHODS.items() if not method.slow]
-    chosen = [find_method(name) for name in dict.fromkeys(methods)]
+    chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
     count = 2 * len(chosen) + 2  # a map and its curves each; the two that explain nothing
     found = []
     for number, method in enumerate(chosen):

@@ -17,8 +17,8 @@ from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.engine import TARGETS
 from cnn_widgets.faithfulness import BASELINES
 from cnn_widgets.heatmap import lookup_table
-from cnn_widgets.instruments import QUICK, find_instrument
-from cnn_widgets.methods import find_method
+from cnn_widgets.instruments import find_instrument
+from cnn_widgets.methods import QUICK, find_method
 from cnn_widgets.models import Progress
 from cnn_widgets.network import Network
 from cnn_widgets.records import FITS, LayerInfo

@@ -41,22 +41,25 @@ def verdict(scene: Scene) -> View:
 
 def _curves(scene: Scene, standings: tuple[Standing, ...]) -> View:
     own, *others = standings
-    best = max(others, key=lambda each: each.gain)
-    word = "better" if own.gain > best.gain else "no better"
+    sign = -1 if scene.counter else 1  # what speaks against is taken away: the class must gain
+    best = max(others, key=lambda each: sign * each.gain)
+    word = "better" if sign * own.gain > sign * best.gain else "no better"
     pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
+    asked = f"{own.title} {'against' if scene.counter else 'for'} {scene.chosen.name}"
     line = (
-        f"{own.title} for {scene.chosen.name}: deletion {own.deletion.area:.3f}, insertion "
-        f"{own.insertion.area:.3f}; {word} than the {best.title} ({best.deletion.area:.3f}, "
-        f"{best.insertion.area:.3f}). Pixels taken away are {pixels}."
+        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; {word} "
+        f"than the {best.title} ({best.deletion.area:.3f}, {best.insertion.area:.3f}). Pixels "
+        f"taken away are {pixels}."
     )
-    parts = [_curve_chart(kind, standings) for kind in ("deletion", "insertion")]
+    kinds = ("deletion", "insertion")
+    parts = [_curve_chart(kind, standings, scene.counter) for kind in kinds]
     return View(line, line, parts=(*parts, _standings(standings)))
 
 
-def _curve_chart(kind: str, standings: tuple[Standing, ...]) -> View:
+def _curve_chart(kind: str, standings: tuple[Standing, ...], counter: bool) -> View:
     curves: list[tuple[str, Curve]] = [(s.title, getattr(s, kind)) for s in standings]
     told = "; ".join(f"{title} {curve.area:.3f}" for title, curve in curves)
-    direction = "lower" if kind == "deletion" else "higher"
+    direction = "lower" if (kind == "deletion") != counter else "higher"
     title = f"{kind} ({direction} is better)"
 
     def draw(axes: Axes) -> None:
@@ -96,7 +99,9 @@ def _ranking(scene: Scene, standings: tuple[Standing, ...]) -> View:
     chance = max(each.gain for each in standings if each.method is None)
     beaten = [each.title for each in own if each.gain <= chance]
     line = f"For {scene.chosen.name} on {scene.image}: "
-    line += f"{own[0].title} comes first of {len(own)} methods. " if own else ""
+    if not own:
+        return View(line, f"{line}no method is selected.", table=_standings(standings).table)
+    line += f"{own[0].title} comes first of {len(own)} methods. "
     line += (
         f"No better than a random map or an edge detector: {', '.join(beaten)}."
         if beaten

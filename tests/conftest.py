@@ -13,9 +13,10 @@ import pytest
 
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.methods import QUICK
 
 #: Methods that take one or two passes.
-FAST = [name for name, method in cw.METHODS.items() if not method.slow]
+FAST = list(QUICK)
 
 
 @pytest.fixture(autouse=True)

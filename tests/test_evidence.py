@@ -12,6 +12,7 @@ from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets import checks
+from cnn_widgets.attribution import _removed
 
 
 @pytest.fixture
@@ -123,6 +124,22 @@ def test_a_map_of_weights_that_are_gone_is_not_saved(keras, photo, tmp_path):
     assert not (tmp_path / "late").exists()
 
 
+@pytest.mark.parametrize("change", ["shuffled", "one number"])
+def test_a_change_that_keeps_the_sum_or_is_small_is_noticed_too(keras, photo, tmp_path, change):
+    model = tiny(keras, classes=4)
+    found = cw.attribute(cw.Network(model, preprocess="none"), photo)
+    kernel = model.get_layer("conv1").kernel
+    values = np.asarray(kernel).copy()
+    if change == "shuffled":
+        flat = values.reshape(-1)[::-1].copy()
+        values = flat.reshape(values.shape)
+    else:
+        values[1, 1, 1, 1] += 1e-3
+    kernel.assign(values)
+    with pytest.raises(ValueError, match="have changed since"):
+        found.save(tmp_path / "late")
+
+
 def test_saving_changes_nothing_in_the_model(keras, photo, tmp_path):
     model = tiny(keras)
     before = fingerprint(model)
@@ -211,15 +228,11 @@ def test_a_folder_that_cannot_be_written_loses_nothing(saved, tmp_path):
     assert cw.load_attribution(path.parent).method == "hirescam"
 
 
-def test_the_share_that_the_relu_takes_is_worked_by_hand(keras):
-    """TRUTH's network: Grad-CAM at the convolution is 11.25 … 22.5, all positive; with the
-    second class's weights negated, all of it is taken."""
+def test_the_share_that_the_relu_takes_is_worked_by_hand():
     values = np.array([[[3.0, 1.0]], [[1.0, -2.0]]], np.float32)
     gradients = np.ones_like(values)
     summed = cw.METHODS["grad-cam"].of(values, gradients)
     np.testing.assert_array_equal(summed, [[4.0], [-1.0]])
-    from cnn_widgets.attribution import _removed
-
     assert _removed(summed) == pytest.approx(1 / 5)
     assert _removed(np.zeros((2, 2), np.float32)) == 0.0
 

@@ -203,6 +203,22 @@ def test_contrast_and_counter_evidence_are_what_they_are_called(net, photo):
         cw.attribute(net, photo, class_index=1, versus=1)
 
 
+@pytest.mark.parametrize("method", ["grad-cam", "saliency", "ablation-cam"])
+def test_a_list_tells_its_progress_and_can_be_cancelled(net, photo, method):
+    told = []
+    samples = [cw.ImageSample(photo.pixels + np.uint8(i)) for i in range(10)]
+    found = cw.attribute(
+        net, samples, method, progress=lambda done, total: told.append((done, total))
+    )
+    assert len(found) == 10
+    assert {total for _, total in told} == {1000}
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert len(set(done)) >= 10
+    with pytest.raises(CancelledError):
+        cw.attribute(net, samples, method, progress=lambda done, total: done < 500)
+
+
 @pytest.mark.parametrize("method", [name for name, m in cw.METHODS.items() if m.slow])
 def test_slow_methods_tell_their_progress_and_can_be_cancelled(net, photo, method):
     told = []

@@ -44,12 +44,10 @@ def kinds(keras):
     shared = layers.Conv2D(3, 3, padding="same", activation="relu", name="shared")
     x = shared(shared(inputs))
     nested = layers.Dense(3)(layers.GlobalAveragePooling2D()(inside(x)))
-    mixed = tiny(keras, size=(12, 12), dtype="float32")
     return {
         "functional": tiny(keras, size=(12, 12)),
         "subclassed": own,
         "nested, with a shared layer": keras.Model(inputs, nested),
-        "named input type": mixed,
     }
 
 
@@ -152,6 +150,14 @@ def test_a_network_without_weights_has_nothing_to_randomise(keras, photo):
         sanity_check(net, photo)
     with pytest.raises(ValueError, match="at least one step"):
         sanity_check(net, photo, steps=0)
+
+
+def test_a_map_of_the_private_copy_is_not_saved_as_the_model_s(tiny_net, photo, tmp_path):
+    check = sanity_check(tiny_net, photo, steps=2)
+    check.maps[0].save(tmp_path / "trained")
+    with pytest.raises(ValueError, match="made on a private copy"):
+        check.maps[1].save(tmp_path / "shuffled")
+    assert not (tmp_path / "shuffled").exists()
 
 
 # --- ranking ------------------------------------------------------------------------------------
@@ -310,6 +316,18 @@ def test_the_curves_stand_beside_chance(explorer):
     assert "cnnw-chart" in html(explorer)
 
 
+def test_evidence_against_is_judged_the_other_way_round(explorer):
+    explorer.show(image="espresso", method="hirescam", counter=True, trust=True)
+    shown = judge(explorer, "curves")
+    explorer.show(counter=False)
+    assert "HiResCAM against espresso" in shown
+    assert "deletion (higher is better)" in shown
+    assert "insertion (lower is better)" in shown
+    own, *others = re.findall(r'scope="row">.+?</th><td>.+?</td><td>.+?</td><td>(.+?)</td>', shown)
+    own, *others = (float(each.replace("−", "-")) for each in (own, *others))
+    assert ("; better than" in shown) == (own < min(others))
+
+
 def test_the_ranking_lists_what_was_selected(explorer):
     explorer.show(image="espresso", trust=True, instrument="ranking")
     explorer.controls.widgets["ranked"].value = ("grad-cam", "saliency")
@@ -318,6 +336,8 @@ def test_the_ranking_lists_what_was_selected(explorer):
     assert "Grad-CAM comes first of 2 methods" in shown
     for row in ("Grad-CAM", "Saliency", RANDOM, EDGES):
         assert f'<th scope="row">{row}</th>' in shown
+    explorer.controls.widgets["ranked"].value = ()
+    assert "no method is selected" in judge(explorer, "ranking")
 
 
 def test_the_sanity_check_is_a_film_strip_and_a_curve(explorer):

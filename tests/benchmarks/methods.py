@@ -107,7 +107,7 @@ def identity(net, sample, method):
         weights = g[0, 0] * a.sum((0, 1)) / abs(y)
         return "closed form, linear behind", error(raw, np.maximum(a @ weights, 0))
     if method == "score-cam":
-        return "in the hull of A: min, max", max(0.0, float((raw - a.max(-1)).max()))
+        return "nowhere above max A", max(0.0, float((raw - a.max(-1)).max()))
     if method == "saliency":
         still = cw.attribute(net, sample, "smoothgrad", index, noise=0.0, samples=2).raw
         return "= SmoothGrad without noise", error(raw, still)
