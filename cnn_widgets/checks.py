@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FULL_EVERY = 2.0
 #: Arrays of up to so many numbers are read whole.
 WHOLE = 16_000_000
+#: Arrays of up to so many numbers are read together.
+SMALL = 1_000_000
 
 
 def samples(given: Any) -> Sequence[ImageSample]:
@@ -48,23 +50,30 @@ def weights(model: keras.Model, name: str) -> None:
 def checksums(model: keras.Model) -> Callable[[], bytes]:
     """Return a compiled function that reads all weights of a model and tells them in a few bytes.
 
-    One number per weight: the sum of its words, each times an odd number that tells its place (or
-    shuffled weights would look the same), wrapping around. Of arrays with more than `WHOLE` numbers
+    Every 64th word is added up, wrapping around, for each of the 64 places to begin: a single sum
+    would not tell shuffled weights from those before. Of arrays with more than `WHOLE` numbers
     every n-th one is read, n odd.
     """
     import tensorflow as tf
 
+    def words(weight: Any) -> Any:
+        values = tf.convert_to_tensor(weight.value)
+        step = (values.shape.num_elements() or 0) // WHOLE * 2 + 1
+        values = tf.reshape(values, [-1])
+        values = values[::step] if step > 1 else values
+        values = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
+        return tf.bitcast(values, tf.int32)
+
+    def told(words: Any) -> Any:
+        count = words.shape.num_elements()
+        rows = tf.reshape(words[: count - count % 64], [-1, 64])
+        ends = tf.pad(words[count - count % 64 :], [[0, 64 - count % 64]])
+        return tf.concat([tf.reduce_sum(rows, 0), ends], 0)
+
     def read() -> Any:
-        sums = []
-        for weight in model.weights:
-            values = tf.convert_to_tensor(weight.value)
-            step = (values.shape.num_elements() or 0) // WHOLE * 2 + 1
-            values = tf.reshape(values, [-1])[::step]
-            if values.dtype != tf.float32:
-                values = tf.cast(values, tf.float32)
-            places = 2 * tf.range(tf.size(values)) + 1
-            sums.append(tf.reduce_sum(tf.bitcast(values, tf.int32) * places))
-        return tf.stack(sums) if sums else tf.zeros([0], tf.int32)
+        small = [words(w) for w in model.weights if np.prod(w.shape) <= SMALL]
+        large = [words(w) for w in model.weights if np.prod(w.shape) > SMALL]
+        return tf.stack([told(tf.concat([*small, [0]], 0)), *map(told, large)])
 
     with TRACING:
         compiled = tf.function(read, autograph=False).get_concrete_function()
