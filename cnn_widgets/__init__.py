@@ -19,19 +19,20 @@ if TYPE_CHECKING:
     from cnn_widgets.environment import configure
     from cnn_widgets.evidence import Attribution, load_attribution
     from cnn_widgets.explorer import CNNExplorer
-    from cnn_widgets.heatmap import mosaic, overlay
+    from cnn_widgets.heatmap import overlay
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.library import load_network
     from cnn_widgets.methods import METHODS
     from cnn_widgets.network import Network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
+    from cnn_widgets.tiles import mosaic
 
 _HOMES = {
     "METHODS": "methods",
     "attribute": "attribution",
     "configure": "environment",
     "CNNExplorer": "explorer",
-    "mosaic": "heatmap",
+    "mosaic": "tiles",
     "overlay": "heatmap",
     "gallery": "images",
     "load_image": "images",

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.cache import ByteCache
-from cnn_widgets.images import gallery, load_image, shrunk
+from cnn_widgets.images import gallery, load_image
 from cnn_widgets.library import load_network
 from cnn_widgets.lite0 import NAME as BUNDLED
 from cnn_widgets.models import Progress, applications
 from cnn_widgets.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.shrink import shrunk
 
 #: Longer side, in pixels, of the photographs kept.
 LONGEST = 1024

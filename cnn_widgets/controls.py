@@ -17,7 +17,7 @@ from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
-from cnn_widgets.style import thumb_sheet
+from cnn_widgets.thumbs import Thumbs
 
 Request = Callable[..., None]
 
@@ -50,7 +50,6 @@ class Controls:
         self._request, self._open, self._search = request, open_image, search_class
         self._press = press
         self._syncing = threading.local()
-        self._thumbs: tuple[str, ...] = ()
         self._listed: dict[str, Any] = {}
         self.widgets: dict[str, w.Widget] = {}
         for name in WIDTHS:
@@ -81,9 +80,8 @@ class Controls:
         w.link((self.widgets["filter"], "value"), (number, "value"))
 
     def _image_controls(self) -> None:
-        self.thumb_sheet = w.HTML()
-        self.thumb_sheet.add_class("cnnw-sheet")
-        self._add("image", w.HBox(), label=None).add_class("cnnw-thumbs")
+        self.thumbs = Thumbs(lambda name: self._request(image=name, class_index=None))
+        self._add("image", self.thumbs.box, label=None)
         self._add(
             "upload",
             w.FileUpload(
@@ -196,9 +194,6 @@ class Controls:
 
         return folded
 
-    def _on_thumb(self, name: str) -> Callable[[Any], None]:
-        return lambda _: self._request(image=name, class_index=None)
-
     def _step(self, step: int) -> None:
         names = [value for _, value in self.widgets["layer"].options]
         here = names.index(self.widgets["layer"].value)
@@ -215,7 +210,7 @@ class Controls:
         """Show what the state is."""
 
         def show() -> None:
-            self._sync_thumbs(scene)
+            self.thumbs.sync(scene.samples, scene.image)
             self._sync_ranks(scene)
             for name in WIDTHS:
                 found = options(name, scene, state, tuple(networks))
@@ -230,25 +225,6 @@ class Controls:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 
         self._quietly(show)
-
-    def _sync_thumbs(self, scene: Scene) -> None:
-        box, names = self.widgets["image"], tuple(scene.samples)
-        if names != self._thumbs:
-            prefix = f"cnnw-thumb-{box.model_id[:8]}"
-            self.thumb_sheet.value = thumb_sheet(scene.samples, prefix)
-            before = box.children
-            box.children = [self._thumb(name, f"{prefix}-{i}") for i, name in enumerate(names)]
-            for button in before:
-                _close(button)
-            self._thumbs = names
-        for name, button in zip(names, box.children, strict=True):
-            (button.add_class if name == scene.image else button.remove_class)("cnnw-chosen")
-
-    def _thumb(self, name: str, style: str) -> w.Button:
-        button = w.Button(description=name, tooltip=f"photograph {name}")
-        button.add_class(style)
-        button.on_click(self._on_thumb(name))
-        return button
 
     def _sync_ranks(self, scene: Scene) -> None:
         ranked = scene.predictions
@@ -304,17 +280,3 @@ class Controls:
 
     def _is_sync(self) -> bool:
         return bool(getattr(self._syncing, "on", False))
-
-
-def _close(widget: w.Widget) -> None:
-    """Close a widget together with its layout and style, which are widgets too."""
-    for part in (widget.layout, getattr(widget, "style", None), widget):
-        if part is not None:
-            part.close()
-
-
-def close_tree(widget: w.Widget) -> None:
-    """Close a widget and everything inside it."""
-    for child in getattr(widget, "children", ()):
-        close_tree(child)
-    _close(widget)

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnn_widgets import head as heads
+from cnn_widgets import ports
+from cnn_widgets.anatomy import Anatomy
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.guided import guided_relus
 from cnn_widgets.intake import Intake
 from cnn_widgets.observation import Observation
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
-from cnn_widgets.traces import Trace
+from cnn_widgets.traces import Trace, ancestors
 
 if TYPE_CHECKING:
     import keras
 
-#: The kinds of layers the article browses; others can be asked for by name or by kind.
-FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
 TARGETS = ("logit", "probability")
 
 
@@ -35,10 +35,8 @@ class Engine:
 
     Attributes
     ----------
-    layers : tuple of LayerInfo
-        Every layer that puts out one tensor, in the order it runs.
-    default_layer : str or None
-        The last layer before the scores whose map is larger than 1x1, after its activation.
+    anatomy : Anatomy
+        Its layers.
     head : Head
         What the end of the model computes.
     notes : list of str
@@ -55,26 +53,24 @@ class Engine:
         self._places: dict[tuple[Any, ...], list[Any]] = {}
         self._score: Any = None
         self._single = True  # precision, all through: what is observed can be fed back as it is
-        self._browsed: tuple[str, ...] | None = None
         self.head: heads.Head
-        self.layers: tuple[LayerInfo, ...] = ()
-        self.default_layer: str | None = None
+        self.anatomy = Anatomy((), None)
         self.notes: list[str] = []
         self._observe(None)
 
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Every layer that puts out one tensor, in the order it runs."""
+        return self.anatomy.layers
+
+    @property
+    def default_layer(self) -> str | None:
+        """The last layer before the scores whose map is larger than 1x1, after its activation."""
+        return self.anatomy.default
+
     def browsed(self) -> tuple[str, ...]:
         """Return the names of the layers every cached pass reports."""
-        if self._browsed is None:
-            self._browsed = self._worth_browsing()
-        return self._browsed
-
-    def _worth_browsing(self) -> tuple[str, ...]:
-        maps = [info for info in self.layers if info.spatial]
-        names = [info.name for info in maps if info.kind in FEATURE_KINDS]
-        names = names or [info.name for info in maps]
-        if self.default_layer is not None and self.default_layer not in names:
-            names.append(self.default_layer)
-        return tuple(names)
+        return self.anatomy.browsed
 
     def observe(self, x: Floats, layers: tuple[str, ...] | None) -> Observation:
         """Return scores and activations of a batch, of the layers named or the browsed (None)."""
@@ -246,47 +242,17 @@ class Engine:
 
     def _call(self, x: Any) -> tuple[Any, Any]:
         """Run the model inside a trace; return scores and probabilities (N, C)."""
-        output = self._choose(self.model(self._feed(x), training=False))
+        outputs = ports.named(self.model, self.model(ports.fed(self.model, x), training=False))
+        output = outputs[ports.chosen(outputs, self._output)]
+        if len(outputs) > 1 and self._output is None and not self.layers:
+            self.notes.append(
+                f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
+            )
         head, tensor = heads.find(output, self._head_kind)
         if not self.layers:
             self.head, self._score = head, tensor
         maps = head.scores(tensor)
         return heads.over_positions(maps), heads.over_positions(head.probabilities(maps))
-
-    def _feed(self, x: Any) -> Any:
-        inputs = getattr(self.model, "inputs", None)
-        if not inputs:
-            return x
-        kind = self._tf.as_dtype(inputs[0].dtype)
-        x = x if kind.is_floating else self._tf.cast(x, kind)
-        struct = getattr(self.model, "_inputs_struct", None)
-        if isinstance(struct, dict):
-            return {next(iter(struct)): x}
-        return [x] if isinstance(struct, list | tuple) else x
-
-    def _choose(self, outputs: Any) -> Any:
-        """Return the one output looked at, of a model that may have several."""
-        if isinstance(outputs, dict):
-            named = dict(outputs)
-        elif isinstance(outputs, list | tuple):
-            names = getattr(self.model, "output_names", None) or range(len(outputs))
-            named = dict(zip(map(str, names), outputs, strict=False))
-        else:
-            named = {"output": outputs}
-        names = list(named)
-        wanted = 0 if self._output is None else self._output
-        if isinstance(wanted, int) and 0 <= wanted < len(names):
-            wanted = names[wanted]
-        if wanted not in named:
-            raise ValueError(
-                f"Unknown output {self._output!r}. This model's outputs: "
-                f"{', '.join(names)} (or 0 to {len(names) - 1})."
-            )
-        if len(names) > 1 and self._output is None and not self.layers:
-            self.notes.append(
-                f"Of the outputs {', '.join(names)} the first is looked at (output= chooses)."
-            )
-        return named[wanted]
 
     def _target(self, values: tuple[Any, Any], weights: Any, target: str) -> Any:
         return self._tf.reduce_sum(values[TARGETS.index(target)] * weights)
@@ -297,7 +263,7 @@ class Engine:
         )
 
     def _layer_spec(self, layer: str) -> Any:
-        shape = next(info.shape for info in self.layers if info.name == layer)
+        shape = self.anatomy.find(layer).shape
         return self._tf.TensorSpec((self._intake.batch, *shape), self._tf.float32)
 
     def _weight_spec(self) -> Any:
@@ -312,15 +278,15 @@ class Engine:
             for visit in visits
             if not isinstance(visit.layer, keras.Model) and visit.kind != "InputLayer"
         ]
-        self.layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
+        layers = tuple(LayerInfo(v.name, v.kind, v.shape) for v in seen)
         self._single = all(visit.output.dtype == self._tf.float32 for visit in seen)
-        before = _ancestors(self._score.op)
+        before = ancestors([self._score])
         maps = [
             v.name
-            for v, info in zip(seen, self.layers, strict=True)
+            for v, info in zip(seen, layers, strict=True)
             if info.spatial and v.output.op in before and v.output is not self._score
         ]
-        self.default_layer = maps[-1] if maps else None
+        self.anatomy = Anatomy(layers, maps[-1] if maps else None)
         self._score = None
         if self.head.kind in ("logits", "probabilities", "values"):
             self.notes.append(
@@ -329,14 +295,3 @@ class Engine:
             )
         if self.head.kind == "softmax" and self.head.units == 1:
             self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
-
-
-def _ancestors(op: Any) -> set[Any]:
-    """Return the op and every op its value depends on."""
-    found, waiting = set(), [op]
-    while waiting:
-        current = waiting.pop()
-        if current not in found:
-            found.add(current)
-            waiting.extend(tensor.op for tensor in current.inputs)
-    return found

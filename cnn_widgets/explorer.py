@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from cnn_widgets import export, layout, render
 from cnn_widgets.catalogue import Catalogue
-from cnn_widgets.controls import UPLOAD_MB, Controls, close_tree
+from cnn_widgets.controls import UPLOAD_MB, Controls
 from cnn_widgets.figure import to_figure
 from cnn_widgets.instruments import arrays
 from cnn_widgets.library import load_network
@@ -28,6 +28,7 @@ from cnn_widgets.panels import PANELS
 from cnn_widgets.scene import Scene, resolve
 from cnn_widgets.state import State
 from cnn_widgets.tasks import Tasks
+from cnn_widgets.thumbs import close_tree
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -268,10 +267,6 @@ def fit_to(sample: ImageSample, input_size: tuple[int, int], channels: int = 3) 
     return pixels[..., None] if channels == 1 else pixels
 
 
-#: Photographs made small for the page, as long as their samples live.
-_SMALL: WeakKeyDictionary[ImageSample, dict[int, Pixels]] = WeakKeyDictionary()
-
-
 def gallery() -> dict[str, ImageSample]:
     """Return the bundled photographs by name, all public domain or CC0; see gallery/SOURCES.md."""
     folder = files("cnn_widgets") / "gallery"
@@ -284,21 +279,3 @@ def gallery() -> dict[str, ImageSample]:
         )
         for entry in entries
     }
-
-
-def small(sample: ImageSample, side: int) -> Pixels:
-    """Return a sample's photograph with its longer side at most `side` pixels; kept with it."""
-    kept = _SMALL.setdefault(sample, {})
-    if side not in kept:
-        kept[side] = shrunk(sample.pixels, side)
-    return kept[side]
-
-
-def shrunk(pixels: Pixels, side: int) -> Pixels:
-    """Return a picture with its longer side at most `side` pixels."""
-    height, width = pixels.shape[:2]
-    ratio = side / max(height, width)
-    if ratio >= 1:
-        return pixels
-    size = max(1, round(height * ratio)), max(1, round(width * ratio))
-    return fit_to(ImageSample(pixels), size)

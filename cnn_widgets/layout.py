@@ -35,7 +35,7 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     )
     return (
         style,
-        controls.thumb_sheet,
+        controls.thumbs.sheet,
         _box("cnnw-top", use["image"], sources),
         status,
         _row(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets import checks
 from cnn_widgets import intake as intakes
-from cnn_widgets.engine import FEATURE_KINDS, TARGETS
+from cnn_widgets.engine import TARGETS
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
@@ -93,7 +93,6 @@ class Network:
         self._watch = checks.Watch(model)
         #: Counts how often results were forgotten, mostly because the weights had changed.
         self.revision = 0
-        self._of_kinds: dict[tuple[str, ...] | None, tuple[LayerInfo, ...]] = {}
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[Weight, ...] = ()
         self._notes = [*self._intake.notes, *self.engine.notes]
@@ -122,16 +121,11 @@ class Network:
     @property
     def feature_layers(self) -> tuple[LayerInfo, ...]:
         """The layers worth browsing: the article's kinds, with a map larger than 1x1."""
-        return self.layers_of(FEATURE_KINDS) or self.layers_of(None)
+        return self.engine.anatomy.features
 
     def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
         """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
-        key = None if kinds is None else tuple(kinds)
-        if key not in self._of_kinds:
-            self._of_kinds[key] = tuple(
-                info for info in self.layers if info.spatial and (key is None or info.kind in key)
-            )
-        return self._of_kinds[key]
+        return self.engine.anatomy.of(kinds)
 
     @property
     def default_layer(self) -> str | None:
@@ -163,11 +157,7 @@ class Network:
 
     def layer(self, name: str) -> LayerInfo:
         """Return a layer by its name; a ValueError names those there are."""
-        for info in self.layers:
-            if info.name == name:
-                return info
-        some = ", ".join(info.name for info in self.feature_layers[:12])
-        raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
+        return self.engine.anatomy.find(name)
 
     def class_index(self, wanted: int | str) -> int:
         """Return the index of a class given as a number or a name (or a part that only it has)."""

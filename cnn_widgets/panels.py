@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnn_widgets import heatmap, words
-from cnn_widgets.images import small
+from cnn_widgets import heatmap, tiles, words
 from cnn_widgets.methods import METHODS
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scene import Scene
+from cnn_widgets.shrink import small
 from cnn_widgets.verdicts import tidy, verdict
 from cnn_widgets.view import View
 
@@ -105,7 +105,7 @@ def feature_map(scene: Scene) -> View:
     dead = bool(values.max() == values.min())
     picture = _colored(values, low, high, scene.filter_colormap)
     if dead:
-        picture = np.full_like(picture, heatmap.SILENT)
+        picture = np.full_like(picture, tiles.SILENT)
     state = "silent: one value everywhere · " if dead else ""
     caption = f"{state}{words.numbers(values)}"
     where = "" if dead else f" Strongest at {words.place(values)}."
@@ -116,7 +116,7 @@ def feature_map(scene: Scene) -> View:
 def mosaic(scene: Scene) -> View:
     """Draw every filter of the layer, the selected one framed."""
     _, columns, cell = _grid(scene)
-    picture = heatmap.mosaic(
+    picture = tiles.mosaic(
         scene.activations, scene.scale, scene.filter_colormap, columns=columns, cell=cell, gap=1
     )
     count, flat = scene.layer.filters, scene.flat_filters
@@ -251,7 +251,7 @@ def _grid(scene: Scene) -> tuple[int, int, int]:
     """Return rows, columns and the longer side of a tile, to fill the mosaic's place."""
     height, width, count = (int(n or 1) for n in scene.layer.shape)
     aspect = _MOSAIC_WIDTH / _MOSAIC_HEIGHT * height / width
-    rows, columns = heatmap.grid_shape(count, aspect)
+    rows, columns = tiles.grid_shape(count, aspect)
     per_tile = min(_MOSAIC_WIDTH / columns / width, _MOSAIC_HEIGHT / rows / height)
     return rows, columns, max(4, int(per_tile * max(height, width)) - 1)
 
@@ -260,7 +260,7 @@ def _aspect(scene: Scene) -> float:
     """Return the mosaic's width by its height."""
     rows, columns, cell = _grid(scene)
     height, width = scene.activations.shape[:2]
-    tile = heatmap.tile_size((height, width), cell)
+    tile = tiles.tile_size((height, width), cell)
     return (columns * (tile[1] + 1) - 1) / (rows * (tile[0] + 1) - 1)
 
 

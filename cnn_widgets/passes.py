@@ -48,7 +48,7 @@ class Passes:
         """
         layers = self.engine.layers
         browsed = layer is None or layer in self.engine.browsed()
-        group = None if browsed else next(info.kind for info in layers if info.name == layer)
+        group = None if browsed or layer is None else self.engine.anatomy.find(layer).kind
         key = ("observe", sample.key, group)
         found: Observation | None = self.cache.get(key)
         if found is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnn_widgets import heatmap
+from cnn_widgets import heatmap, tiles
 from cnn_widgets.cams import weighted
 from cnn_widgets.probe import Probe
 from cnn_widgets.records import Floats
@@ -24,7 +24,7 @@ def score_cam(probe: Probe, relu: bool = True) -> Floats:
     Wang et al. 2020, arXiv 1910.01279, algorithm 1.
     """
     activations, count = probe.activations, probe.activations.shape[-1]
-    masks = heatmap.scale_filters(activations)
+    masks = tiles.scale_filters(activations)
     size = (probe.x.shape[0], probe.x.shape[1])
     rises = np.empty(count, np.float64)
     for batch in probe.batches(count):

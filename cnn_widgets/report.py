@@ -13,10 +13,11 @@ from PIL import Image
 from cnn_widgets.attribution import attribute
 from cnn_widgets.environment import versions
 from cnn_widgets.evidence import Attribution
-from cnn_widgets.heatmap import diverging, mosaic, overlay
+from cnn_widgets.heatmap import diverging, overlay
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.records import ImageSample
+from cnn_widgets.tiles import mosaic
 
 
 def write_report(

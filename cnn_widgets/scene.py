@@ -15,13 +15,13 @@ from cnn_widgets.attribution import attribute, layer_for
 from cnn_widgets.cache import ByteCache
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.evidence import Attribution
-from cnn_widgets.heatmap import silent
 from cnn_widgets.instruments import INSTRUMENTS, Subject
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.probe import Progress
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.state import State
+from cnn_widgets.tiles import silent
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ more without what its outputs do not need; and the same door lets other variable
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -82,7 +82,8 @@ class Trace:
         tf, old = self._tf, self._concrete
         definition = old.graph.as_graph_def()
         if not whole:
-            definition = _only(definition, _needed(wanted, {each.name for each in fed}), tf)
+            needed = ancestors(wanted, {each.name for each in fed})
+            definition = _only(definition, {op.name for op in needed}, tf)
         used = {_tensor(name) for node in definition.node for name in node.input}
         used |= {tensor.name for tensor in wanted}
         arguments = [*old.inputs[: self._count], *fed]
@@ -102,13 +103,13 @@ class Trace:
         return Trace(bound, len(arguments), structure)
 
 
-def _needed(outputs: list[Any], fed: set[str]) -> set[str]:
-    """Return the names of the operations that the outputs' values depend on, up to what is fed."""
-    found, waiting = set[str](), list(outputs)
+def ancestors(tensors: Iterable[Any], fed: Container[str] = ()) -> set[Any]:
+    """Return the operations that tensors' values depend on, up to those whose names are fed."""
+    found, waiting = set[Any](), list(tensors)
     while waiting:
         tensor = waiting.pop()
-        if tensor.name not in fed and tensor.op.name not in found:
-            found.add(tensor.op.name)
+        if tensor.name not in fed and tensor.op not in found:
+            found.add(tensor.op)
             waiting += tensor.op.inputs
     return found
 

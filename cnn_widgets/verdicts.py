@@ -10,7 +10,6 @@ import numpy as np
 from cnn_widgets import heatmap, words
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.faithfulness import Curve
-from cnn_widgets.images import small
 from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.pointing import SUBJECTS, Pointing
@@ -18,6 +17,7 @@ from cnn_widgets.ranking import Standing
 from cnn_widgets.records import Pixels
 from cnn_widgets.sanity import SanityCheck
 from cnn_widgets.scene import Scene
+from cnn_widgets.shrink import small
 from cnn_widgets.view import View
 
 if TYPE_CHECKING:

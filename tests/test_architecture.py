@@ -16,9 +16,9 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "IPython"}
 # its own row or below.
 ROWS = [
     {"records", "fetch", "checkpoint", "cache", "environment"},
-    {"heatmap", "lite0", "observation", "view"},
-    {"images", "models", "cams"},
-    {"taps", "head", "guided", "labels", "traces"},
+    {"heatmap", "lite0", "observation", "view", "anatomy"},
+    {"images", "models", "cams", "tiles"},
+    {"taps", "head", "guided", "labels", "traces", "ports", "shrink"},
     {"checks"},
     {"intake"},
     {"engine"},
@@ -36,6 +36,7 @@ ROWS = [
     {"panels"},
     {"render", "figure"},
     {"style", "choices", "jobs", "export"},
+    {"thumbs"},
     {"controls"},
     {"layout", "tasks"},
     {"explorer"},
@@ -88,6 +89,11 @@ MAY_USE = {  # beyond the standard library, NumPy and the package
     "export": set(),
     "depths": set(),
     "traces": set(),
+    "anatomy": set(),
+    "tiles": {"cv2"},
+    "shrink": set(),
+    "ports": {"tensorflow"},
+    "thumbs": {"ipywidgets"},
     "probe": set(),
     "sensitivity": set(),
     "perturbation": set(),
@@ -164,7 +170,7 @@ def test_the_engine_runs_without_ipywidgets():
 
 def test_no_file_is_past_a_sitting():
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in modules().values()}
-    assert {name: count for name, count in lengths.items() if count > 350} == {}
+    assert {name: count for name, count in lengths.items() if count > 340} == {}
 
 
 def test_every_public_name_is_there_and_documented():

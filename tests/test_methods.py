@@ -8,7 +8,7 @@ from conftest import tiny
 from test_attribution import by_hand, steps  # noqa: F401  (fixtures)
 
 import cnn_widgets as cw
-from cnn_widgets import cams
+from cnn_widgets import cams, tiles
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_score_cam_follows_its_algorithm_step_by_step(net, photo, keras):
 
     activations = net.activations(photo, "conv2")
     x = net.input_tensor(photo)
-    masks = heatmap.scale_filters(activations)
+    masks = tiles.scale_filters(activations)
     scores = [
         net.engine.observe((x * heatmap.resize(masks[..., k], (16, 12))[..., None])[None], ())
         .scores[0, 1] for k in range(8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
-from cnn_widgets import heatmap
+from cnn_widgets import tiles
 from cnn_widgets.perturbation import _mask
 from cnn_widgets.probe import Probe
 
@@ -166,7 +166,7 @@ def test_score_cam_differs_from_the_library_by_how_it_resizes_the_masks(lite0, g
     """With masks resized from corner to corner our scores give pytorch-grad-cam's map."""
     sample, index, layer = gallery["cat"], PICTURES["cat"], "block5_expand_relu"
     probe = Probe(lite0, sample, lite0.weights_of([index])[0], layer, "logit")
-    masks = heatmap.scale_filters(probe.activations)
+    masks = tiles.scale_filters(probe.activations)
     size, side = masks.shape[0], probe.x.shape[0]
     at = np.arange(side) * (size - 1) / (side - 1)
     low = np.minimum(at.astype(int), size - 2)
