@@ -17,6 +17,7 @@ from cnn_widgets.instruments import INSTRUMENTS
 from cnn_widgets.methods import METHODS
 from cnn_widgets.scene import Scene
 from cnn_widgets.state import State
+from cnn_widgets.style import opacity_sheet
 from cnn_widgets.thumbs import Thumbs
 
 Request = Callable[..., None]
@@ -51,6 +52,10 @@ class Controls:
         self._press = press
         self._syncing = threading.local()
         self._listed: dict[str, Any] = {}
+        self.opacity = w.HTML()  # a style of the page: moving the slider draws nothing anew
+        self.opacity.add_class("cnnw-sheet")
+        self.opacity.add_class("cnnw-opacity")
+        self.scope = f"cnnw-{self.opacity.model_id[:8]}"
         self.widgets: dict[str, w.Widget] = {}
         for name in WIDTHS:
             self._dropdown(name)
@@ -220,6 +225,7 @@ class Controls:
             slow = METHODS[scene.method].slow
             self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"
             self.widgets["alpha"].value = state.alpha
+            self.opacity.value = opacity_sheet(self.scope, state.alpha)
             self._sync_instruments(scene, state)
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None

@@ -99,6 +99,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
         self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
+        self.add_class(self.controls.scope)
         self._tasks = Tasks(self.controls, self._say, self._on_result)
         self._views = {panel: w.HTML() for panel in PANELS}
         for panel, html in self._views.items():

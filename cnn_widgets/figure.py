@@ -23,7 +23,7 @@ _PAIRS_PER_ROW = 4
 
 def to_figure(scene: Scene, width: float = 14.0) -> Figure:
     """Return what is on the page as a figure: the panels, and the row of pairs where it is open."""
-    pairs = PANELS["pairs"].view(scene).pairs
+    pairs = PANELS["pairs"].view(scene).flat().pairs
     rows = math.ceil(len(pairs) / _PAIRS_PER_ROW)
     height = width * 0.55
     figure = Figure(figsize=(width, height + rows * width * 0.14), layout="constrained")
@@ -36,7 +36,7 @@ def to_figure(scene: Scene, width: float = 14.0) -> Figure:
     for name, axes in upper.subplot_mosaic(_LAYOUT).items():
         panel = PANELS[name]
         marked = PANELS["frame"].view(scene).frame if name == "mosaic" else None
-        _draw(axes, panel.view(scene), marked)
+        _draw(axes, panel.view(scene).flat(), marked)
         axes.set_title(panel.title, fontsize=10, parse_math=False)
     names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
     figure.suptitle(names, fontsize=11, parse_math=False)

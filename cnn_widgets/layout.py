@@ -36,6 +36,7 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
     return (
         style,
         controls.thumbs.sheet,
+        controls.opacity,
         _box("cnnw-top", use["image"], sources),
         status,
         _row(
@@ -52,7 +53,7 @@ def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tu
             _column(
                 "cnnw-square",
                 "overlay",
-                w.VBox([views["overlay"], controls.bars["compute"]]),
+                w.VBox([_layers(views["ground"], views["overlay"]), controls.bars["compute"]]),
                 controls.buttons["compute"],
             ),
             _column(
@@ -122,6 +123,13 @@ def _stack(below: w.Widget, above: w.Widget) -> w.Box:
     """Lay one widget over another, in the same place."""
     box = w.Box([below, above])
     box.add_class("cnnw-stack")
+    return box
+
+
+def _layers(below: w.HTML, above: w.HTML) -> w.Box:
+    """Lay the evidence over its photograph."""
+    box = w.Box([below, above])
+    box.add_class("cnnw-layers")
     return box
 
 

@@ -2,7 +2,7 @@
 
 A panel says which state it `reads`; the explorer draws it again when one of these changes. A
 `View` is not bound to any medium: `render` makes HTML of it for the page, or draws it on
-Matplotlib axes for a figure.
+Matplotlib axes for a figure. The opacity is read by none: it belongs to the style of the page.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from cnn_widgets import heatmap, tiles, words
 from cnn_widgets.methods import METHODS
-from cnn_widgets.records import Floats, ImageSample, Pixels
+from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scene import Scene
 from cnn_widgets.shrink import small
 from cnn_widgets.verdicts import tidy, verdict
@@ -75,12 +75,20 @@ def overlay(scene: Scene) -> View:
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
         return View(f"The photograph {scene.image}. {line}", line, small(scene.sample, PICTURE))
-    picture = _overlaid(scene, scene.sample, found.heatmap, found.signed)
+    under = small(scene.sample, PICTURE)
+    picture = _colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {words.evidence(found)}"
     low, high = ("against", "for") if found.signed else ("little", "much")
     colors = heatmap.diverging(scene.colormap) if found.signed else scene.colormap
-    return View(alt, words.short_evidence(found), picture, legend=(colors, low, method.reads, high))
+    legend = (colors, low, method.reads, high)
+    line = words.short_evidence(found)
+    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend)
+
+
+def ground(scene: Scene) -> View:
+    """Draw the photograph that lies under the evidence."""
+    return View("", picture=small(scene.sample, PICTURE))
 
 
 def predictions(scene: Scene) -> View:
@@ -181,10 +189,12 @@ def pairs(scene: Scene) -> View:
     found = []
     for name, sample in scene.samples.items():
         attribution = scene.attribution_of(sample, None)
-        shown = _overlaid(scene, sample, attribution.heatmap, attribution.signed, 224)
+        photo = small(sample, 224)
+        shown = _colors_over(photo, scene, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({words.percent(attribution.probability)})"
-        found.append((line, small(sample, 224), shown, f"{name}. {words.evidence(attribution)}"))
-    return View(f"Original and heat-map of {len(found)} photographs.", pairs=tuple(found))
+        found.append((line, photo, shown, f"{name}. {words.evidence(attribution)}"))
+    alt = f"Original and heat-map of {len(found)} photographs."
+    return View(alt, pairs=tuple(found), alpha=scene.alpha)
 
 
 def card(scene: Scene) -> View:
@@ -205,15 +215,16 @@ def card(scene: Scene) -> View:
 _Y = {"logit": "score before the softmax", "probability": "probability, after the softmax"}
 _IMAGE = frozenset({"image", "network", "fit"})
 _QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
-_CAM = _IMAGE | _QUESTION | {"alpha", "colormap"}
+_CAM = _IMAGE | _QUESTION | {"colormap"}
 _PAIRS = _CAM - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
-_TRUST = _CAM | {"trust", "instrument", "baseline", "ranked"}
+_TRUST = _CAM | {"alpha", "trust", "instrument", "baseline", "ranked"}
 _MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
 
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
         Panel("original", "Photograph", frozenset({"image"}), original),
+        Panel("ground", "", frozenset({"image"}), ground),
         Panel("overlay", "Evidence for the class", _CAM, overlay, follows=True),
         Panel("predictions", "What the network says", _IMAGE | {"class_index"}, predictions),
         Panel("input", "What the network sees", _IMAGE, network_input),
@@ -228,13 +239,11 @@ PANELS: dict[str, Panel] = {
 }
 
 
-def _overlaid(
-    scene: Scene, sample: ImageSample, heat: Floats, signed: bool, side: int = PICTURE
-) -> Pixels:
-    pixels = small(sample, side)
-    values = heatmap.resize(heat, (pixels.shape[0], pixels.shape[1]))
+def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:
+    """Return a heat-map as colours, at the size of the photograph it lies over."""
+    values = heatmap.resize(heat, (photo.shape[0], photo.shape[1]))
     name = heatmap.diverging(scene.colormap) if signed else scene.colormap
-    return heatmap.blend(pixels, heatmap.colorize(values, name, signed), scene.alpha)
+    return heatmap.colorize(values, name, signed)
 
 
 def _range(scene: Scene, values: Floats) -> tuple[float, float]:
@@ -272,4 +281,6 @@ def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.set_xticks([0, count - 1], ["first layer", "last layer"])
+    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
+        label.set_horizontalalignment(side)  # centred, the words would be cut off at the edges
     tidy(axes)

@@ -28,6 +28,7 @@ _JPEG = [
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 ]
 _CHART_DPI = 200
+_PHOTO = "cnnw-photo"
 #: Where a chart's axes stand in its picture: left, bottom, width, height, in shares.
 _AXES = (0.13, 0.13, 0.84, 0.76)
 #: Charts drawn lately, by their key.
@@ -75,7 +76,9 @@ def _body(view: View) -> str:
     if view.strip:
         return f'<div class="cnnw-strip">{"".join(_still(*each) for each in view.strip)}</div>'
     if view.pairs:
-        return f'<div class="cnnw-pairs">{"".join(_pair(*pair) for pair in view.pairs)}</div>'
+        layered = view.alpha is not None
+        shown = "".join(_pair(*pair, layered) for pair in view.pairs)
+        return f'<div class="cnnw-pairs">{shown}</div>'
     if view.frame:
         left, top, width, height = (f"{100 * share:.3f}%" for share in view.frame)
         box = f"left:{left};top:{top};width:{width};height:{height}"
@@ -88,7 +91,7 @@ def _body(view: View) -> str:
         encode(view.picture, view.exact),
         "png" if view.exact else "jpeg",
         view.alt,
-        "cnnw-exact" if view.exact else "cnnw-photo",
+        "cnnw-exact" if view.exact else _PHOTO if view.alpha is None else f"{_PHOTO} cnnw-heat",
     )
     if view.legend:
         return picture + _legend(*view.legend)
@@ -147,11 +150,13 @@ def _rows(view: View) -> str:
     )
 
 
-def _pair(title: str, left: Pixels, right: Pixels, alt: str) -> str:
-    pictures = _img(encode(left), "jpeg", f"Photograph {title}", "cnnw-thumb") + _img(
-        encode(right), "jpeg", alt, "cnnw-thumb"
-    )
-    return f"<figure>{pictures}<figcaption>{escape(title)}</figcaption></figure>"
+def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) -> str:
+    data = encode(photo)
+    right = _img(encode(colors), "jpeg", alt, "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb")
+    if layered:
+        right = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{right}</span>'
+    left = _img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")
+    return f"<figure>{left}{right}<figcaption>{escape(title)}</figcaption></figure>"
 
 
 def _still(title: str, picture: Pixels, alt: str) -> str:
@@ -208,10 +213,10 @@ def _chart(view: View) -> bytes:
 def to_page(scene: Scene) -> str:
     """Return the present view as one HTML page with the pictures inside, for any browser."""
     parts = []
-    for name, panel in PANELS.items():
-        view = panel.view(scene)
+    for panel in PANELS.values():
+        view = panel.view(scene).flat()
         closed = panel.opened_by and not getattr(scene, panel.opened_by)
-        if name != "frame" and not closed:
+        if panel.title and not closed:
             parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
     title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
     style = (

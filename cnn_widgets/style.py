@@ -72,8 +72,8 @@ SHEET = """
   max-width: calc(var(--pic) * var(--shape)); }
 .cnnw-charted i { position: absolute; border-left: 2px dotted var(--accent); }
 .cnnw-chart { width: 100%; height: 100%; }
-.cnnw-stack { display: grid; overflow: hidden; }
-.cnnw-stack > * { grid-area: 1 / 1; min-width: 0; width: auto; }
+.cnnw-stack, .cnnw-layers { display: grid; overflow: hidden; }
+.cnnw-stack > *, .cnnw-layers > * { grid-area: 1 / 1; min-width: 0; width: auto; }
 .cnnw-stack .cnnw-photo { height: auto; object-fit: fill; }
 .cnnw-mosaicbox { width: 100%; }
 .cnnw-mosaicbox .cnnw-picture, .cnnw-overlayer .cnnw-view { aspect-ratio: var(--aspect);
@@ -116,6 +116,7 @@ SHEET = """
 .cnnw-card dd { margin: 0; }
 .cnnw-pairs { display: flex; flex-wrap: wrap; gap: 14px; }
 .cnnw-pairs figure { margin: 0; }
+.cnnw-pairs .cnnw-layers { display: inline-grid; vertical-align: bottom; }
 .cnnw-pairs figure img { display: inline-block; height: calc(112 * var(--u)); margin-right: 3px; }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
 .cnnw-parts { display: flex; flex-wrap: wrap; gap: 6px 22px; align-items: flex-start; }
@@ -143,6 +144,11 @@ SHEET = """
 def sheet() -> str:
     """Return the style sheet as an HTML element."""
     return f"<style>{SHEET}</style>"
+
+
+def opacity_sheet(scope: str, alpha: float) -> str:
+    """Return a style element that gives the heat-maps of one explorer their opacity."""
+    return f"<style>.{scope} .cnnw-heat {{ opacity: {alpha:.4g}; }}</style>"
 
 
 def thumb_sheet(samples: Mapping[str, ImageSample], prefix: str) -> str:

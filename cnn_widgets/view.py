@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from cnn_widgets.heatmap import blend
 from cnn_widgets.records import Pixels
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class View:
     caption : str
         A line under it, plain text.
     picture : ndarray of uint8, shape (H, W, 3), optional
+    under : ndarray of uint8, shape (H, W, 3), optional
+        A photograph that the picture lies over with the opacity `alpha`. On the page both are
+        layers, and moving the opacity draws nothing anew; `flat` blends them.
+    alpha : float, optional
+        The opacity of what lies over photographs, in [0, 1]; None where nothing does.
     chart : callable, optional
         Draws on Matplotlib axes, instead of a picture.
     key : hashable, optional
@@ -43,8 +49,9 @@ class View:
         Lines of a bar list, instead of a picture.
     terms : tuple of (term, text)
         Lines of a card, instead of a picture.
-    pairs : tuple of (title, original, overlay, alt)
-        A row of picture pairs, instead of one picture.
+    pairs : tuple of (title, original, colours, alt)
+        A row of picture pairs, instead of one picture: a photograph, and the same under colours
+        with the opacity `alpha`.
     strip : tuple of (title, picture, alt)
         A film-strip, instead of one picture; a title may have two lines.
     table : tuple of rows of text
@@ -58,6 +65,8 @@ class View:
     alt: str
     caption: str = ""
     picture: Pixels | None = field(default=None, repr=False)
+    under: Pixels | None = field(default=None, repr=False)
+    alpha: float | None = None
     chart: Callable[[Axes], None] | None = None
     key: Hashable = None
     marker: float | None = None
@@ -73,3 +82,16 @@ class View:
     table: tuple[tuple[str, ...], ...] = ()
     parts: tuple[View, ...] = ()
     inches: tuple[float, float] = (3.6, 2.2)
+
+    def flat(self) -> View:
+        """Return the view with what lies over photographs blended into them."""
+        alpha, picture = self.alpha, self.picture
+        if alpha is None:
+            return self
+        if picture is not None and self.under is not None:
+            picture = blend(self.under, picture, alpha)
+        pairs = tuple(
+            (title, photo, blend(photo, colors, alpha), alt)
+            for title, photo, colors, alt in self.pairs
+        )
+        return replace(self, picture=picture, under=None, alpha=None, pairs=pairs)

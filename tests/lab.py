@@ -124,6 +124,14 @@ class Explorer:
             arg=[name, before], timeout=timeout,
         )  # fmt: skip
 
+    def wait_opacity(self, opacity, timeout=15_000):
+        """Wait until the evidence lies over its photograph with an opacity."""
+        self.page.wait_for_function(
+            "opacity => getComputedStyle(document.querySelector("
+            "'.jp-OutputArea .cnnw-panel-overlay .cnnw-heat')).opacity === opacity",
+            arg=opacity, timeout=timeout,
+        )  # fmt: skip
+
     def wait_status(self, text, timeout=15_000):
         self.page.wait_for_function(
             "text => document.querySelector('.jp-OutputArea .cnnw-status')"

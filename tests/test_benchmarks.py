@@ -55,3 +55,14 @@ def test_what_runs_in_a_process_of_its_own_reports():
     assert page_rows.child("imported")["mb"] > 100
     with pytest.raises(RuntimeError, match="KeyError"):
         page_rows.child("nothing")
+
+
+def test_what_a_slider_showed_must_follow_its_values():
+    from browser_rows import follows
+
+    values = [0.1, 0.2, 0.3, 0.2, 0.1]
+    assert follows([0.1, 0.3, 0.2], values)
+    assert follows([], values)
+    assert not follows([0.3, 0.3], values)
+    assert not follows([0.3, 0.2, 0.2], values)
+    assert not follows([0.5], values)

@@ -157,11 +157,24 @@ def test_a_flood_of_keys_settles_on_the_last_value(explorer):
     assert explorer.control("filter_number", "input").input_value() == "67"
 
 
-def test_the_opacity_slider_redraws_the_overlay(explorer):
+def test_the_evidence_lies_exactly_over_its_photograph(explorer):
+    for name in ("cat", "photographer"):  # one of them is square
+        explorer.root.get_by_role("button", name=name, exact=True).click()
+        explorer.wait_alt("overlay", f"over {name}")
+        boxes = [explorer.panel(n).locator("img").bounding_box() for n in ("ground", "overlay")]
+        assert boxes[0] == boxes[1]
+    explorer.root.get_by_role("button", name="cat", exact=True).click()
+    explorer.wait_alt("overlay", "over cat")
+
+
+def test_the_opacity_slider_changes_the_opacity_and_sends_no_picture(explorer):
     before = explorer.frame("overlay")
     explorer.control("alpha", ".noUi-handle").focus()
     explorer.page.keyboard.press("ArrowLeft")
-    explorer.wait_new_frame("overlay", before)
+    explorer.wait_opacity("0.55")
+    explorer.page.keyboard.press("ArrowRight")
+    explorer.wait_opacity("0.6")
+    assert explorer.frame("overlay") == before
 
 
 def test_the_arrows_walk_the_layers(explorer):
@@ -272,10 +285,9 @@ def test_widget_messages_come_the_way_that_is_being_tested(browser, lab, folder,
     explorer = Explorer(page)
     explorer.control("alpha", ".noUi-handle").focus()
     label = page.locator(".jp-OutputArea .widget-label").last
-    for _ in range(4):
-        before = explorer.frame("overlay")
+    for opacity in ("0.55", "0.5", "0.45", "0.4"):
         page.keyboard.press("ArrowLeft")
-        explorer.wait_new_frame("overlay", before)
+        explorer.wait_opacity(opacity)
     page.wait_for_function(
         """n => [...document.querySelectorAll('.widget-label')].some(
         e => (e.textContent.match(/Thread|shell/g) || []).length >= n)""",

@@ -88,11 +88,11 @@ MOVES = {
     "method": ("hirescam", {"overlay", "card"}),
     "target": ("probability", {"overlay", "card"}),
     "cam_layer": ("follow", {"overlay"}),
-    "alpha": (0.2, {"overlay"}),
+    "alpha": (0.2, set()),
     "colormap": ("jet", {"overlay"}),
     "scale": ("layer", {"filter", "mosaic"}),
     "filter_colormap": ("magma", {"filter", "mosaic"}),
-    "fit": ("crop", set(PANELS) - {"original", "card", "pairs", "trust"}),
+    "fit": ("crop", set(PANELS) - {"original", "ground", "card", "pairs", "trust"}),
     "size": ("projector", set()),
     "kinds": ("all", set()),
     "instrument": ("sanity", set()),
@@ -196,7 +196,10 @@ def test_the_filter_shown_is_the_filter_chosen(explorer):
 def test_the_overlay_shown_is_the_overlay_of_a_script(explorer, lite0, gallery):
     explorer.show(image="astronaut", colormap="jet", alpha=0.6)
     found = cw.attribute(lite0, gallery["astronaut"])
-    shown = picture(explorer, "overlay").astype(float)
+    layers = [picture(explorer, name).astype(float) for name in ("overlay", "ground")]
+    opacity = float(re.search(r"opacity: ([\d.]+)", explorer.controls.opacity.value)[1])
+    assert opacity == 0.6
+    shown = opacity * layers[0] + (1 - opacity) * layers[1]  # as a browser does
     expected = cw.overlay(gallery["astronaut"].pixels, found.heatmap)
     small = np.asarray(Image.fromarray(expected).resize((448, 448), Image.Resampling.BICUBIC))
     assert np.abs(shown - small).mean() < 4  # JPEG
@@ -218,7 +221,7 @@ def test_of_changes_together_all_or_none_happen(explorer):
     with pytest.raises(ValueError, match="Unknown layer 'conv9'"):
         explorer.show(image="rocket", alpha=0.1, layer="conv9")
     assert explorer.state.values() == before
-    assert redrawn(explorer, lambda: explorer.show(alpha=0.7)).keys() == {"overlay"}
+    assert redrawn(explorer, lambda: explorer.show(colormap="jet")).keys() == {"overlay"}
 
 
 @pytest.mark.parametrize(
