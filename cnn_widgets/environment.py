@@ -1,4 +1,4 @@
-"""The ground everything stands on: TensorFlow is there, seeds are set, the device is known."""
+"""The ground everything stands on: TensorFlow is there, seeds are set, files are written whole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,18 @@ def _quiet() -> Iterator[None]:
     """Hold back what is written to standard error meanwhile; hand it on if something fails.
 
     TensorFlow 2.21 prints notices while it is imported that no setting silences; in a notebook
-    they stand in red above the first result.
+    they stand in red above the first result. Where there is no standard error, or no place to
+    hold it back in, nothing is held back.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with contextlib.ExitStack() as opened:
+        try:
+            held = opened.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(2)
+        except OSError:  # no writable folder for temporary files; a process without descriptor 2
+            yield
+            return
+        if sys.stderr is not None:
+            sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -66,6 +74,41 @@ def _quiet() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def whole_files(folder: Path, *names: str) -> Iterator[Path]:
+    """Yield a place to write files in; they come into the folder when all of them are complete.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they belong; it must be there.
+    names : str
+        What is written, in the order in which it is put in place.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written, on a full disk for instance; the message names it, no part
+        of it stays, and a file of that name from before is as it was.
+    """
+    at = names[0]
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as made:
+            place = Path(made)
+            try:
+                yield place
+            except OSError:  # what was being written is the last that is there
+                at = next((name for name in reversed(names) if (place / name).exists()), at)
+                raise
+            for at in names:
+                os.replace(place / at, folder / at)
+    except OSError as error:
+        file, reason = str(folder / at), f"Cannot write: {error.strerror or error}"
+        if error.errno is None:  # NumPy's own message for a full disk
+            raise OSError(f"{reason}: {file!r}") from error
+        raise OSError(error.errno, reason, file) from error
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_widgets import checks, heatmap
-from cnn_widgets.environment import versions
+from cnn_widgets.environment import versions, whole_files
 from cnn_widgets.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -202,6 +200,8 @@ class Attribution:
         ------
         ValueError
             If the network's weights have changed since; nothing is written then.
+        OSError
+            If a file cannot be written; the message names it, and no part of it stays.
         """
         definition = self.definition()
         colors = heatmap.diverging(colormap) if self.signed else colormap
@@ -209,8 +209,7 @@ class Attribution:
         definition["overlay"] = {"alpha": alpha, "colormap": colors}
         folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as place:
-            made = Path(place)
+        with whole_files(folder, RAW, PHOTOGRAPH, OVERLAY, DEFINITION) as made:
             np.save(made / RAW, self.raw)
             Image.fromarray(self.sample.pixels).save(made / PHOTOGRAPH)
             Image.fromarray(shown).save(made / OVERLAY)
@@ -220,8 +219,6 @@ class Attribution:
             }
             text = json.dumps(definition, indent=2, ensure_ascii=False, allow_nan=False)
             (made / DEFINITION).write_text(text + "\n", "utf-8")
-            for name in (RAW, PHOTOGRAPH, OVERLAY, DEFINITION):
-                os.replace(made / name, folder / name)
         return folder / DEFINITION
 
     def _origin(self) -> Origin:

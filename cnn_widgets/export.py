@@ -6,6 +6,7 @@ import base64
 from io import BytesIO
 from pathlib import Path
 
+from cnn_widgets.environment import whole_files
 from cnn_widgets.figure import to_figure
 from cnn_widgets.render import to_page
 from cnn_widgets.scene import Scene
@@ -18,10 +19,14 @@ def write(scene: Scene, path: str | Path) -> Path:
     ------
     ValueError
         If the file name's ending says neither; nothing is written then.
+    OSError
+        If it cannot be written; the message names it, and no part of it stays.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == ".html":
-        path.write_text(to_page(scene), "utf-8")
+        page = to_page(scene)
+        with whole_files(path.parent, path.name) as place:
+            (place / path.name).write_text(page, "utf-8")
         return path
     figure = to_figure(scene)
     kinds = figure.canvas.get_supported_filetypes()
@@ -30,7 +35,8 @@ def write(scene: Scene, path: str | Path) -> Path:
             f"Expected a file name that ends in .html or one of .{', .'.join(kinds)}. "
             f"Received: {path.name!r}"
         )
-    figure.savefig(path, dpi=120)
+    with whole_files(path.parent, path.name) as place:
+        figure.savefig(place / path.name, dpi=120)
     return path
 
 

@@ -11,13 +11,15 @@ import numpy as np
 from PIL import Image
 
 from cnn_widgets.attribution import attribute
-from cnn_widgets.environment import versions
+from cnn_widgets.environment import versions, whole_files
 from cnn_widgets.evidence import Attribution
 from cnn_widgets.heatmap import diverging, overlay
 from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.records import ImageSample
 from cnn_widgets.tiles import mosaic
+
+PREDICTIONS = "predictions.json"
 
 
 def write_report(
@@ -48,6 +50,8 @@ def write_report(
     ------
     ValueError
         If layer, class or method is unknown; nothing is written then.
+    OSError
+        If a file cannot be written; the message names it, and nothing new stays.
     """
     wanted = (
         None
@@ -69,12 +73,13 @@ def write_report(
         entries.append(_entry(net, sample, name, found, shown))
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pixels in pictures.items():
-        Image.fromarray(pixels).save(folder / name)
-    target = folder / "predictions.json"
     summary = {"network": net.name, "notes": net.notes, "versions": versions(), "images": entries}
-    target.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return target
+    with whole_files(folder, *pictures, PREDICTIONS) as place:
+        for name, pixels in pictures.items():
+            Image.fromarray(pixels).save(place / name)
+        text = json.dumps(summary, indent=2, ensure_ascii=False)
+        (place / PREDICTIONS).write_text(text + "\n", "utf-8")
+    return folder / PREDICTIONS
 
 
 def _entry(
