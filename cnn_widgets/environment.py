@@ -26,8 +26,17 @@ def tensorflow() -> Any:
     ImportError
         If TensorFlow is missing (the message names the extras that bring it), or Keras was told
         to use another backend.
+    FileNotFoundError
+        If there is no folder for temporary files: importing TensorFlow needs one.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            "TensorFlow needs a folder for temporary files, and none of the usual ones can be "
+            "written to. Set the environment variable TMPDIR to one that can."
+        ) from error
     try:
         with _quiet() if "tensorflow" not in sys.modules else contextlib.nullcontext():
             tf = import_module("tensorflow")

@@ -35,8 +35,10 @@ def write(scene: Scene, path: str | Path) -> Path:
             f"Expected a file name that ends in .html or one of .{', .'.join(kinds)}. "
             f"Received: {path.name!r}"
         )
+    buffer = BytesIO()  # a PDF that cannot be written would stay open
+    figure.savefig(buffer, format=path.suffix.lower().lstrip("."), dpi=120)
     with whole_files(path.parent, path.name) as place:
-        figure.savefig(place / path.name, dpi=120)
+        (place / path.name).write_bytes(buffer.getvalue())
     return path
 
 
