@@ -7,7 +7,6 @@ most, as it was decoded and as it is returned: 20 megapixels have to fit into a 
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
-from cnn_widgets.bombs import MAX_PIXELS, refuse_bombs, too_large
+from cnn_widgets.bombs import MAX_PIXELS, Patience, refuse_bombs, too_large
 from cnn_widgets.records import Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # MPO opens as JPEG
@@ -31,6 +30,11 @@ _SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
     (b"<!doctype html", "a web page (HTML)"),
     (b"<html", "a web page (HTML)"),
     (b"PK\x03\x04", "a ZIP archive or office document"),
+    (b"\xff\xd8\xff", "a damaged or unusual JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "a damaged or unusual PNG"),
+    (b"GIF8", "a damaged or unusual GIF"),
+    (b"II*\0", "a damaged or unusual TIFF"),
+    (b"MM\0*", "a damaged or unusual TIFF"),
 )
 
 
@@ -51,7 +55,7 @@ def decode(data: bytes, label: str) -> Pixels:
     label = one_line(label)
     try:
         with _damage_named(label):
-            image = Image.open(io.BytesIO(data), formats=formats())
+            image = Image.open(Patience(data), formats=formats())
     except UnidentifiedImageError:
         raise ValueError(
             f"{label} is {_what_it_is(data)}, not a picture that can be read here. "
@@ -59,6 +63,8 @@ def decode(data: bytes, label: str) -> Pixels:
         ) from None
     with image:
         refuse_bombs(image, data, label)
+        if image.format == "WEBP":
+            _let_decoder_go(image)
         return from_pil(image, label)
 
 
@@ -79,6 +85,17 @@ def from_pil(image: Image.Image, label: str = "the image") -> Pixels:
             rgb = _deep_to_rgb(piece, offset, factor) if _is_deep(image) else _to_rgb(piece)
             as_stored[top : top + piece.height, left : left + piece.width] = rgb
     return upright
+
+
+def _let_decoder_go(image: Any) -> None:
+    """Drop a WebP's decoder when its frame is out: its canvases weigh more than the picture."""
+
+    def load_prepare() -> None:
+        del image.load_prepare  # (or the picture would hold itself)
+        image._decoder = None
+        image.load_prepare()
+
+    image.load_prepare = load_prepare
 
 
 def one_line(text: object) -> str:
@@ -110,11 +127,14 @@ def _what_it_is(data: bytes) -> str:
     for signature, words in _SIGNATURES:
         if head.startswith(signature.lower()):
             return words
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "a damaged or unusual WebP"
     if data[4:8] == b"ftyp":
         brands = data[8:64]
         if b"avif" in brands or b"avis" in brands:
-            able = "AVIF" in formats()
-            return "a damaged AVIF picture" if able else "an AVIF picture (export it as JPEG first)"
+            if "AVIF" in formats():
+                return "a damaged or unusual AVIF"
+            return "an AVIF picture (export it as JPEG first)"
         if brands[:4] in (b"mif1", b"msf1") or brands[:2] == b"he":
             return "a HEIC photograph (export it as JPEG first)"
     return "of an unknown format"

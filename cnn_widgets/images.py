@@ -130,6 +130,9 @@ def _decode(data: bytes, label: str) -> Pixels:
 
 def _from_array(array: NDArray[Any]) -> Pixels:
     """Return an array of any usual kind as pixels (H, W, 3) uint8."""
+    if np.ma.is_masked(array):
+        raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
+    array = np.asarray(array)  # a matrix would keep its two axes
     shape = array.shape
     if array.ndim == 2:
         array = array[..., None]

@@ -6,6 +6,8 @@ import io
 import json
 import re
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from importlib.resources import files
@@ -212,10 +214,12 @@ def test_an_empty_file_is_refused(tmp_path):
         (b"\0\0\0\x18ftypheic" + bytes(60), "a HEIC photograph"),
         (b"\0\0\0\x18ftypheim" + bytes(60), "a HEIC photograph"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(60), "a HEIC photograph"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(60), "(a damaged|an) AVIF picture"),
-        (b"\0\0\0\x18ftypavif" + bytes(60), "(a damaged|an) AVIF picture"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(60), "(a damaged or unusual|an) AVIF"),
+        (b"\0\0\0\x18ftypavif" + bytes(60), "(a damaged or unusual|an) AVIF"),
         (bytes(1000), "of an unknown format"),
         (b"\x89PNG", "of an unknown format"),
+        (b"\x89PNG\r\n\x1a\n", "a damaged or unusual PNG"),
+        (b"RIFF\0\0\0\0WEBP", "a damaged or unusual WebP"),
     ],
 )
 def test_what_is_no_picture_is_called_by_its_name(data, words, tmp_path):
@@ -261,7 +265,7 @@ def test_a_file_cut_short_is_damaged_wherever_it_is_cut(kind):
     whole = encoded(Image.fromarray(noise), kind)
     assert load_image(whole).size == (40, 60)
     for share in (0.05, 0.3, 0.5, 0.8, 0.95):
-        with pytest.raises(ValueError, match=r"the bytes given is (damaged|of an unknown)"):
+        with pytest.raises(ValueError, match=r"the bytes given is (a )?(damaged|of an unknown)"):
             load_image(whole[: int(len(whole) * share)])
 
 
@@ -287,6 +291,75 @@ def test_damaged_bytes_give_a_picture_or_a_value_error_and_nothing_else():
     assert read > 30
     assert len(refused) > 30
     assert all(message.startswith("the bytes given ") for message in refused)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_damaged_note_of_the_camera_never_loses_the_photograph(kind):
+    rng = np.random.default_rng(4)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E], exif[0x8769] = 6, "a description", {0x9003: "2020:01:01"}
+    image = Image.fromarray(np.kron(SIX, np.ones((8, 8, 1), np.uint8)))
+    whole = encoded(image, kind, exif=exif)
+    note = exif.tobytes().removeprefix(b"Exif\0\0")
+    at = whole.index(note)
+    assert load_image(whole).size == (24, 16)
+    turned = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for place in rng.integers(at, at + len(note), 4):
+            data[place] = rng.integers(0, 256)
+        if kind == "PNG":
+            chunk = at - 4
+            data[at + len(note) : at + len(note) + 4] = struct.pack(
+                ">I", zlib.crc32(data[chunk : at + len(note)])
+            )
+        size = load_image(bytes(data)).size
+        assert size in ((24, 16), (16, 24))
+        turned += size == (24, 16)
+    assert 0 < turned < 300
+
+
+def test_a_lazy_pil_image_of_a_damaged_file_is_one_clear_error():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    whole = encoded(Image.fromarray(noise), "PNG")
+    with (
+        Image.open(io.BytesIO(whole[: len(whole) // 2])) as image,
+        pytest.raises(ValueError, match="the image is damaged and cannot be decoded"),
+    ):
+        load_image(image)
+
+
+@pytest.mark.parametrize(
+    "error", [struct.error("x"), ZeroDivisionError("x"), zlib.error("x"), MemoryError(),
+              RecursionError("x"), AssertionError("x"), NotImplementedError("x"), KeyError("x")],
+)  # fmt: skip
+def test_whatever_a_decoder_raises_is_one_clear_error_and_its_cause_is_kept(error, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+    with pytest.raises(
+        ValueError, match=r"the bytes given is damaged and cannot be.*: .+"
+    ) as caught:
+        load_image(encoded(Image.fromarray(SIX)))
+    assert caught.value.__cause__ is error
+
+
+def test_a_user_who_interrupts_the_decoding_is_heard(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load_image(encoded(Image.fromarray(SIX)))
+
+
+def test_an_error_is_one_line_though_the_name_of_the_file_is_not():
+    upload = {"name": "my\ncat\tof\r\n2020 " + "x" * 500 + ".png", "content": b"nothing"}
+    with pytest.raises(ValueError, match=r"my cat of 2020 xxx.*… is of an unknown") as caught:
+        load_image(upload)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
 
 
 def test_the_two_views_of_a_stereo_camera_give_the_first():
@@ -323,6 +396,122 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
     for side in (8_000, 10_000, 30_000):
         with pytest.raises(ValueError, match="too many pixels"):
             load_image(png_of_size(side, side))
+
+
+def in_a_second(data: bytes, words: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(ValueError, match=words):
+        load_image(data)
+    assert time.perf_counter() - started < 1
+
+
+def test_a_jpeg_that_paints_a_wide_picture_a_thousand_times_is_refused():
+    whole = encoded(Image.new("L", (3000, 2000)), "JPEG", progressive=True)
+    assert load_image(whole).size == (2000, 3000)
+    again = whole[whole.rindex(b"\xff\xc4") : -2]  # the last scan and its table
+    in_a_second(whole[:-2] + again * 1000 + whole[-2:], "paints its 3000×2000 pixels 1006 times")
+    small = encoded(Image.new("L", (30, 20)), "JPEG", progressive=True)
+    again = small[small.rindex(b"\xff\xc4") : -2]
+    assert load_image(small[:-2] + again * 100 + small[-2:]).size == (20, 30)  # soon done
+    followed = whole + b"\xff\xda" * 1000  # a film after the picture, as telephones append
+    assert load_image(followed).size == (2000, 3000)
+
+
+def test_a_tiff_cut_out_of_one_vast_tile_is_refused():
+    def tiled(side: int) -> bytes:
+        tags = [(256, 4, 1, 10), (257, 4, 1, 10), (258, 3, 1, 8), (259, 3, 1, 8), (262, 3, 1, 1),
+                (277, 3, 1, 1), (322, 4, 1, side), (323, 4, 1, side)]  # fmt: skip
+        tile = zlib.compress(bytes(side * side), 1)
+        tags += [(324, 4, 1, 8), (325, 4, 1, len(tile))]
+        directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        return (b"II*\0" + struct.pack("<I", 8 + len(tile)) + tile
+                + struct.pack("<H", len(tags)) + directory + bytes(4))  # fmt: skip
+
+    assert load_image(tiled(512)).size == (10, 10)
+    in_a_second(tiled(8192), "TIFF of 10×10 pixels in tiles of 67108864 pixels")
+
+
+def test_a_header_of_a_million_parts_is_refused():
+    jpeg, png = encoded(Image.fromarray(SIX), "JPEG"), encoded(Image.fromarray(SIX))
+    for data in (
+        jpeg[:2] + b"\xff" * 5_000_000 + jpeg[2:],
+        jpeg[:2] + b"\xff\xfe\0\2" * 1_000_000 + jpeg[2:],
+        png[:33] + png_chunk(b"teSt", b"") * 500_000 + png[33:],
+        b"P5" + b" " * 5_000_000 + b"1 1 255\n\0",
+    ):
+        in_a_second(data, "it has more than 300000 parts")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_the_smallest_and_the_narrowest_pictures_are_read(kind, size):
+    sample = load_image(encoded(Image.new("RGB", size, (255, 0, 0)), kind))
+    assert sample.size == size[::-1]
+    assert np.abs(sample.pixels.astype(int) - [255, 0, 0]).max() <= 4
+
+
+LARGE = """
+import io, sys, time
+from pathlib import Path
+from cnn_widgets import load_image
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+data = Path(sys.argv[1]).read_bytes()
+load_image(Path(sys.argv[2]).read_bytes())
+before, took = peak(), []
+for _ in range(2):
+    started = time.perf_counter()
+    pixels = load_image(data).pixels
+    took.append(time.perf_counter() - started)
+    shape = pixels.shape
+    del pixels
+print(*shape, min(took), peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own figures")
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("JPEG", "RGB", {}),
+        ("JPEG", "RGB", {"progressive": True, "subsampling": 0, "exif": 6}),
+        ("JPEG", "CMYK", {}),
+        ("PNG", "RGB", {"compress_level": 1}),
+        ("PNG", "RGBA", {"compress_level": 1, "exif": 5}),
+        ("PNG", "P", {"compress_level": 1, "transparency": bytes(range(256))}),
+        ("PNG", "I;16", {"compress_level": 1}),
+        ("TIFF", "F", {"exif": 8}),
+        ("TIFF", "I", {}),
+        ("WEBP", "RGB", {"method": 0}),
+        ("GIF", "P", {}),
+        ("BMP", "RGB", {}),
+        ("AVIF", "RGB", {"speed": 10}),
+    ],
+)
+def test_twenty_megapixels_are_read_soon_and_in_less_than_300_megabytes(
+    kind, mode, options, tmp_path
+):
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    image = Image.fromarray(gallery()["astronaut"].pixels)
+    grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+    image = Image.fromarray(grey) if mode == "I;16" else image.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = options.get("exif", 1)
+    options = options | {"exif": exif} if "exif" in options else options
+    image.save(tmp_path / "small", kind, **options)  # what a first picture costs is not counted
+    image.resize((5472, 3648), Image.Resampling.NEAREST).save(tmp_path / "large", kind, **options)
+    call = [sys.executable, "-c", LARGE, tmp_path / "large", tmp_path / "small"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    *shape, seconds, megabytes = map(float, done.stdout.split())
+    print(kind, mode, list(options), f"{seconds:.2f} s, {megabytes:.0f} MB")
+    assert shape == [*((5472, 3648) if exif[0x0112] >= 5 else (3648, 5472)), 3]
+    assert seconds < 3  # of it most is the decoder's
+    assert megabytes < 300
 
 
 def test_a_pil_image_too_large_is_refused_unread(tmp_path):
@@ -463,6 +652,69 @@ def test_cmyk_becomes_rgb():
     assert np.abs(load_image(large).pixels[8, 8::16].astype(int) - expected[0]).max() <= 6
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "P", "PA"])
+def test_a_colour_picture_of_any_mode_gives_the_same_six_colours(mode):
+    image = Image.fromarray(SIX)
+    if mode == "RGBa":
+        image = image.convert("RGBA")
+    pixels = load_image(image.convert(mode)).pixels.astype(int)
+    slack = {"YCbCr": 2, "HSV": 3}.get(mode, 0)  # what their 8 bits can hold
+    assert np.abs(pixels - SIX).max() <= slack
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L"])
+def test_a_grey_picture_of_any_mode_gives_the_same_black_and_white(mode):
+    image = Image.fromarray(np.array([[0, 255, 255], [255, 0, 0]], np.uint8))
+    if mode == "La":
+        image = image.convert("LA")
+    if mode.startswith("I;16"):
+        order = ">u2" if mode == "I;16B" else "<u2"
+        deep = (np.asarray(image).astype(order) * 257).astype(order)
+        image = Image.frombytes(mode, image.size, deep.tobytes())
+    else:
+        image = image.convert(mode)
+    assert_grey(image, [[0, 255, 255], [255, 0, 0]])
+
+
+def from_lab(lightness: float, a: float, b: float) -> np.ndarray:
+    """Return CIE L*a*b* (D50) as sRGB, 0 to 255, by CIE 15, Bradford and IEC 61966-2-1."""
+    y = (lightness + 16) / 116
+    cube = np.array([y + a / 500, y, y - b / 200])
+    low = (cube - 4 / 29) * 3 * (6 / 29) ** 2
+    xyz = np.array([0.9642, 1, 0.8249]) * np.where(cube > 6 / 29, cube**3, low)
+    linear = np.array([[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540],
+                       [0.0719453, -0.2289914, 1.4052427]]) @ xyz  # fmt: skip
+    linear = linear.clip(0, 1)
+    return 255 * np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+
+
+@pytest.mark.parametrize(
+    "lab", [(100, 0, 0), (0, 0, 0), (50, 0, 0), (60, 30, 20), (60, -30, 20), (40, 10, -40)]
+)
+def test_a_lab_tiff_has_the_colours_that_the_standard_gives(lab):
+    values = (round(lab[0] * 2.55), lab[1] + 128, lab[2] + 128)
+    data = encoded(Image.new("LAB", (4, 3), values), "TIFF")
+    found = load_image(data).pixels[0, 0].astype(float)
+    assert np.abs(found - from_lab(*lab)).max() <= 3
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+def test_a_ycbcr_tiff_has_the_colours_that_itu_r_601_gives(compression):
+    ycc = np.array([[[128, 128, 128], [81, 90, 240], [145, 54, 34], [200, 100, 140]]], np.uint8)
+    y, cb, cr = np.moveaxis(ycc.astype(float) - [0, 128, 128], 2, 0)
+    expected = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], 2)
+    image = Image.frombytes("YCbCr", (4, 1), ycc.tobytes())
+    found = load_image(encoded(image, "TIFF", compression=compression)).pixels
+    assert np.abs(found - expected.clip(0, 255)).max() <= 2
+
+
+def test_the_transparent_value_of_a_sixteen_bit_picture_becomes_white():
+    line = zlib.compress(b"\0" + struct.pack(">3H", 500, 257 * 100, 501))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 1, 16, 0, 0, 0, 0))
+    chunks = header + png_chunk(b"tRNS", struct.pack(">H", 500)) + png_chunk(b"IDAT", line)
+    assert_grey(b"\x89PNG\r\n\x1a\n" + chunks + png_chunk(b"IEND", b""), [[255, 100, 2]])
+
+
 def test_sixteen_bits_are_scaled_to_eight_and_not_clipped_to_white():
     deep = np.array([[0, 257 * 100, 65535], [257 * 50, 257 * 128, 257 * 200]], np.uint16)
     image = Image.fromarray(deep)
@@ -496,6 +748,37 @@ def test_float_pictures_are_stretched_over_their_range():
     assert_grey(Image.fromarray(np.full((2, 2), 3.5, np.float32)), np.zeros((2, 2)))
     holes = np.array([[0.0, np.nan, 1.0]], np.float32)
     assert_grey(Image.fromarray(holes), [[0, 0, 255]])
+
+
+def test_holes_and_infinities_of_a_float_picture_do_not_stretch_it():
+    image = np.array([[100, 200, np.nan, np.inf, -np.inf, 175]], np.float32)
+    for source in (Image.fromarray(image), encoded(Image.fromarray(image), "TIFF")):
+        assert_grey(source, [[0, 255, 0, 255, 0, 191]])
+
+
+def test_a_float_picture_of_holes_only_is_refused():
+    image = Image.fromarray(np.full((2, 2), np.nan, np.float32))
+    with pytest.raises(ValueError, match=r"the image .* holds no finite values"):
+        load_image(image)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "I;16", "F"])
+@pytest.mark.parametrize("window", [1, 7, 12, 100])
+def test_a_picture_is_the_same_however_small_the_windows_it_is_converted_in(
+    mode, window, monkeypatch
+):
+    noise = np.random.default_rng(3).integers(0, 256, (9, 12, 4), np.uint8)
+    image = Image.fromarray(noise)
+    if mode == "I;16":
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
+    elif mode != "RGBA":
+        image = image.convert("RGB").convert(mode)
+    for orientation in range(1, 9):
+        image.getexif()[0x0112] = orientation
+        whole = load_image(image).pixels
+        with monkeypatch.context() as patch:
+            patch.setattr(decode, "_WINDOW", window)
+            assert np.array_equal(load_image(image).pixels, whole)
 
 
 def test_an_animation_gives_its_first_frame():
@@ -533,6 +816,77 @@ def test_floats_a_rounding_error_beyond_1_are_not_taken_for_0_to_255():
 
 def test_floats_above_1_are_taken_as_0_to_255():
     assert_grey(np.array([[0.0, 99.6, 255.0]]), [[0, 100, 255]])
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i4", ">u2", "<u2", np.float16, np.longdouble,
+                                  np.int8, np.uint32, np.uint64])  # fmt: skip
+def test_numbers_of_any_width_and_byte_order_are_read(kind):
+    top = 127 if kind is np.int8 else 255
+    grey = np.minimum(GREY, top)
+    array = grey.astype(kind) * (257 if np.dtype(kind).str[1:] == "u2" else 1)
+    assert_grey(array.astype(kind), grey)
+
+
+def test_half_floats_in_0_to_1_are_rounded_as_others_are():
+    assert_grey((GREY / 255).astype(np.float16), GREY)
+
+
+def test_arrays_that_are_strided_reversed_transposed_or_read_only_are_read_as_they_look():
+    deep = np.random.default_rng(5).integers(0, 256, (6, 8, 4)).astype(np.float64)
+    opaque = deep.copy()
+    opaque[..., 3] = 255
+    for view in (opaque[::-1], opaque[:, ::-2], opaque[::3, :, ::-1][..., 1:], opaque[..., :3],
+                 opaque.transpose(1, 0, 2), np.asfortranarray(opaque[..., 2])):  # fmt: skip
+        view = view.view()
+        view.flags.writeable = False
+        shown = view[..., :3] if view.ndim == 3 else view[..., None]
+        for source in (view, view.astype(np.uint8), view / 255):
+            assert np.array_equal(
+                load_image(source).pixels, np.broadcast_to(shown, (*view.shape[:2], 3))
+            )
+
+
+def test_a_large_array_is_the_same_as_in_one_piece(monkeypatch):
+    rng = np.random.default_rng(6)
+    for array in (rng.random((11, 5, 3)), rng.random((11, 5, 4)), rng.random((11, 5)) * 255,
+                  rng.integers(0, 65536, (11, 5, 3)).astype(np.uint16)):  # fmt: skip
+        whole = load_image(array).pixels
+        for band in (1, 10, 27):
+            monkeypatch.setattr(images, "_BAND", band)
+            assert np.array_equal(load_image(array).pixels, whole)
+        monkeypatch.undo()
+
+
+def test_a_masked_array_is_refused_and_the_way_out_is_said():
+    masked = np.ma.masked_less(GREY, 60)
+    with pytest.raises(ValueError, match=r"masked.*\.filled\("):
+        load_image(masked)
+    assert_grey(np.ma.array(GREY), GREY)  # nothing is hidden: an array as any other
+
+
+def test_a_matrix_is_an_array_of_two_axes():
+    assert_grey(GREY.view(np.matrix), GREY)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 20), (4, 20, 30), (3, 20, 1000)])
+def test_other_channels_first_shapes_are_refused_too(shape):
+    with pytest.raises(ValueError, match="Expected an array of shape"):
+        load_image(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array(["a"]),
+        np.array([[None]]),
+        np.array([[1, "x"]], object),
+        np.zeros((2, 2), [("r", "u1")]),
+        np.zeros((2, 2), "V3"),
+    ],
+)
+def test_objects_texts_and_records_are_refused(array):
+    with pytest.raises(ValueError, match="Expected"):
+        load_image(array)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
