@@ -108,8 +108,10 @@ def whole_files(folder: Path, *names: str) -> Iterator[Path]:
             place = Path(made)
             try:
                 yield place
-            except OSError:  # what was being written is the last that is there
-                at = next((name for name in reversed(names) if (place / name).exists()), at)
+            except OSError as error:  # it may name the file; else it was the last that is there
+                there = [name for name in names if (place / name).exists()]
+                named = Path(str(error.filename)).name
+                at = named if named in names else [*names[:1], *there][-1]
                 raise
             for at in names:
                 os.replace(place / at, folder / at)
