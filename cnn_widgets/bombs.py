@@ -13,7 +13,7 @@ import re
 from PIL import Image
 
 MAX_PIXELS = 50_000_000
-_READS = 300_000  # a photograph of 100 MB takes a tenth of them
+_READS = 150_000  # a photograph of 100 MB takes a third of them
 _SCANS = 24  # a usual progressive JPEG has 10, a baseline one up to 4
 _PAINTED = 10 * MAX_PIXELS  # pixels times scans, a second or two
 _TILE = 2**24

@@ -1,31 +1,38 @@
 """Fetches a picture's bytes from an address, within limits a shared machine can live with.
 
 Only http and https; every address connected to must be a public one (a hub's kernel can reach
-its neighbours), on the first request and on each redirect; no credentials; a deadline for the
-whole; a cap on the bytes.
+its neighbours), on the first request and on each redirect; no credentials, no cookies; a deadline
+for the whole; a cap on the bytes.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import threading
 import time
-from contextlib import suppress
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urljoin
 
 import requests
+
+from cnn_widgets.hosts import Guard, checked
 
 MAX_BYTES = 10 * 2**20
 MAX_REDIRECTS = 3
 TIMEOUT = (5.0, 15.0)
 DEADLINE = 30.0
-_AGENT = "cnn-widgets (image loader for teaching notebooks)"
+_HEADERS = {
+    "User-Agent": "cnn-widgets (image loader for teaching notebooks)",
+    "Accept-Encoding": "identity",  # a picture is compressed already
+}
+_ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")  # one of them, never one in another
+_AT_ONCE = threading.BoundedSemaphore(8)  # a system's lookup that hangs cannot be ended: bound them
 
 
 def fetch(url: str, *, allow_private: bool = False) -> bytes:
     """Return what an http(s) address serves, at most 10 MB.
+
+    Behind a proxy (``http_proxy``, ``https_proxy``, ``no_proxy``) a name that this machine cannot
+    resolve is left to the proxy; one that it resolves to a private address is still refused.
 
     Raises
     ------
@@ -35,80 +42,68 @@ def fetch(url: str, *, allow_private: bool = False) -> bytes:
         If it cannot be reached, answers with an error, or takes longer than 30 seconds.
     """
     deadline = time.monotonic() + DEADLINE
+    gate = _AT_ONCE
+    if not gate.acquire(timeout=DEADLINE):
+        raise _too_slow(url)
+    guard, done = Guard(deadline, allow_private), threading.Event()
+    outcome: list[bytes | BaseException] = []
+
+    def work() -> None:
+        try:
+            outcome.append(_follow(url, guard))
+        except BaseException as error:  # handed to the caller, whatever it is
+            outcome.append(error)
+        finally:
+            done.set()
+            gate.release()
+
+    # The system's lookup of a name heeds no timeout, nor does the sum of many connections: so the
+    # work is done aside, and waited for as long as the deadline says, or until the user interrupts.
+    worker = threading.Thread(target=work, name="fetch", daemon=True)
+    try:
+        worker.start()
+    except RuntimeError:  # no thread to be had
+        gate.release()
+        raise
+    try:  # (a join that is interrupted takes the thread for ended)
+        done.wait(max(0.0, deadline - time.monotonic()) + 0.2)
+    finally:
+        if not done.is_set():
+            guard.hang_up()
+    if not outcome:
+        raise _too_slow(url)
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _follow(url: str, guard: Guard) -> bytes:
+    """Return the body at the end of the redirects."""
     with requests.Session() as session:
         session.auth = _no_credentials  # keeps .netrc out of it; proxies are honoured
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _Guard(deadline, allow_private))
+            session.mount(scheme, guard)
         for _ in range(MAX_REDIRECTS + 1):
-            _check(url, allow_private)
+            url = checked(url, guard.allow_private)
+            if guard.late:
+                raise _too_slow(url)
             try:
                 with session.get(
-                    url,
-                    stream=True,
-                    timeout=TIMEOUT,
-                    allow_redirects=False,
-                    headers={"User-Agent": _AGENT},
+                    url, stream=True, timeout=TIMEOUT, allow_redirects=False, headers=_HEADERS
                 ) as answer:
                     if not answer.is_redirect:
-                        return _body(answer, url, deadline)
+                        return _body(answer, url, guard)
                     url = urljoin(url, session.get_redirect_target(answer) or "")
             except requests.RequestException as error:
-                if time.monotonic() >= deadline:
+                if guard.late:
                     raise _too_slow(url) from error
-                raise ConnectionError(f"{url} cannot be fetched: {_reason(error)}") from error
-    raise ConnectionError(f"The address redirects more than {MAX_REDIRECTS} times; last to {url}")
-
-
-class _Guard(requests.adapters.HTTPAdapter):
-    """Checks every peer before a byte is sent to it, and hangs up at the deadline.
-
-    A name may resolve differently the second time, so the address that counts is the one
-    connected to. And a timeout of `requests` bounds each wait, not the sum: a server that drips
-    one byte per second never meets it.
-    """
-
-    def __init__(self, deadline: float, allow_private: bool) -> None:
-        super().__init__()
-        self._deadline, self._allow_private = deadline, allow_private
-        self._watched: list[tuple[threading.Timer, socket.socket]] = []
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        guard, kind = self, type(pool).ConnectionCls
-
-        class Connection(kind):  # type: ignore[misc, valid-type]
-            def _new_conn(self) -> socket.socket:
-                sock: socket.socket = super()._new_conn()
-                return guard._watch(sock, self.host, proxied=bool(self.proxy))
-
-        pool.ConnectionCls = Connection
-        return pool
-
-    def _watch(self, sock: socket.socket, host: str, proxied: bool) -> socket.socket:
-        if not (self._allow_private or proxied):
-            try:
-                _refuse_private(str(sock.getpeername()[0]), host)
-            except ValueError:
-                sock.close()
-                raise
-        twin = sock.dup()  # the same connection, also once TLS has taken the first handle over
-        wait = max(0.0, self._deadline - time.monotonic())
-        timer = threading.Timer(wait, _hang_up, [twin])
-        timer.daemon = True
-        timer.start()
-        self._watched.append((timer, twin))
-        return sock
-
-    def close(self) -> None:
-        for timer, twin in self._watched:
-            timer.cancel()
-            twin.close()
-        super().close()
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+                raise ConnectionError(
+                    f"{_short(url)} cannot be fetched: {_reason(error)}"
+                ) from error
+    raise ConnectionError(
+        f"The address redirects more than {MAX_REDIRECTS} times; last to {_short(url)}"
+    )
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -120,48 +115,28 @@ def _reason(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "what it sends is not encoded as it says"
     if isinstance(error, requests.ConnectionError):
         return "no connection (is this machine online?)"
-    return str(error)
+    return _short(error)
 
 
-def _check(url: str, allow_private: bool) -> None:
-    """Refuse other schemes, credentials in the address, and hosts that are not public."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            f"Expected an address that starts with http:// or https://. Received: {url!r}"
-        )
-    if parts.username or parts.password:
-        raise ValueError("An address with a user name or password in it is not fetched.")
-    if allow_private:
-        return
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise ConnectionError(
-            f"The host {parts.hostname!r} was not found (is this machine online?)."
-        ) from None
-    for *_, address in found:
-        _refuse_private(str(address[0]), parts.hostname)
-
-
-def _refuse_private(address: str, host: str) -> None:
-    if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-        raise ValueError(
-            f"{host} is inside the local network ({address}) and is not fetched. "
-            "load_image(url, allow_private=True) allows it."
-        )
-
-
-def _body(answer: requests.Response, url: str, deadline: float) -> bytes:
+def _body(answer: requests.Response, url: str, guard: Guard) -> bytes:
     if answer.status_code != 200:
-        raise ConnectionError(f"{url} answers {answer.status_code} {answer.reason}.")
+        raise ConnectionError(
+            f"{_short(url)} answers {answer.status_code} {_short(answer.reason)}."
+        )
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         raise ValueError(
-            f"{url} is a web page (HTML), not a picture. Open it, and copy the address of the "
-            "picture itself."
+            f"{_short(url)} is a web page (HTML), not a picture. Open it, and copy the address "
+            "of the picture itself."
+        )
+    encoding = answer.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:  # one bomb in another unpacks a million times its size
+        raise ConnectionError(
+            f"{_short(url)} is sent in an encoding that was not asked for: {_short(encoding)!r}."
         )
     length = answer.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > MAX_BYTES:
@@ -171,14 +146,20 @@ def _body(answer: requests.Response, url: str, deadline: float) -> bytes:
         body += chunk
         if len(body) > MAX_BYTES:
             raise _too_heavy(url)
-    if time.monotonic() >= deadline:  # also where the guard has hung up: the body is cut short
+    if guard.late:  # also where the guard has hung up: the body is cut short
         raise _too_slow(url)
     return bytes(body)
 
 
+def _short(text: object) -> str:
+    """Return a text from afar for an error's single line."""
+    line = "".join(c if c.isprintable() else " " for c in str(text))
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
 def _too_heavy(url: str) -> ValueError:
-    return ValueError(f"{url} is larger than {MAX_BYTES // 2**20} MB.")
+    return ValueError(f"{_short(url)} is larger than {MAX_BYTES // 2**20} MB.")
 
 
 def _too_slow(url: str) -> ConnectionError:
-    return ConnectionError(f"{url} took longer than {DEADLINE:g} seconds.")
+    return ConnectionError(f"{_short(url)} took longer than {DEADLINE:g} seconds.")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import signal
 import socket
 import threading
+import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +18,7 @@ import requests
 from PIL import Image
 
 import cnn_widgets.fetch as fetching
+import cnn_widgets.hosts as hosts
 from cnn_widgets.fetch import MAX_BYTES, fetch
 from cnn_widgets.images import load_image
 
@@ -102,6 +106,28 @@ class Handler(BaseHTTPRequestHandler):
     def on_bomb(self) -> None:
         self.send(gzip.compress(bytes(4 * MAX_BYTES)), Content_Encoding="gzip")
 
+    def on_packed(self) -> None:
+        """Send what `pack` of the query says, packed as often, under the name that `as` says."""
+        query = parse_qs(urlsplit(self.path).query)
+        body = photograph() if "photo" in self.path else bytes(4 * MAX_BYTES)
+        for step in query.get("pack", []):
+            body = gzip.compress(body) if step == "gzip" else zlib.compress(body)
+        self.send(body, Content_Encoding=query["as"][0])
+
+    def on_inspect(self) -> None:
+        """Redirect once, setting a cookie, to the photograph."""
+        self.start(302, Location="/photo.png", Set_Cookie="id=1; Path=/", Content_Length="0")
+
+    def on_continue(self) -> None:
+        self.pour(b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.01)
+
+    def on_reason(self) -> None:
+        self.wfile.write(b"HTTP/1.1 500 " + b"\x1b[31m" + b"so sorry " * 3000 + b"\r\n\r\n")
+
+    def do_CONNECT(self) -> None:
+        self.server.seen.append((self.path, dict(self.headers.items())))
+        self.start(403, Content_Length="0")
+
     def on_huge(self) -> None:
         self.start(Content_Type="image/png", Content_Length=str(10**15))
         self.pour(bytes(64 * 1024))
@@ -144,8 +170,8 @@ class Handler(BaseHTTPRequestHandler):
 class Hostile(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__((address, 0), Handler)
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.stopping, self.hung_up = threading.Event(), threading.Event()
         self.poured = 0
@@ -301,6 +327,132 @@ def test_redirects_share_one_deadline(server, monkeypatch):
         fetch(server.url("redirect?to=/drip"), allow_private=True)
 
 
+@pytest.mark.parametrize("path", ["continue"])
+def test_a_server_that_never_comes_to_its_answer_meets_the_deadline(server, monkeypatch, path):
+    monkeypatch.setattr(fetching, "DEADLINE", 0.2)
+    with pytest.raises(ConnectionError, match=r"took longer than 0\.2 seconds"):
+        fetch(server.url(path), allow_private=True)
+    assert server.hung_up.wait(5)
+
+
+def test_what_a_server_says_is_repeated_in_one_short_line(server):
+    with pytest.raises(ConnectionError, match=r"answers 500 .*so sorry") as caught:
+        fetch(server.url("reason"), allow_private=True)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+def ended(before: set[threading.Thread]) -> bool:
+    """Return whether the threads begun since then end by themselves, soon."""
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "fetch":
+            thread.join(5)
+    return not any(t.name == "fetch" for t in set(threading.enumerate()) - before)
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """Return a function that makes the lookups of names hang from the n-th on, until released."""
+    released, calls, system = threading.Event(), [], socket.getaddrinfo
+
+    def hang(first: int) -> threading.Event:
+        def getaddrinfo(host, *args, **kwargs):
+            calls.append(host)
+            if len(calls) >= first:
+                released.wait(10)
+            return system("127.0.0.1", *args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return released
+
+    before = set(threading.enumerate())
+    yield hang
+    released.set()
+    assert ended(before)
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_lookup_that_hangs_meets_the_deadline_and_no_request_follows(
+    server, stuck, monkeypatch, private, first
+):
+    if first == 2 and not private:  # let the first lookup pass, so that the second is reached
+        monkeypatch.setattr(hosts, "refuse_private", lambda *_: None)
+    released = stuck(1 if private else first)
+    monkeypatch.setattr(fetching, "DEADLINE", 0.2)
+    before, started = set(threading.enumerate()), time.monotonic()
+    with pytest.raises(ConnectionError, match=r"took longer than 0\.2 seconds"):
+        fetch(server.url("photo.png", "slow.example"), allow_private=private)
+    assert time.monotonic() - started < 2
+    released.set()
+    assert ended(before)
+    assert not server.seen
+
+
+def test_lookups_that_hang_do_not_pile_up(stuck, monkeypatch):
+    monkeypatch.setattr(fetching, "_AT_ONCE", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(fetching, "DEADLINE", 0.1)
+    released, before = stuck(1), set(threading.enumerate())
+    for _ in range(5):
+        with pytest.raises(ConnectionError, match="took longer"):
+            fetch("http://slow.example/a.png")
+        assert len(set(threading.enumerate()) - before) <= 2
+    released.set()
+    assert ended(before)
+
+
+def test_the_user_can_interrupt_a_fetch_and_it_ends(server):
+    before = set(threading.enumerate())
+    main = threading.main_thread().ident
+
+    def interrupt():
+        while not server.seen:
+            time.sleep(0.01)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.url("mute"), allow_private=True)
+    assert ended(before)
+
+
+# what a body is packed in
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "GZIP", "identity"])
+def test_a_packed_picture_is_unpacked(server, encoding):
+    step = {"deflate": "pack=zlib", "identity": ""}.get(encoding, "pack=gzip")
+    url = server.url(f"packed/photo?as={encoding}&{step}")
+    assert fetch(url, allow_private=True) == photograph()
+
+
+def test_a_picture_is_asked_for_as_it_is(server):
+    fetch(server.url("photo.png"), allow_private=True)
+    assert server.seen[-1][1]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("step", ["gzip", "zlib"])
+def test_bombs_of_both_kinds_count_by_what_they_unpack_to(server, step):
+    encoding = {"gzip": "gzip", "zlib": "deflate"}[step]
+    with pytest.raises(ValueError, match="larger than 10 MB"):
+        fetch(server.url(f"packed?as={encoding}&pack={step}"), allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["gzip,gzip", "gzip,%20deflate", "br", "zstd", "compress", "x"]
+)
+def test_encodings_in_one_another_and_others_are_refused(server, encoding):
+    url = server.url(f"packed/photo?as={encoding}&pack=gzip&pack=gzip")
+    with pytest.raises(ConnectionError, match="in an encoding that was not asked for"):
+        fetch(url, allow_private=True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_picture_that_is_not_packed_as_it_says_is_an_error(server, encoding):
+    with pytest.raises(ConnectionError, match="not encoded as it says"):
+        fetch(server.url(f"packed/photo?as={encoding}"), allow_private=True)
+
+
 def test_nothing_is_left_behind(server, monkeypatch):
     monkeypatch.setattr(fetching, "DEADLINE", 0.1)
     before = set(threading.enumerate())
@@ -364,13 +516,13 @@ def test_a_redirect_with_a_password_is_refused(server):
 
 @pytest.mark.parametrize("target", ["127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "0.0.0.0"])
 def test_a_redirect_from_a_public_to_a_private_address_is_refused(server, monkeypatch, target):
-    refuse = fetching._refuse_private
+    refuse = hosts.refuse_private
 
     def this_server_is_public(address, host):
         if address != "127.0.0.1":
             refuse(address, host)
 
-    monkeypatch.setattr(fetching, "_refuse_private", this_server_is_public)
+    monkeypatch.setattr(hosts, "refuse_private", this_server_is_public)
     assert fetch(server.url("photo.png")) == photograph()
     url = server.url("photo.png", target)
     with pytest.raises(ValueError, match="inside the local network"):
@@ -393,6 +545,109 @@ def test_addresses_inside_the_local_network_are_refused_by_default(server, host)
     with pytest.raises(ValueError, match=r"inside the local network.*allow_private=True"):
         fetch(server.url("photo.png", host))
     assert not server.seen
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0177.0.0.1", "017700000001", "0x7f.1", "0X7F.0.0.1", "127.0.0.1.", "localhost.",
+        "LOCALHOST", "a.localhost", "a.b.localhost.", "%31%32%37.0.0.1", "%6cocalhost",
+        "[0:0:0:0:0:0:0:1]", "[::127.0.0.1]", "127.0.1", "0",
+        "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[64:ff9b::10.0.0.1]", "[64:ff9b:1::8.8.8.8]",
+        "[2002:7f00:1::]", "[2002:a00:1::1]", "[fec0::1]", "[ff02::1]", "[2001:db8::1]",
+        "224.0.0.1", "192.0.0.192", "255.255.255.255", "198.18.0.1", "240.0.0.1",
+    ],
+)  # fmt: skip
+def test_no_spelling_leads_into_the_local_network(server, host):
+    with pytest.raises(ValueError, match=r"inside the local network"):
+        fetch(server.url("photo.png", host))
+    assert not server.seen
+
+
+@pytest.mark.parametrize(
+    "host", ["１２７.0.0.1", "127。0。0。1", "ⓛocalhost", "ｌｏｃａｌｈｏｓｔ"]
+)
+@pytest.mark.parametrize("proxy", [False, True])
+def test_letters_that_only_look_like_a_local_host_lead_nowhere(server, host, proxy, monkeypatch):
+    if proxy:
+        monkeypatch.setenv("http_proxy", server.url(""))
+    with pytest.raises(ValueError, match=r"local network|Not a well-formed"):
+        fetch(server.url("photo.png", host))
+    assert not server.seen
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822",
+                                     "2002:5db8:d822::1", "::ffff:93.184.216.34"])  # fmt: skip
+def test_public_addresses_are_not_refused_by_their_spelling(address):
+    hosts.refuse_private(address, "example.org")
+
+
+@pytest.mark.parametrize("bad", ["\\", "\t", "\n", "\r", "\0", "\x7f"])
+@pytest.mark.parametrize("private", [False, True])
+def test_an_address_with_a_backslash_or_a_control_character_is_refused(server, bad, private):
+    for url in (server.url("photo.png", f"127.0.0.1{bad}.example"), server.url(f"a{bad}b"),
+                server.url("photo.png", f"93.184.216.34{bad}@127.0.0.1")):  # fmt: skip
+        with pytest.raises(ValueError, match=r"no backslash"):
+            fetch(url, allow_private=private)
+    assert not server.seen
+
+
+def test_a_redirect_to_an_address_with_a_backslash_is_refused(server):
+    with pytest.raises(ValueError, match="no backslash"):
+        fetch(server.url("redirect?to=http://93.184.216.34%5C@127.0.0.1/"), allow_private=True)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("host", ["@127.0.0.1", ":@127.0.0.1", "93.184.216.34@127.0.0.1"])
+def test_a_host_behind_an_at_sign_is_refused(server, host):
+    with pytest.raises(ValueError, match="user name or password"):
+        fetch(server.url("photo.png", host), allow_private=True)
+    assert not server.seen
+
+
+@pytest.mark.parametrize("url", ["http://a b/c", "http://*.example.org/a", "http://.example.org/a",
+                                 "http://xn--a/", "http://[1::2::3]/", "http://[::1].example/",
+                                 "http://93.184.216.34:0/a"])  # fmt: skip
+def test_a_host_that_can_be_none_is_an_error(url, monkeypatch):
+    def fail(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    for private in (False, True):
+        with pytest.raises((ValueError, ConnectionError)) as caught:
+            fetch(url, allow_private=private)
+        assert type(caught.value) in (ValueError, ConnectionError)
+
+
+def test_the_scheme_may_be_in_capitals(server):
+    url = server.url("photo.png").replace("http", "HTTP")
+    assert fetch(url, allow_private=True) == photograph()
+
+
+def test_a_picture_is_fetched_over_ipv6_where_that_is_allowed(monkeypatch):
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+
+    class Six(Hostile):
+        address_family = socket.AF_INET6
+
+    try:
+        hostile = Six("::1")
+    except OSError:
+        pytest.skip("no IPv6 here")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    thread = threading.Thread(target=hostile.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        assert fetch(hostile.url("photo.png", "[::1]"), allow_private=True) == photograph()
+        with pytest.raises(ValueError, match="inside the local network"):
+            fetch(hostile.url("photo.png", "[::1]"))
+        assert len(hostile.seen) == 1
+    finally:
+        hostile.shutdown()
+        hostile.server_close()
+        thread.join()
 
 
 def test_load_image_passes_the_default_on(server):
@@ -432,6 +687,65 @@ def test_a_proxy_may_be_private_and_is_used(server, resolve, monkeypatch):
     resolve("pictures.example", [PUBLIC])
     assert fetch("http://pictures.example/photo.png") == photograph()
     assert server.seen[0][0] == "http://pictures.example/photo.png"
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No name is found by this machine; numbers are."""
+    system = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        if str(host).strip("[]").replace(".", "").isdigit() or ":" in str(host):
+            return system(host, *args, **kwargs)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_name_only_the_proxy_knows_is_left_to_the_proxy(server, offline, monkeypatch):
+    with pytest.raises(ConnectionError, match=r"pictures\.example' was not found"):
+        fetch("http://pictures.example/photo.png")
+    monkeypatch.setenv("http_proxy", server.url(""))
+    assert fetch("http://pictures.example/photo.png") == photograph()
+    assert server.seen[0][0] == "http://pictures.example/photo.png"
+    monkeypatch.setenv("https_proxy", server.url(""))
+    with pytest.raises(ConnectionError, match="cannot be fetched"):  # this proxy forbids it
+        fetch("https://pictures.example/photo.png")
+    assert server.seen[1][0] == "pictures.example:443"
+    monkeypatch.setenv("no_proxy", "pictures.example")
+    with pytest.raises(ConnectionError, match="was not found"):
+        fetch("http://pictures.example/photo.png")
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10.0.0.1",
+        "127.0.0.1",
+        "2130706433",
+        "[::1]",
+        "localhost",
+        "localhost.",
+        "%31%30.0.0.1",
+        "10.0.0.1.",
+    ],
+)
+def test_a_proxy_is_not_asked_for_a_private_address(server, offline, monkeypatch, host):
+    monkeypatch.setenv("http_proxy", server.url(""))
+    with pytest.raises(ValueError, match="inside the local network"):
+        fetch(f"http://{host}/photo.png")
+    assert not server.seen
+
+
+def test_a_proxy_is_not_asked_for_a_name_that_resolves_to_a_private_address(
+    server, resolve, monkeypatch
+):
+    monkeypatch.setenv("http_proxy", server.url(""))
+    resolve("inside.example", ["10.0.0.1"])
+    with pytest.raises(ValueError, match=r"inside\.example is inside the local network"):
+        fetch("http://inside.example/photo.png")
+    assert not server.seen
 
 
 # schemes and credentials
@@ -489,3 +803,10 @@ def test_a_cookie_of_one_fetch_is_gone_at_the_next(server):
     fetch(server.url("redirect?to=/photo.png"), allow_private=True)
     fetch(server.url("photo.png"), allow_private=True)
     assert "Cookie" not in server.seen[-1][1]
+
+
+def test_a_redirect_is_not_told_where_it_came_from_nor_given_a_cookie(server):
+    fetch(server.url("inspect?secret=1"), allow_private=True)
+    assert [path for path, _ in server.seen] == ["/inspect?secret=1", "/photo.png"]
+    for _, headers in server.seen:
+        assert not {"Cookie", "Referer", "Authorization", "Origin"} & set(headers)

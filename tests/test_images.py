@@ -399,10 +399,10 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
 
 
 def in_a_second(data: bytes, words: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match=words):
         load_image(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_jpeg_that_paints_a_wide_picture_a_thousand_times_is_refused():
@@ -439,7 +439,7 @@ def test_a_header_of_a_million_parts_is_refused():
         png[:33] + png_chunk(b"teSt", b"") * 500_000 + png[33:],
         b"P5" + b" " * 5_000_000 + b"1 1 255\n\0",
     ):
-        in_a_second(data, "it has more than 300000 parts")
+        in_a_second(data, "it has more than 150000 parts")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
