@@ -82,9 +82,25 @@ def find(output: tf.Tensor, kind: str | None = None) -> tuple[Head, tf.Tensor]:
         A network's output in the graph being traced.
     kind : str, optional
         What the user says the output is, in place of a guess about an output with no softmax.
+
+    Raises
+    ------
+    ValueError
+        If the output is no such tensor, or is not what the user says.
     """
     if kind is not None and kind not in KINDS:
         raise ValueError(f"Expected head to be one of {KINDS}. Received: {kind!r}")
+    if not hasattr(output, "dtype"):
+        raise ValueError(
+            f"Expected an output that is one tensor of shape (N, classes). Received: a "
+            f"{type(output).__name__}. Wrap the model so that it puts out the one meant."
+        )
+    if not output.dtype.is_floating:
+        raise ValueError(
+            "Expected an output of scores or probabilities. Received: numbers of type "
+            f"{output.dtype.name}, which have no gradient. Wrap the model so that it puts out what "
+            "they are made of."
+        )
     if output.shape.rank is None or output.shape.rank < 2 or output.shape[-1] is None:
         raise ValueError(
             f"Expected a model output of shape (N, classes). Received shape: {output.shape}"

@@ -5,6 +5,7 @@ Reads it off the model where it can, guesses where it must, and says each guess 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,11 @@ def read(
             f"takes shape {shape}."
         )
     _refuse_channels_first(model, shape)
+    kinds = [str(tensor.dtype) for tensor in getattr(model, "inputs", None) or ()]
+    if kinds and not re.match("u?int|b?float", kinds[0]):
+        raise ValueError(
+            f"Expected a model that takes numbers. Model {model.name!r} takes {kinds[0]}."
+        )
     if shape[3] not in (1, 3):
         raise ValueError(
             f"Expected a model that takes images of 1 or 3 channels. Model {model.name!r} takes "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,18 @@ def open_engine(
     Where the user does not say what the output is (`head`) and no softmax or sigmoid is found: one
     value with two class names is a binary logit, and outputs that add up to one are probabilities
     already (an average of softmaxes, for instance).
+
+    Raises
+    ------
+    ValueError
+        If the model cannot be run on one image, with its own reason in one line.
     """
-    engine = Engine(model, intake, output, head)
+    try:
+        engine = Engine(model, intake, output, head)
+    except Exception as error:  # whatever the model's own code raises
+        if (reason := _own_reason(error)) is None:
+            raise
+        raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
     if head is not None or engine.head.kind not in ("values", "logits"):
         return engine
     if engine.head.kind == "values":
@@ -46,3 +57,14 @@ def _sums_to_one(engine: Engine, intake: Intake) -> bool:
         if (scores < 0).any() or not abs(float(scores.sum()) - 1) < 1e-3:
             return False
     return True
+
+
+def _own_reason(error: Exception) -> str | None:
+    """Return what went wrong inside a model in one line; None for an error from elsewhere."""
+    text = str(error)
+    if isinstance(error, TypeError) and text.startswith("missing a required argument"):
+        return f"its call takes more than that, {text}."
+    if not text.startswith("Exception encountered when calling"):
+        return None
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text).partition("Arguments received by")[0]
+    return " ".join(plain.partition("\n")[2].split())[:400]

@@ -81,6 +81,8 @@ def tapped(
                 return output  # another thread's call of the same layer is none of our business
             if not _belongs_here(output):
                 return output  # inside a loop's own graph: out of reach
+            if _splits_heads(layer, args, output):
+                return output  # tokens × heads × numbers are no rows and columns of a picture
             name = path if counts[path] == 0 else f"{path}:{counts[path]}"
             counts[path] += 1
             if name in replace:
@@ -137,6 +139,12 @@ def _in_place_of(output: Any, given: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(tf.ensure_shape(given, output.shape), output.dtype)
+
+
+def _splits_heads(layer: keras.layers.Layer, args: tuple[Any, ...], output: Any) -> bool:
+    """Tell the parts of an attention layer whose output only looks like a stack of maps."""
+    given = getattr(args[0], "shape", ()) if args else ()
+    return type(layer).__name__ == "EinsumDense" and len(given) < len(output.shape) == 4
 
 
 def _belongs_here(tensor: Any) -> bool:

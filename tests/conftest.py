@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -87,10 +89,17 @@ def tiny_net(tiny_model):
 
 
 def fingerprint(model):
-    """Return a digest of all that must not change in a user's model."""
+    """Return a digest of all that must not change in a user's model.
+
+    Every variable (of the optimiser, metrics and random generators too), the configuration, and
+    of every layer what it is made of: its attributes, its `call`, whether it is trainable.
+    """
     digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(weight.path.encode() + np.asarray(weight).tobytes())
+    optimizer = getattr(model, "optimizer", None)
+    for variable in [*model.variables, *(optimizer.variables if optimizer else ())]:
+        values = np.asarray(variable)
+        digest.update(f"{variable.path}{values.dtype}{variable.trainable}".encode())
+        digest.update(values.tobytes())
     for layer in model._flatten_layers():
         own = {
             name: repr(value)
@@ -99,6 +108,12 @@ def fingerprint(model):
         }
         activation = getattr(getattr(layer, "activation", None), "__name__", None)
         losses = len(getattr(layer, "_losses", ()))
-        digest.update(f"{layer.name}{layer.trainable}{activation}{own}{losses}".encode())
-    digest.update(f"{model.compiled}{getattr(model, 'optimizer', None)}".encode())
+        nodes = len(layer._inbound_nodes), len(layer._outbound_nodes)
+        parts = layer.name, layer.trainable, layer.built, layer.dtype_policy.name, activation
+        digest.update(f"{parts}{own}{losses}{nodes}{sorted(layer.__dict__)}".encode())
+    with contextlib.suppress(NotImplementedError):  # a subclassed model may have none
+        digest.update(json.dumps(model.get_config(), default=str, sort_keys=True).encode())
+    compiled = ("train_function", "test_function", "predict_function", "optimizer", "_loss_tracker")
+    state = [(name, id(getattr(model, name, None))) for name in compiled]
+    digest.update(f"{model.compiled}{state}".encode())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The engine on every shape of Keras model, and the promise that the model stays as it was."""
 
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -172,6 +173,224 @@ def transformer_like(keras):
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
 
+def nested_two_deep(keras):
+    inputs = keras.Input((16, 12, 3))
+    inner = nested(keras)
+    inner.name = "middle"
+    x = keras.layers.Reshape((1, 2))(inner(inputs))
+    return keras.Model(inputs, keras.layers.Flatten()(x), name="outer")
+
+
+def subclassed_nested(keras):
+    layers = keras.layers
+
+    class Block(layers.Layer):
+        def __init__(self, filters, **kwargs):
+            super().__init__(**kwargs)
+            self.conv = layers.Conv2D(filters, 3, padding="same", name="conv")
+            self.norm = layers.BatchNormalization(name="norm")
+
+        def call(self, x, training=None):
+            return keras.ops.relu(self.norm(self.conv(x), training=training))
+
+    class Trunk(keras.Model):
+        def __init__(self):
+            super().__init__(name="trunk")
+            self.blocks = [Block(4, name="block"), Block(5, name="block")]
+
+        def call(self, x, training=None):
+            for block in self.blocks:
+                x = block(x, training=training)
+            return x
+
+    class Whole(keras.Model):
+        def __init__(self):
+            super().__init__(name="whole")
+            self.trunk = Trunk()
+            self.head = layers.Dense(3, activation="softmax", name="head")
+
+        def call(self, x, training=None):
+            return self.head(keras.ops.mean(self.trunk(x, training=training), axis=(1, 2)))
+
+    keras.utils.set_random_seed(4)
+    model = Whole()
+    model(np.zeros((1, 16, 12, 3), np.float32))
+    return model
+
+
+def preprocessing_inside(keras):
+    layers = keras.layers
+    norm = layers.Normalization(mean=[100.0, 110.0, 120.0], variance=[50.0, 60.0, 70.0])
+    augmented = [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomContrast(0.3)]
+    parts = [layers.Resizing(20, 18), layers.CenterCrop(16, 12), *augmented, norm]
+    keras.utils.set_random_seed(5)
+    return keras.Sequential([keras.Input((16, 12, 3)), *parts, tiny(keras)])
+
+
+def mid_training(keras):
+    model = tiny(keras)
+    model.compile(
+        keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    model.fit(np.ones((4, 16, 12, 3)), np.arange(4), epochs=1, batch_size=2, verbose=0)
+    return model
+
+
+def half_precision(keras):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float16")
+    try:
+        inputs = keras.Input((16, 12, 3), dtype="float16")
+        x = keras.layers.Rescaling(1 / 255)(inputs)
+        base = tiny(keras, dtype="float16")
+        return keras.Model(inputs, base(x))
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def quantised(keras, mode="int8"):
+    model = tiny(keras)
+    with warnings.catch_warnings():  # of each layer that stays as it is
+        warnings.simplefilter("ignore")
+        model.quantize(mode)
+    assert model.get_layer("dense").quantization_mode == mode
+    return model
+
+
+def quantised_to_four_bits(keras):
+    return quantised(keras, "int4")
+
+
+def recurrent_head(keras):
+    keras.utils.set_random_seed(6)
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
+    x = keras.layers.Reshape((16, 48))(x)
+    x = keras.layers.Bidirectional(keras.layers.GRU(5))(
+        keras.layers.LSTM(6, return_sequences=True)(x)
+    )
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def dict_with_a_list(keras):
+    base = tiny(keras)
+    gap = base.get_layer("gap").output
+    heads = [keras.layers.Dense(n, activation="softmax", name=f"head{n}")(gap) for n in (2, 3)]
+    return keras.Model(base.inputs, {"main": base.output, "more": heads})
+
+
+def byte_input(keras):
+    inputs = keras.Input((16, 12, 3), dtype="uint8")
+    return keras.Model(inputs, tiny(keras)(keras.layers.Rescaling(1 / 255)(inputs)))
+
+
+def named_oddly(keras):
+    inputs = keras.Input((16, 12, 3), name="the picture")
+    x = keras.layers.Conv2D(4, 3, name="a.b>c-d_1", activation="relu")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="_gap_")(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="9")(x))
+
+
+def equal_names(keras):
+    def part(filters):
+        inputs = keras.Input((16, 12, filters - 1))
+        x = keras.layers.Conv2D(filters, 3, padding="same", name="conv", activation="relu")(inputs)
+        return keras.Model(inputs, x, name=f"part{filters}")
+
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.GlobalAveragePooling2D()(part(5)(part(4)(inputs)))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="conv")(x))
+
+
+def low_rank(keras):
+    model = tiny(keras)
+    model.get_layer("dense").enable_lora(2)
+    model.get_layer("conv2").enable_lora(2)
+    model.get_layer("dense").lora_kernel_b.assign(np.ones((2, 4), np.float32))
+    return model
+
+
+def training_branches(keras):
+    class Jitter(keras.layers.Layer):
+        def call(self, x, training=None):
+            return x + keras.random.normal(keras.ops.shape(x)) if training else x
+
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv", activation="relu")(Jitter()(inputs))
+    x = keras.layers.GaussianNoise(0.5)(keras.layers.SpatialDropout2D(0.5)(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def frozen(keras):
+    model = nested(keras)
+    model.trainable = False
+    return model
+
+
+def vision_transformer(keras):
+    layers = keras.layers
+    keras.utils.set_random_seed(8)
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Reshape((4, 4, 4, 4, 3))(inputs)
+    x = layers.Reshape((16, 48))(layers.Permute((1, 3, 2, 4, 5))(x))
+    x = layers.Dense(8)(x)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 4)(x, x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x[:, 0]))
+
+
+def dense_only(keras):
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Dense(6, activation="relu")(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def u_net(keras):
+    layers = keras.layers
+    keras.utils.set_random_seed(9)
+    inputs = keras.Input((16, 12, 3))
+    down = layers.Conv2D(4, 3, padding="same", activation="relu", name="down")(inputs)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu", name="deep")(down)
+    x = layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu", name="up")(x)
+    x = layers.Concatenate()([x, layers.UpSampling2D()(layers.MaxPooling2D()(down))])
+    return keras.Model(inputs, layers.Conv2D(3, 1, activation="softmax", name="map")(x))
+
+
+def wrapped(keras):
+    layers = keras.layers
+    keras.utils.set_random_seed(10)
+    inputs = keras.Input((16, 12, 3))
+    x = layers.SpectralNormalization(layers.Conv2D(4, 3, activation="relu", name="conv"))(inputs)
+    x = layers.SeparableConv2D(4, 3, activation="gelu")(layers.GroupNormalization(2)(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+
+
+def call_compiled_by_its_owner(keras):
+    import tensorflow as tf
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = keras.layers.Conv2D(5, 3, name="conv")
+            self.dense = keras.layers.Dense(3, activation="softmax", name="dense")
+
+        @tf.function
+        def call(self, x):
+            return self.dense(tf.reduce_mean(tf.nn.relu(self.conv(x)), [1, 2]))
+
+    keras.utils.set_random_seed(11)
+    model = Own()
+    model(np.zeros((1, 16, 12, 3), np.float32))
+    return model
+
+
+def jit_compiled(keras):
+    model = tiny(keras)
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=True)
+    return model
+
+
 MATRIX = [
     functional,
     sequential,
@@ -195,6 +414,32 @@ MATRIX = [
     time_distributed,
     transformer_like,
 ]
+#: Rarer ones; the test takes a second or two for each.
+RARER = [
+    nested_two_deep,
+    subclassed_nested,
+    preprocessing_inside,
+    mid_training,
+    half_precision,
+    quantised,
+    quantised_to_four_bits,
+    recurrent_head,
+    dict_with_a_list,
+    byte_input,
+    named_oddly,
+    equal_names,
+    low_rank,
+    training_branches,
+    frozen,
+    vision_transformer,
+    dense_only,
+    u_net,
+    wrapped,
+    call_compiled_by_its_owner,
+    jit_compiled,
+]
+SQUARE = (transformer_like, vision_transformer)
+COARSE = (mixed_precision, half_precision)
 
 
 def plain_call(model, x):
@@ -207,11 +452,15 @@ def plain_call(model, x):
     return np.asarray(output, np.float32)[0].reshape(-1, output.shape[-1]).mean(0)
 
 
-@pytest.mark.parametrize("build", MATRIX, ids=lambda build: build.__name__)
+@pytest.mark.parametrize(
+    "build",
+    [*MATRIX, *(pytest.param(build, marks=pytest.mark.slow) for build in RARER)],
+    ids=lambda build: build.__name__,
+)
 def test_every_kind_of_model_works_and_is_not_changed(keras, photo, build):
     model = build(keras)
     channels = 1 if build is one_channel else 3
-    size = (16, 16) if build is transformer_like else (16, 12)
+    size = (16, 16) if build in SQUARE else (16, 12)
     x = fit_to(photo, size, channels).astype(np.float32)[None]
     expected = plain_call(model, np.repeat(x, 2, 0))
     before = fingerprint(model)
@@ -224,12 +473,16 @@ def test_every_kind_of_model_works_and_is_not_changed(keras, photo, build):
     elif build is logits:
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
         expected = np.exp(expected) / np.exp(expected).sum()
-    tolerance = 2e-3 if build is mixed_precision else 1e-5
+    tolerance = 2e-3 if build in COARSE else 1e-5
     np.testing.assert_allclose(probabilities, expected, atol=tolerance)
 
     for info in net.layers_of(None):
         assert net.activations(photo, info.name).shape == info.shape
     for method in FAST:
+        if net.default_layer is None and cw.METHODS[method].at == "layer":
+            with pytest.raises(ValueError, match="no layer with a spatial map"):
+                cw.attribute(net, photo, method)
+            continue
         found = cw.attribute(net, photo, method)
         assert found.heatmap.shape == photo.size
         assert np.isfinite(found.raw).all()
@@ -368,6 +621,8 @@ def test_an_output_is_chosen_by_name_or_number(keras, photo):
     assert cw.Network(dict_outputs(keras), output="other").classes == 2
     with pytest.raises(ValueError, match="Unknown output 'nothing'"):
         cw.Network(dict_outputs(keras), output="nothing")
+    with pytest.raises(ValueError, match="Received: a list"):
+        cw.Network(dict_with_a_list(keras), output="more")
 
 
 def test_dropout_and_batch_norm_stay_in_inference_mode(keras, photo):
@@ -549,11 +804,35 @@ def test_classes_are_found_by_name(lite0):
             "channels-first",
         ),
         (lambda k: _two_inputs(k), "takes 2 inputs"),
+        (lambda k: _made(k, lambda x: k.ops.mean(x, (1, 2, 3))), r"Expected a model output of"),
+        (lambda k: _made(k, lambda x: k.ops.argmax(x, -1)), "numbers of type int32"),
+        (lambda k: _made(k, lambda x: x > 0), "numbers of type bool"),
+        (lambda k: _made(k, lambda x: [[x * 2], x]), "one tensor.*Received: a list"),
+        (lambda k: _made(k, k.layers.Identity(), "string"), "takes numbers.*takes string"),
+        (lambda k: _made(k, k.layers.Conv2D(2, 3, name="größe: 3")), "not a valid scope name"),
+        (lambda k: _own(k, lambda x: None), "one tensor.*Received: a NoneType"),
+        (lambda k: _own(k, lambda x: {"a": {"b": x}}), "one tensor.*Received: a dict"),
+        (lambda k: _own(k, lambda x: 1 / 0), "cannot be run on one image: division by zero"),
+        (lambda k: _own(k, np.asarray), "cannot be run on one image: Cannot convert a symbolic"),
+        (lambda k: _own(k, lambda x, more: x), "its call takes more.*'more'"),
     ],
 )
-def test_a_model_that_cannot_be_opened_says_why(keras, build, message):
-    with pytest.raises(ValueError, match=message):
-        cw.Network(build(keras))
+def test_a_model_that_cannot_be_opened_says_why_in_one_line(keras, build, message):
+    model = build(keras)
+    before = fingerprint(model)
+    with pytest.raises(ValueError, match=message) as caught:
+        cw.Network(model, input_size=(8, 8) if type(model).__name__ == "Own" else None)
+    assert "\n" not in str(caught.value)
+    assert fingerprint(model) == before
+
+
+def _made(keras, put_out, dtype=None):
+    inputs = keras.Input((8, 8, 3), dtype=dtype)
+    return keras.Model(inputs, put_out(inputs))
+
+
+def _own(keras, put_out):
+    return type("Own", (keras.Model,), {"call": staticmethod(put_out)})()
 
 
 def _two_inputs(keras):
@@ -644,3 +923,33 @@ def test_names_with_underscores_are_found(keras):
     assert net.class_index("golden_retriever") == 0
     assert net.class_index("golden retriever") == 0
     assert net.class_index("mix") == 2
+
+
+def test_the_parts_of_an_attention_layer_are_no_maps(keras, photo):
+    """Tokens × heads × numbers have the shape of a stack of maps, and mean nothing as one."""
+    net = cw.Network(transformer_like(keras), preprocess="none")
+    assert [info.name for info in net.feature_layers] == ["patches"]
+    assert net.default_layer == "patches"
+    assert cw.attribute(net, photo).layer == "patches"
+    none = cw.Network(vision_transformer(keras), preprocess="none")
+    assert none.feature_layers == ()
+    assert none.default_layer is None
+
+
+def test_models_that_share_layers_answer_as_if_alone(keras, photo):
+    first = tiny(keras)
+    shared = keras.Model(first.inputs, first.get_layer("conv2").output, name="shared")
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.GlobalAveragePooling2D()(shared(inputs))
+    second = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    before = fingerprint(first), fingerprint(second)
+    alone = [cw.attribute(cw.Network(m, preprocess="none"), photo).raw for m in (first, second)]
+    nets = [cw.Network(m, preprocess="none") for m in (first, second)]
+    for _ in range(2):
+        for net, expected in zip(nets, alone, strict=True):
+            np.testing.assert_array_equal(cw.attribute(net, photo).raw, expected)
+            cw.attribute(net, photo, "saliency")
+    assert (fingerprint(first), fingerprint(second)) == before
+    assert [info.name for info in nets[1].feature_layers] == [
+        "shared/conv1", "shared/pool1", "shared/conv2",
+    ]  # fmt: skip
