@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cnn_widgets import checks
 from cnn_widgets import intake as intakes
-from cnn_widgets.engine import TARGETS
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.graph import TARGETS
 from cnn_widgets.labels import Labels
 from cnn_widgets.models import Preprocess, family, imagenet_names
 from cnn_widgets.observation import Observation

@@ -281,6 +281,7 @@ def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.set_xticks([0, count - 1], ["first layer", "last layer"])
-    for label, side in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
-        label.set_horizontalalignment(side)  # centred, the words would be cut off at the edges
+    first, last = axes.get_xticklabels()
+    first.set_horizontalalignment("left")  # centred, the words would be cut off at the edges
+    last.set_horizontalalignment("right")
     tidy(axes)

@@ -90,7 +90,7 @@ class Passes:
             gradients = engine.tail(layer, target, x, activations, weights, averaged)
             return activations[0], gradients[0]
         if found is None:
-            known = [seen.tensors[name] for name in browsed] if seen.tensors else ()
+            known = [seen.tensors[name] for name in browsed]
             arrays = engine.backward(browsed, target, x, weights, averaged=averaged, known=known)
             found = dict(zip(browsed, (array[0] for array in arrays), strict=True))
             self.cache.put(key, found, arrays)

@@ -14,8 +14,8 @@ from typing import Any
 from traitlets import Bool, Float, HasTraits, Int, Tuple, Unicode, observe, validate
 
 from cnn_widgets.catalogue import Catalogue
-from cnn_widgets.engine import TARGETS
 from cnn_widgets.faithfulness import BASELINES
+from cnn_widgets.graph import TARGETS
 from cnn_widgets.heatmap import lookup_table
 from cnn_widgets.instruments import find_instrument
 from cnn_widgets.methods import QUICK, find_method

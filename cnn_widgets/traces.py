@@ -1,14 +1,16 @@
 """Traced graphs as functions of arrays: only what the outputs need, on the weights one chooses.
 
-A traced graph reads a model's weights through its *captures*: handles that stand beside its
-arguments. A trace of the end of a network still captures all of them, and handing two hundred
-handles over takes longer than the few operations that are left. So such a graph is imported once
-more without what its outputs do not need; and the same door lets other variables in.
+A model is traced once. Every function that is asked for afterwards is cut out of a blueprint of
+that graph: the operations that its outputs depend on, and no others. Tracing runs Keras' Python
+code, layer by layer, and takes a second; cutting only copies nodes. A traced graph reads a model's
+weights through its *captures*, handles that stand beside its arguments: a function gets the few it
+needs, and the same door lets other variables in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -17,113 +19,141 @@ from cnn_widgets.environment import tensorflow
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter")
 
 
+@dataclass(frozen=True)
+class _Place:
+    """One tensor of a traced graph."""
+
+    name: str
+    dtype: Any
+    shape: Any
+
+
 class Trace:
     """One compiled function: called with arrays, it returns tensors.
 
     Parameters
     ----------
     concrete : tf.ConcreteFunction
-    count : int
-        How many arguments it takes, beside what it captures.
-    structure : nested, optional
-        How its flat outputs are to be packed.
+    taken : sequence of bool
+        Which of the values it is called with its outputs depend on; the others are left alone.
     """
 
-    def __init__(self, concrete: Any, count: int, structure: Any = None) -> None:
-        self._tf, self._concrete, self._count = tensorflow(), concrete, count
-        self._structure = structure
+    def __init__(self, concrete: Any, taken: Sequence[bool]) -> None:
+        self._convert, self._concrete = tensorflow().convert_to_tensor, concrete
+        self._taken = tuple(taken)
 
     def __call__(self, *given: Any) -> Any:
         """Run on arrays."""
-        found = self._concrete(*map(self._tf.convert_to_tensor, given))
-        if self._structure is None:
-            return found
-        return self._tf.nest.pack_sequence_as(self._structure, found)
+        pairs = zip(given, self._taken, strict=True)
+        return self._concrete(*[self._convert(value) for value, taken in pairs if taken])
 
     @property
     def captured(self) -> list[Any]:
         """The handles the graph reads beside its arguments, in the order it first read them."""
         return [outer for outer, _ in self._concrete.graph.captures]
 
-    def only(self, part: int, fed: Sequence[Any] = ()) -> Trace:
-        """Return the function of one part of the outputs, without what that part does not need.
+    @property
+    def operations(self) -> list[str]:
+        """The kind of each operation in the graph."""
+        return [op.type for op in self._concrete.graph.get_operations()]
+
+
+class Blueprint:
+    """A traced graph, kept as its definition, out of which functions are cut.
+
+    Parameters
+    ----------
+    graph : tf.FuncGraph
+        Traced, and never run.
+    places : mapping of hashable to tensor
+        Its arguments and further tensors of it, by the names that `cut` knows them by.
+    """
+
+    def __init__(self, graph: Any, places: Mapping[Any, Any]) -> None:
+        self._places = {key: _Place(t.name, t.dtype, t.shape) for key, t in places.items()}
+        self._captures = [(outer, inner.name) for outer, inner in graph.captures]
+        self._definition = graph.as_graph_def()
+        self._nodes = {node.name: node for node in self._definition.node}
+        self._whole = any(node.op.startswith(_CHANGES) for node in self._definition.node)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._places
+
+    def cut(
+        self,
+        wanted: Sequence[Hashable],
+        given: Sequence[Hashable],
+        finish: Callable[[list[Any]], Any] = list,
+        swaps: Mapping[int, Any] | None = None,
+    ) -> Trace:
+        """Return the function from the tensors named in `given` to those in `wanted`.
 
         Parameters
         ----------
-        part : int
-            Which of the outputs.
-        fed : sequence of tensors of the graph
-            Further arguments: their values are given, and what only they needed is not computed.
+        given
+            Arguments, or any tensors in the middle of the graph: their values are handed in, as
+            float32 where they are floats, and what only they needed is not computed.
+        finish : callable
+            Makes the function's result of the wanted tensors, inside the graph.
+        swaps : mapping, optional
+            Handles to read in place of others, by the `id` of those.
         """
-        packed = self._concrete.structured_outputs
-        outputs = iter(self._concrete.outputs)
-        flat = [[next(outputs) for _ in self._tf.nest.flatten(each)] for each in packed]
-        return self._imported({}, self._changes_something(), flat[part], packed[part], fed)
+        tf = tensorflow()
+        inputs = [self._places[key] for key in given]
+        outputs = [self._places[key].name for key in wanted]
+        definition = self._definition
+        if not self._whole:
+            definition = self._only(self._needed(outputs, {place.name for place in inputs}), tf)
+        used = {_tensor(name) for node in definition.node for name in node.input} | set(outputs)
+        taken = [place.name in used for place in inputs]
+        fed = [place for place, is_used in zip(inputs, taken, strict=True) if is_used]
 
-    def rebound(self, swaps: Mapping[int, Any]) -> Trace:
-        """Return the same function with other handles, by the `id` of those they stand for."""
-        structure = self._structure
-        if structure is None:
-            structure = self._concrete.structured_outputs
-        whole = self._changes_something()
-        return self._imported(swaps, whole, self._concrete.outputs, structure)
-
-    def _changes_something(self) -> bool:
-        return any(op.type.startswith(_CHANGES) for op in self._concrete.graph.get_operations())
-
-    def _imported(
-        self,
-        swaps: Mapping[int, Any],
-        whole: bool,
-        wanted: list[Any],
-        structure: Any,
-        fed: Sequence[Any] = (),
-    ) -> Trace:
-        tf, old = self._tf, self._concrete
-        definition = old.graph.as_graph_def()
-        if not whole:
-            needed = ancestors(wanted, {each.name for each in fed})
-            definition = _only(definition, {op.name for op in needed}, tf)
-        used = {_tensor(name) for node in definition.node for name in node.input}
-        used |= {tensor.name for tensor in wanted}
-        arguments = [*old.inputs[: self._count], *fed]
-
-        def run(*given: Any) -> Any:
+        def run(*values: Any) -> Any:
             here = tf.compat.v1.get_default_graph()
-            pairs = list(zip(arguments, given, strict=True))
-            for outer, inner in old.graph.captures:
-                if inner.name in used:
-                    pairs.append((inner, here.capture(swaps.get(id(outer), outer))))
-            feeds = {inner.name: value for inner, value in pairs if inner.name in used}
-            outputs = [tensor.name for tensor in wanted]
-            return tf.graph_util.import_graph_def(definition, feeds, outputs)
+            pairs = zip(fed, values, strict=True)
+            feeds = {place.name: tf.cast(value, place.dtype) for place, value in pairs}
+            for outer, inner in self._captures:
+                if inner in used:
+                    feeds[inner] = here.capture((swaps or {}).get(id(outer), outer))
+            return finish(tf.graph_util.import_graph_def(definition, feeds, outputs))
 
-        specs = [tf.TensorSpec(each.shape, each.dtype) for each in arguments]
-        bound = tf.compat.v1.wrap_function(run, specs)
-        return Trace(bound, len(arguments), structure)
+        single = [tf.float32 if place.dtype.is_floating else place.dtype for place in fed]
+        specs = [tf.TensorSpec(place.shape, kind) for place, kind in zip(fed, single, strict=True)]
+        return Trace(tf.compat.v1.wrap_function(run, specs), taken)
+
+    def _needed(self, outputs: Iterable[str], fed: set[str]) -> set[str]:
+        """Return the names of the nodes that tensors' values depend on, up to those fed."""
+        found, waiting = set[str](), list(outputs)
+        while waiting:
+            name = _tensor(waiting.pop())
+            node = name.partition(":")[0]
+            if name not in fed and node not in found:
+                found.add(node)
+                waiting += [each for each in self._nodes[node].input if not each.startswith("^")]
+        return found
+
+    def _only(self, names: set[str], tf: Any) -> Any:
+        """Return the definition of the nodes named, their order kept by data alone."""
+        whole = self._definition
+        part = tf.compat.v1.GraphDef(versions=whole.versions, library=whole.library)
+        for node in whole.node:
+            if node.name in names:
+                kept = part.node.add()
+                kept.CopyFrom(node)
+                kept.input[:] = [name for name in node.input if not name.startswith("^")]
+                kept.attr.pop("_class", None)  # a wish to stand beside a node that may be gone
+        return part
 
 
-def ancestors(tensors: Iterable[Any], fed: Container[str] = ()) -> set[Any]:
-    """Return the operations that tensors' values depend on, up to those whose names are fed."""
+def ancestors(tensors: Iterable[Any]) -> set[Any]:
+    """Return the operations that tensors' values depend on."""
     found, waiting = set[Any](), list(tensors)
     while waiting:
-        tensor = waiting.pop()
-        if tensor.name not in fed and tensor.op not in found:
-            found.add(tensor.op)
-            waiting += tensor.op.inputs
+        op = waiting.pop().op
+        if op not in found:
+            found.add(op)
+            waiting += op.inputs
     return found
-
-
-def _only(definition: Any, names: set[str], tf: Any) -> Any:
-    """Return a graph's definition with the nodes named, their order kept by data alone."""
-    part = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
-    for node in definition.node:
-        if node.name in names:
-            kept = part.node.add()
-            kept.CopyFrom(node)
-            kept.input[:] = [name for name in node.input if not name.startswith("^")]
-            kept.attr.pop("_class", None)  # a wish to stand beside a node that may be gone
-    return part
 
 
 def _tensor(name: str) -> str:

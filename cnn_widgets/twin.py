@@ -7,7 +7,6 @@ Nothing is rebuilt from a configuration, so it works for subclassed and nested m
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine import Engine
-from cnn_widgets.taps import TRACING
-from cnn_widgets.traces import Trace
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ class Twin(Engine):
 
     def __init__(self, engine: Engine) -> None:
         self.__dict__.update(copy.copy(engine).__dict__)
-        self._original, self._traces = engine, {}
-        self._swaps: dict[int, Any] = {}
+        self._traces, self._swaps = {}, {}
         self.weights: list[Weight] = []
         known = {id(weight.value.handle): weight for weight in self.model.weights}
         for handle in engine._observe(()).captured:  # a pass reads all that the scores need
@@ -61,26 +57,3 @@ class Twin(Engine):
                 variable = self._tf.Variable(weight.value, trainable=False)
                 self._swaps[id(handle)] = variable.handle
                 self.weights.append(Weight(weight.path, variable))
-
-    def _trace(self, key: tuple[Any, ...], function: Callable[..., Any], specs: list[Any]) -> Trace:
-        return self._swapped(key, lambda: self._original._trace(key, function, specs))
-
-    def _part(
-        self,
-        key: tuple[Any, ...],
-        function: Callable[..., Any],
-        specs: list[Any],
-        part: int,
-        fed: Sequence[Any] = (),
-    ) -> Trace:
-        original = self._original
-        return self._swapped(
-            (*key, part, bool(fed)), lambda: original._part(key, function, specs, part, fed)
-        )
-
-    def _swapped(self, key: tuple[Any, ...], original: Callable[[], Trace]) -> Trace:
-        if key not in self._traces:
-            trace = original()
-            with TRACING:
-                self._traces[key] = trace.rebound(self._swaps)
-        return self._traces[key]
