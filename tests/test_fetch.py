@@ -389,6 +389,13 @@ def test_a_lookup_that_hangs_meets_the_deadline_and_no_request_follows(
     assert not server.seen
 
 
+def test_a_connection_made_after_the_deadline_is_closed_unused():
+    one, other = socket.socketpair()
+    with other, pytest.raises(requests.Timeout):
+        hosts.Guard(time.monotonic(), allow_private=True)._watch(one, "example.org", proxied=False)
+    assert one.fileno() == -1
+
+
 def test_lookups_that_hang_do_not_pile_up(stuck, monkeypatch):
     monkeypatch.setattr(fetching, "_AT_ONCE", threading.BoundedSemaphore(2))
     monkeypatch.setattr(fetching, "DEADLINE", 0.1)
@@ -617,6 +624,12 @@ def test_a_host_that_can_be_none_is_an_error(url, monkeypatch):
         with pytest.raises((ValueError, ConnectionError)) as caught:
             fetch(url, allow_private=private)
         assert type(caught.value) in (ValueError, ConnectionError)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_port_zero_is_refused_by_name(private):
+    with pytest.raises(ValueError, match="no port 0"):
+        fetch("http://93.184.216.34:0/a.png", allow_private=private)
 
 
 def test_the_scheme_may_be_in_capitals(server):

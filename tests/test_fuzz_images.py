@@ -317,6 +317,24 @@ def test_every_undamaged_file_is_a_picture(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_file_cut_short_anywhere_is_an_error_or_the_whole_picture_never_a_part(kind):
+    outcomes = Counter()
+    for data in corpus(kind):
+        whole = load_image(data).pixels
+        step = max(1, len(data) // 100)
+        for end in {*range(1, len(data), step), *range(max(1, len(data) - 12), len(data))}:
+            part = {"name": "holiday.jpg", "content": data[:end]}
+            try:
+                pixels = load_image(part).pixels
+            except ValueError as error:
+                outcomes[family(error)] += 1
+            else:  # only what comes after the picture was missing
+                outcomes["picture"] += 1
+                assert np.array_equal(pixels, whole)
+    assert outcomes["is damaged"] > outcomes["picture"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_some_damaged_files_are_pictures_or_clear_errors(kind):
     outcomes = Counter()
 

@@ -413,7 +413,7 @@ def test_a_jpeg_that_paints_a_wide_picture_a_thousand_times_is_refused():
     small = encoded(Image.new("L", (30, 20)), "JPEG", progressive=True)
     again = small[small.rindex(b"\xff\xc4") : -2]
     assert load_image(small[:-2] + again * 100 + small[-2:]).size == (20, 30)  # soon done
-    followed = whole + b"\xff\xda" * 1000  # a film after the picture, as telephones append
+    followed = whole + b"\xff\xda\0\2" * 50_000  # a film after the picture, as telephones append
     assert load_image(followed).size == (2000, 3000)
 
 
@@ -829,6 +829,8 @@ def test_numbers_of_any_width_and_byte_order_are_read(kind):
 
 def test_half_floats_in_0_to_1_are_rounded_as_others_are():
     assert_grey((GREY / 255).astype(np.float16), GREY)
+    halves = np.arange(2049).astype(np.float16)[None] / np.float16(2048)
+    assert_grey(halves, np.round(halves.astype(float) * 255))
 
 
 def test_arrays_that_are_strided_reversed_transposed_or_read_only_are_read_as_they_look():
