@@ -41,7 +41,8 @@ def load_image(
     source : path, URL, bytes, ndarray, PIL image or ImageSample
         A file's path; an ``http(s)`` address; an encoded file as bytes, memoryview or open binary
         file; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, bool, uint16, or
-        of floats in [0, 1]; a PIL image; an upload of ``ipywidgets.FileUpload``.
+        of floats in [0, 1]; a PIL image; an upload of ``ipywidgets.FileUpload``. Files may be
+        JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, and AVIF where the Pillow installed reads it.
     fit : {"squash", "crop", "letterbox"}, optional
         How it will be brought to a network's input size, see `ImageSample`; by default squashed,
         or as the sample given already says.
@@ -59,7 +60,8 @@ def load_image(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the source is no photograph, or too large (10 MB over the net, 50 million pixels).
+        If the source is no photograph, damaged, or too large (10 MB over the net, 100 MB from a
+        file, 50 million pixels); in one line that names it.
     ConnectionError
         If an address cannot be fetched.
     TypeError

@@ -408,6 +408,7 @@ def test_lookups_that_hang_do_not_pile_up(stuck, monkeypatch):
     assert ended(before)
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signal on this system")
 def test_the_user_can_interrupt_a_fetch_and_it_ends(server):
     before = set(threading.enumerate())
     main = threading.main_thread().ident
