@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cnn_widgets.methods import METHODS
     from cnn_widgets.network import Network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
+    from cnn_widgets.streams import stream
     from cnn_widgets.tiles import mosaic
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "ImageSample": "records",
     "LayerInfo": "records",
     "Prediction": "records",
+    "stream": "streams",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "load_network",
     "mosaic",
     "overlay",
+    "stream",
 ]
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -158,27 +158,33 @@ class _Asked:
     ) -> Iterator[Attribution]:
         """Yield the maps of a list; run in batches where gradients are all the method needs."""
         if self.method.plain:
-            yield from self._batched(samples, wanted, progress)
+            for place, found in enumerate(self.stream(samples, list(wanted))):
+                part(progress, place, len(samples))
+                yield found
             return
         for place, (sample, each) in enumerate(zip(samples, wanted, strict=True)):
             yield self.one(sample, each, part(progress, place, len(samples)))
 
-    def _batched(
-        self, samples: Sequence[ImageSample], wanted: Sequence[Any], progress: Progress | None
-    ) -> Iterator[Attribution]:
-        net, chosen = self.net, list[int]()
+    def stream(self, samples: Iterable[ImageSample], wanted: Any = None) -> Iterator[Attribution]:
+        """Yield the maps of samples drawn as needed.
+
+        `wanted` is a list with a class for each, one class for all, or None: the most likely.
+        """
+        if not self.method.plain:
+            yield from (self.one(sample, wanted, None) for sample in samples)
+            return
+        net, chosen = self.net, dict[int, int]()
 
         def weigh(scores: Floats, some: slice) -> Floats:
-            chosen[some] = [
-                _class(net, each, row) for each, row in zip(wanted[some], scores, strict=True)
-            ]
-            return net.weights_of(chosen[some], self.versus, self.counter)
+            classes = wanted[some] if isinstance(wanted, list) else [wanted] * len(scores)
+            found = [_class(net, each, row) for each, row in zip(classes, scores, strict=True)]
+            chosen.update(enumerate(found, some.start))
+            return net.weights_of(found, self.versus, self.counter)
 
         found = net.explained(samples, self.layer, weigh, self.target, self.method.averaged)
-        for place, (scores, probabilities, values, gradients) in enumerate(found):
-            part(progress, place, len(samples))
+        for place, (sample, scores, probabilities, values, gradients) in enumerate(found):
             summed = self.method.of(values, gradients, **self.options)
-            yield self._attribution(samples[place], chosen[place], summed, scores, probabilities)
+            yield self._attribution(sample, chosen.pop(place), summed, scores, probabilities)
 
     def _attribution(
         self,
@@ -210,6 +216,25 @@ class _Asked:
             removed=_removed(summed) if method.rectified else 0.0,
             origin=Origin(sample, card, dict(self.options), net, net.weights_seen),
         )
+
+
+def streamed(
+    net: Network,
+    samples: Iterable[ImageSample],
+    method: str,
+    class_index: int | str | None,
+    layer: str | None,
+    target: str,
+    **options: Any,
+) -> Iterator[Attribution]:
+    """Yield the maps of samples that are drawn as they are needed; see `attribute`."""
+    chosen = find_method(method)
+    where = None if chosen.at == "input" else layer_for(net, layer)
+    wanted = None if class_index is None else net.class_index(class_index)
+    net.check(where, target)
+    versus, counter = options.pop("versus", None), options.pop("counter", False)
+    asked = _Asked(net, chosen, where, target, versus, counter, options)
+    return asked.stream(samples, wanted)
 
 
 def layer_for(net: Network, layer: str | None) -> str:

@@ -164,7 +164,9 @@ class Engine:
         """Return the compiled (x, weights, A) → [dY/dA], with A in place of the layer's output."""
         given = ["x", "weights", ("output", layer)]
         key, wanted = ("tail", layer, target, averaged), [("gradient", layer)]
-        return self._cut(key, self.graph.gradients(target), wanted, given, self._finish(averaged))
+        blueprint = self.graph.gradients(target)
+        self._differentiable(blueprint, [layer])
+        return self._cut(key, blueprint, wanted, given, self._finish(averaged))
 
     def _backward(
         self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool, known: bool
@@ -177,7 +179,14 @@ class Engine:
         given = ["x", "weights", *(("output", name) for name in layers if known)]
         key = ("backward", layers, target, guided, averaged, known)
         blueprint = self.graph.gradients(target, guided)
+        self._differentiable(blueprint, layers)
         return self._cut(key, blueprint, wanted, given, self._finish(averaged))
+
+    def _differentiable(self, blueprint: Blueprint, layers: Sequence[str]) -> None:
+        """Refuse layers that put out integers."""
+        whole = [name for name in layers if ("gradient", name) not in blueprint]
+        if whole:
+            raise ValueError(f"Layer {whole[0]!r} puts out whole numbers: they have no gradient.")
 
     def _finish(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
         """Return what makes float32 of gradients, and averages them over positions if asked."""
@@ -187,7 +196,10 @@ class Engine:
             gradients = [tf.cast(each, tf.float32) for each in found]
             if not averaged:
                 return gradients
-            return [tf.reduce_mean(each, axis=[1, 2], keepdims=True) for each in gradients]
+            return [
+                tf.reduce_mean(each, axis=[1, 2], keepdims=True) if each.ndim == 4 else each
+                for each in gradients
+            ]
 
         return finish
 

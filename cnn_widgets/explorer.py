@@ -16,7 +16,7 @@ from typing import Any
 import ipywidgets as w
 from matplotlib.figure import Figure
 
-from cnn_widgets import export, layout, render
+from cnn_widgets import export, layout, render, words
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.controls import UPLOAD_MB, Controls
 from cnn_widgets.figure import to_figure
@@ -29,6 +29,7 @@ from cnn_widgets.scene import Scene, resolve
 from cnn_widgets.state import State
 from cnn_widgets.tasks import Tasks
 from cnn_widgets.thumbs import close_tree
+from cnn_widgets.warmup import Warmup
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
         self.add_class(self.controls.scope)
         self._tasks = Tasks(self.controls, self._say, self._on_result)
+        self._warmup, self._displayed = Warmup(), False
         self._views = {panel: w.HTML() for panel in PANELS}
         for panel, html in self._views.items():
             html.add_class(f"cnnw-panel-{panel}")
@@ -188,6 +190,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return
         self._closed = True
         self._tasks.jobs.cancel(silent=True)
+        self._warmup.stop()
         with self.state.lock:
             self.state.on_change(None)
             for child in self.children:
@@ -212,7 +215,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
             self._say("Opening the picture …")
             self.show(image=source, class_index=None)
-            self._say(_notes(self.network))
+            self._say(words.about(self.network))
 
         return self._guarded(add)
 
@@ -270,10 +273,13 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                     changed = frozenset(State.ORDER)
                 self._drawn = drawn
                 self._redraw(changed)
+            self._warmup.moved()
+            if self._displayed:
+                self._warmup.start(network)
 
     def _redraw(self, changed: frozenset[str]) -> None:
         scene = resolve(self.state, self._catalogue)
-        self._say(_notes(scene.network))
+        self._say(words.about(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_names)
@@ -317,6 +323,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         bundle = super()._repr_mimebundle_(**kwargs)
         if self._closed or bundle is None:
             return bundle
+        self._displayed = True
+        self._warmup.start(self.network)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data["text/plain"] = repr(self)
         try:
@@ -325,12 +333,3 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             log.info("No still picture", exc_info=error)
             self.last_error = error
         return bundle
-
-
-def _notes(network: Network) -> str:
-    rows, columns = network.input_size
-    facts = (
-        f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
-        f"{len(network.layers)} layers."
-    )
-    return " ".join((facts, *network.notes))

@@ -6,7 +6,6 @@ Gradients are added to the same graph when they are first asked for.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from cnn_widgets import head as heads
 from cnn_widgets import ports
 from cnn_widgets.anatomy import Anatomy
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.guided import guided_relus
+from cnn_widgets.guided import guided_rules
 from cnn_widgets.intake import Intake
 from cnn_widgets.records import LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
@@ -24,21 +23,15 @@ if TYPE_CHECKING:
     import keras
 
 TARGETS = ("logit", "probability")
+_VALUES = {"logit": "scores", "probability": "probabilities"}
 
 
 @dataclass(frozen=True)
 class _Traced:
-    """One tracing of a model.
-
-    ``values`` are scores and probabilities; ``visits`` the calls of layers, in order; ``peaks``
-    what the browsed layers put out after their own activation.
-    """
+    """A model's traced graph, and its tensors by the names that a `Blueprint` knows them by."""
 
     graph: Any
-    x: Any
-    values: tuple[Any, Any]
-    visits: list[Visit]
-    peaks: dict[str, Any]
+    places: dict[Any, Any]
 
 
 class ModelGraph:
@@ -73,38 +66,30 @@ class ModelGraph:
         with TRACING:
             if "forward" not in self._blueprints:
                 traced = self._traced()
-                scores, probabilities = traced.values
-                places = {"x": traced.x, "scores": scores, "probabilities": probabilities}
-                places |= {("output", visit.name): visit.output for visit in traced.visits}
-                places |= {("peak", name): tensor for name, tensor in traced.peaks.items()}
-                self._blueprints["forward"] = Blueprint(traced.graph, places)
+                self._blueprints["forward"] = Blueprint(traced.graph, traced.places)
             return self._blueprints["forward"]
 
     def gradients(self, target: str, guided: bool = False) -> Blueprint:
-        """Return the blueprint from x and Y's weights to dY/dA at every layer with a map."""
+        """Return the blueprint from x and Y's weights to dY/dA at every layer, and dY/dx."""
         tf, key = self._tf, ("gradients", target, guided)
         with TRACING:
             if key not in self._blueprints:
-                traced = self._traced(guided)
+                traced = self._guided() if guided else self._traced()
+                places = dict(traced.places)
                 outputs = {
-                    visit.name: visit.output
-                    for visit in traced.visits
-                    if self.anatomy.find(visit.name).spatial and visit.output.dtype.is_floating
+                    key: tensor
+                    for key, tensor in places.items()
+                    if key[0] == "output" and tensor.dtype.is_floating
                 }
                 with traced.graph.as_default():
                     weights = tf.compat.v1.placeholder(tf.float32, self._weight_shape())
-                    y = tf.reduce_sum(traced.values[TARGETS.index(target)] * weights)
-                    found = tf.gradients(
-                        y,
-                        [*outputs.values(), traced.x],
-                        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                    )
-                places = {"x": traced.x, "weights": weights}
-                places |= {("output", name): tensor for name, tensor in outputs.items()}
-                places |= {
-                    ("gradient", name): gradient
-                    for name, gradient in zip([*outputs, None], found, strict=True)
-                }
+                    y = tf.reduce_sum(places[_VALUES[target]] * weights)
+                    where = [*outputs.values(), places["x"]]
+                    zero = tf.UnconnectedGradients.ZERO
+                    found = tf.gradients(y, where, unconnected_gradients=zero)
+                names = [*(name for _, name in outputs), None]
+                places["weights"] = weights
+                places |= {("gradient", name): g for name, g in zip(names, found, strict=True)}
                 self._blueprints[key] = Blueprint(traced.graph, places)
             return self._blueprints[key]
 
@@ -114,31 +99,35 @@ class ModelGraph:
             self._blueprints.clear()
             self._graphs.clear()
 
-    def _traced(self, guided: bool = False) -> _Traced:
-        """Return the model's traced graph, traced on first use.
-
-        Guided: with ReLUs that pass only positive gradients.
-        """
-        if guided not in self._graphs:
-            told: dict[str, Any] = {}
+    def _traced(self) -> _Traced:
+        """Return the model's graph, traced on first use."""
+        if False not in self._graphs:
+            places: dict[Any, Any] = {}
 
             def forward(x: Any) -> Any:
-                relus = guided_relus() if guided else nullcontext()
-                with relus, tapped(self.model) as visits:
+                with tapped(self.model) as visits:
                     values = self._call(x)
                 own = [visit for visit in visits if _is_layer(visit)]
                 if not self.anatomy.layers:
                     self._learn(own)
-                browsed = [visit for visit in own if visit.name in self.anatomy.browsed]
-                after = {visit.name: activated(visit, visits) for visit in browsed}
-                peaks = {name: tensor for name, tensor in after.items() if tensor is not None}
-                told.update(x=x, values=values, visits=own, peaks=peaks)
+                places.update({"x": x} | dict(zip(_VALUES.values(), values, strict=True)))
+                for visit in own:
+                    places["output", visit.name] = visit.output
+                    browsed = visit.name in self.anatomy.browsed
+                    if browsed and (after := activated(visit, visits)) is not None:
+                        places["peak", visit.name] = after
                 return values
 
             spec = self._spec()
             compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
-            self._graphs[guided] = _Traced(compiled.get_concrete_function().graph, **told)
-        return self._graphs[guided]
+            self._graphs[False] = _Traced(compiled.get_concrete_function().graph, places)
+        return self._graphs[False]
+
+    def _guided(self) -> _Traced:
+        """Return a copy of the graph in which ReLUs pass only positive gradients back."""
+        if True not in self._graphs:
+            self._graphs[True] = _Traced(*self.forward().redrawn(["x"], guided_rules()))
+        return self._graphs[True]
 
     def _call(self, x: Any) -> tuple[Any, Any]:
         """Run the model inside a trace; return scores and probabilities (N, C)."""

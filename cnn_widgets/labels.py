@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.models import family, imagenet_names
 from cnn_widgets.records import Floats, Prediction
 
 
@@ -103,3 +104,13 @@ class Labels:
             Prediction(int(i), self.names[i], float(probabilities[i]), float(scores[i]))
             for i in order
         ]
+
+
+def named(
+    count: int, names: Sequence[str] | None, model_name: str
+) -> tuple[Labels, tuple[str, ...]]:
+    """Return the labels of a model's classes, and what was guessed about them, in words."""
+    if names is None and count == 1000 and family(model_name):
+        note = "Class names are ImageNet's, a guess (class_names= changes it)."
+        return Labels(count, imagenet_names()), (note,)
+    return Labels(count, names), ()

@@ -7,7 +7,7 @@ results of recent images, and runs lists of images in batches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ from cnn_widgets import checks
 from cnn_widgets import intake as intakes
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.graph import TARGETS
-from cnn_widgets.labels import Labels
-from cnn_widgets.models import Preprocess, family, imagenet_names
+from cnn_widgets.labels import named
+from cnn_widgets.models import Preprocess
 from cnn_widgets.observation import Observation
 from cnn_widgets.opening import open_engine
 from cnn_widgets.passes import Passes
@@ -95,8 +95,8 @@ class Network:
         self.revision = 0
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[Weight, ...] = ()
-        self._notes = [*self._intake.notes, *self.engine.notes]
-        self._labels = self._named(class_names)
+        self._labels, guessed = named(self.engine.head.classes, class_names, model.name)
+        self._notes = (*self._intake.notes, *self.engine.notes, *guessed)
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
@@ -153,7 +153,7 @@ class Network:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was guessed about the model, in words."""
-        return tuple(self._notes)
+        return self._notes
 
     def layer(self, name: str) -> LayerInfo:
         """Return a layer by its name; a ValueError names those there are."""
@@ -236,7 +236,7 @@ class Network:
         averaged : bool
             Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
         """
-        self._check(layer, target)
+        self.check(layer, target)
         samples = checks.samples(sample)
         self._watch.look(self.forget)
         weights = self._labels.weights(class_index, len(samples))
@@ -246,32 +246,40 @@ class Network:
                     samples, layer, lambda _, some: weights[some], target, averaged
                 )
             )
-            return np.concatenate([a for _, a, _ in parts]), np.concatenate([g for *_, g in parts])
+            values, gradients = zip(*(part[2:] for part in parts), strict=True)
+            return np.concatenate(values), np.concatenate(gradients)
         return self._passes.gradient(sample, layer, weights, target, averaged)
 
     def explained(
         self,
-        samples: Sequence[ImageSample],
+        samples: Iterable[ImageSample],
         layer: str | None,
         weigh: Callable[[Floats, slice], Floats],
         target: str = "logit",
         averaged: bool = False,
-    ) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
-        """Yield scores, probabilities, A and dY/dA of each sample of a list, in one pass each.
+    ) -> Iterator[tuple[ImageSample, Floats, Floats, Floats, Floats]]:
+        """Yield each sample with its scores, probabilities, A and dY/dA; one pass for a batch.
 
         Parameters
         ----------
+        samples : iterable
+            Drawn from as needed: a list, or a stream of any length.
         weigh : callable
             From the scores of a batch (n, C) and its place among the samples (a slice) to Y's
             weights (n, C).
         """
-        self._check(layer, target)
+        self.check(layer, target)
         self._watch.look(self.forget)
-        found = self._passes.gradients(checks.samples(samples), layer, weigh, target, averaged)
-        for seen, activations, gradients in found:
-            yield from zip(seen.scores, seen.probabilities, activations, gradients, strict=True)
+        found = self._passes.gradients(samples, layer, weigh, target, averaged)
+        for some, seen, values, slopes in found:
+            yield from zip(some, seen.scores, seen.probabilities, values, slopes, strict=True)
 
-    def _check(self, layer: str | None, target: str) -> None:
+    def rehearse(self) -> Iterator[None]:
+        """Compile what a first question of each kind would wait for, a step at a time."""
+        return self._passes.rehearsals()
+
+    def check(self, layer: str | None, target: str) -> None:
+        """Refuse a layer or a target that this network does not have."""
         if target not in TARGETS:
             raise ValueError(f"Expected target to be one of {TARGETS}. Received: {target!r}")
         if target == "probability" and self.head == "values":
@@ -327,11 +335,3 @@ class Network:
         """Forget every result and every compiled trace. The model is the user's and stays."""
         self.forget()
         self.engine.clear()
-
-    # --- small things -------------------------------------------------------------------------
-
-    def _named(self, names: Sequence[str] | None) -> Labels:
-        if names is None and self.classes == 1000 and family(self.model.name):
-            self._notes.append("Class names are ImageNet's, a guess (class_names= changes it).")
-            names = imagenet_names()
-        return Labels(self.classes, names)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from cnn_widgets import checks
 from cnn_widgets.cache import ByteCache
 from cnn_widgets.engine import Engine
+from cnn_widgets.graph import TARGETS
 from cnn_widgets.images import fit_to
 from cnn_widgets.intake import Intake
 from cnn_widgets.observation import Observation
@@ -46,17 +48,21 @@ class Passes:
         The groups are the browsed layers, and every other kind of layer by itself: one pass and
         one trace serve all the layers a slider can reach.
         """
-        layers = self.engine.layers
-        browsed = layer is None or layer in self.engine.browsed()
-        group = None if browsed or layer is None else self.engine.anatomy.find(layer).kind
+        group = self._group(layer)
         key = ("observe", sample.key, group)
         found: Observation | None = self.cache.get(key)
         if found is None:
-            names = tuple(info.name for info in layers if info.kind == group) or None
-            found = self.engine.observe(self.prepare([sample]), names).at(0)
+            found = self.engine.observe(self.prepare([sample]), group).at(0)
             self._check(found)
             self.cache.put(key, found, found.arrays())
         return found
+
+    def _group(self, layer: str | None) -> tuple[str, ...] | None:
+        """Return the layers that are asked about together with one; None: the browsed ones."""
+        if layer is None or layer in self.engine.browsed():
+            return None
+        kind = self.engine.anatomy.find(layer).kind
+        return tuple(info.name for info in self.engine.layers if info.kind == kind)
 
     def gradient(
         self,
@@ -77,22 +83,18 @@ class Passes:
         engine, x = self.engine, self.prepare([sample])
         if layer is None:
             return x[0], engine.backward((), target, x, weights)[0][0]
-        browsed = engine.browsed()
-        if layer not in browsed:
-            activations = engine.observe(x, (layer,)).activations[layer]
-            gradients = engine.tail(layer, target, x, activations, weights, averaged)
-            return activations[0], gradients[0]
-        seen = self.observe(sample)
+        seen = self.observe(sample, layer)
         activations = seen.activations[layer][None]
-        key = ("backward", sample.key, weights.tobytes(), target, averaged)
+        group = self._group(layer) or engine.browsed()
+        key = ("backward", sample.key, group, weights.tobytes(), target, averaged)
         found: dict[str, Floats] | None = self.cache.get(key)
         if found is None and layer == engine.default_layer:
             gradients = engine.tail(layer, target, x, activations, weights, averaged)
             return activations[0], gradients[0]
         if found is None:
-            known = [seen.tensors[name] for name in browsed]
-            arrays = engine.backward(browsed, target, x, weights, averaged=averaged, known=known)
-            found = dict(zip(browsed, (array[0] for array in arrays), strict=True))
+            known = [seen.tensors[name] for name in group]
+            arrays = engine.backward(group, target, x, weights, averaged=averaged, known=known)
+            found = dict(zip(group, (array[0] for array in arrays), strict=True))
             self.cache.put(key, found, arrays)
         return activations[0], found[layer]
 
@@ -100,28 +102,31 @@ class Passes:
 
     def gradients(
         self,
-        samples: Sequence[ImageSample],
+        samples: Iterable[ImageSample],
         layer: str | None,
         weigh: Callable[[Floats, slice], Floats],
         target: str,
         averaged: bool = False,
-    ) -> Iterator[tuple[Observation, Floats, Floats]]:
-        """Yield, batch by batch, what is observed, A and dY/dA (x and dY/dx at no layer).
+    ) -> Iterator[tuple[Sequence[ImageSample], Observation, Floats, Floats]]:
+        """Yield, batch by batch, samples, what is observed, A and dY/dA (x and dY/dx at no layer).
 
         Parameters
         ----------
+        samples : iterable
+            Drawn from, in a thread of its own, as they are needed.
         weigh : callable
             From the scores of a batch and its place among the samples to Y's weights, (n, C).
         """
-        layers = () if layer is None else (layer,)
+        layers, start = () if layer is None else (layer,), 0
         for some, x in self._prepared(samples):
-            seen = self._known(samples[some], self.engine.observe(x, layers))
-            weights = weigh(seen.scores, some)
+            seen = self._known(some, self.engine.observe(x, layers))
+            weights = weigh(seen.scores, slice(start, start + len(some)))
+            start += len(some)
             if layer is None:
-                yield seen, x, self.engine.backward((), target, x, weights)[0]
+                yield some, seen, x, self.engine.backward((), target, x, weights)[0]
             else:
                 a = seen.activations[layer]
-                yield seen, a, self.engine.tail(layer, target, x, a, weights, averaged)
+                yield some, seen, a, self.engine.tail(layer, target, x, a, weights, averaged)
 
     def scores(self, samples: Sequence[ImageSample]) -> tuple[Floats, Floats]:
         """Return scores and probabilities of any number of samples, (N, C) each; kept."""
@@ -130,7 +135,7 @@ class Passes:
         if not pairs or len(pairs) < len(known):
             pairs = []
             for some, x in self._prepared(samples):
-                seen = self._known(samples[some], self.engine.observe(x, ()))
+                seen = self._known(some, self.engine.observe(x, ()))
                 pairs += zip(seen.scores, seen.probabilities, strict=True)
         return np.stack([scores for scores, _ in pairs]), np.stack([each for _, each in pairs])
 
@@ -138,7 +143,7 @@ class Passes:
         """Return a layer's output for any number of samples, (N, ...)."""
         return np.concatenate(
             [
-                self._known(samples[some], self.engine.observe(x, (layer,))).activations[layer]
+                self._known(some, self.engine.observe(x, (layer,))).activations[layer]
                 for some, x in self._prepared(samples)
             ]
         )
@@ -150,23 +155,51 @@ class Passes:
             self.cache.put(("scores", sample.key), tuple(found), found)
         return seen
 
-    def _prepared(self, samples: Sequence[ImageSample]) -> Iterator[tuple[slice, Floats]]:
-        """Yield the batches and their inputs; the next one is made ready meanwhile."""
-        waiting = self.chunks(len(samples))
-        with ThreadPoolExecutor(1, "cnn-widgets-prepare") as pool:
-            ready = pool.submit(self.prepare, samples[waiting[0]])
-            for number, some in enumerate(waiting):
-                x = ready.result()
-                if number + 1 < len(waiting):
-                    ready = pool.submit(self.prepare, samples[waiting[number + 1]])
-                yield some, x
-
-    def chunks(self, count: int) -> list[slice]:
-        """Return the batches that `count` samples go in."""
-        if not count:
+    def _prepared(
+        self, samples: Iterable[ImageSample]
+    ) -> Iterator[tuple[Sequence[ImageSample], Floats]]:
+        """Yield batches and their inputs; the next one is made ready meanwhile."""
+        if isinstance(samples, Sequence) and not samples:
             raise ValueError("Expected at least one image. Received an empty list.")
-        step = self.intake.batch or BATCH
-        return [slice(start, start + step) for start in range(0, count, step)]
+        waiting, size = iter(samples), self.intake.batch or BATCH
+
+        def ready() -> tuple[Sequence[ImageSample], Floats] | None:
+            some = list(islice(waiting, size))
+            return (some, self.prepare(some)) if some else None
+
+        with ThreadPoolExecutor(1, "cnn-widgets-prepare") as pool:
+            coming = pool.submit(ready)
+            while (batch := coming.result()) is not None:
+                coming = pool.submit(ready)
+                yield batch
+
+    # --- before anybody asks ------------------------------------------------------------------
+
+    def rehearsals(self) -> Iterator[None]:
+        """Ask each kind of question once, of a grey picture, so that nobody waits for compiling.
+
+        What a class or a photograph costs for the first time is little; what a *method* or a kind
+        of layer costs is half a second of compiling. A step each; nothing is kept but that.
+        """
+        engine, default = self.engine, self.engine.default_layer
+        x = self.intake.prepare(np.full((1, *self.intake.shape), 127, np.uint8))
+        weights = np.eye(1, engine.head.classes, dtype=np.float32)
+        targets = TARGETS if engine.head.kind != "values" else TARGETS[:1]
+        seen, names = engine.observe(x, None), engine.browsed()
+        known = [seen.tensors[name] for name in names]
+        for averaged, target in product((True, False), targets if default is not None else ()):
+            if target == "logit":
+                engine.backward(names, target, x, weights, averaged=averaged, known=known)
+                yield
+            place = str(default)
+            engine.tail(place, target, x, seen.activations[place], weights, averaged)
+            yield
+        for guided in (False, True):
+            engine.backward((), "logit", x, weights, guided)
+            yield
+        for group in dict.fromkeys(self._group(info.name) for info in engine.anatomy.spatial):
+            engine.observe(x, group)
+            yield
 
     # --- small things -------------------------------------------------------------------------
 

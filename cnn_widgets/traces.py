@@ -9,7 +9,7 @@ needs, and the same door lets other variables in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,22 +104,64 @@ class Blueprint:
         definition = self._definition
         if not self._whole:
             definition = self._only(self._needed(outputs, {place.name for place in inputs}), tf)
-        used = {_tensor(name) for node in definition.node for name in node.input} | set(outputs)
+        used = _used(definition) | set(outputs)
         taken = [place.name in used for place in inputs]
         fed = [place for place, is_used in zip(inputs, taken, strict=True) if is_used]
 
         def run(*values: Any) -> Any:
-            here = tf.compat.v1.get_default_graph()
-            pairs = zip(fed, values, strict=True)
-            feeds = {place.name: tf.cast(value, place.dtype) for place, value in pairs}
-            for outer, inner in self._captures:
-                if inner in used:
-                    feeds[inner] = here.capture((swaps or {}).get(id(outer), outer))
-            return finish(tf.graph_util.import_graph_def(definition, feeds, outputs))
+            return finish(self._imported(definition, fed, values, outputs, used, swaps or {}))
 
-        single = [tf.float32 if place.dtype.is_floating else place.dtype for place in fed]
-        specs = [tf.TensorSpec(place.shape, kind) for place, kind in zip(fed, single, strict=True)]
-        return Trace(tf.compat.v1.wrap_function(run, specs), taken)
+        return Trace(_wrapped(run, fed), taken)
+
+    def redrawn(self, given: Sequence[Hashable], rules: Mapping[str, str]) -> tuple[Any, Any]:
+        """Return the graph once more and its places, with other gradients for some operations.
+
+        Parameters
+        ----------
+        given
+            The arguments.
+        rules : mapping of str to str
+            Kind of operation → name of the gradient registered with TensorFlow.
+        """
+        definition = type(self._definition)()
+        definition.CopyFrom(self._definition)
+        for node in definition.node:
+            if node.op in rules:
+                node.attr["_gradient_op_type"].s = rules[node.op].encode()
+        fed = [self._places[key] for key in given]
+        others = [key for key in self._places if key not in given]
+        names = [self._places[key].name for key in others]
+        places: dict[Hashable, Any] = {}
+
+        def run(*values: Any) -> Any:
+            used = _used(definition) | set(names)
+            found = self._imported(definition, fed, values, names, used, {})
+            places.update(zip(others, found, strict=True))
+            return found[0]
+
+        concrete = _wrapped(run, fed)
+        places |= zip(given, concrete.inputs, strict=False)  # what follows are captures
+        return concrete.graph, places
+
+    def _imported(
+        self,
+        definition: Any,
+        fed: Sequence[_Place],
+        values: Sequence[Any],
+        outputs: Sequence[str],
+        used: Container[str],
+        swaps: Mapping[int, Any],
+    ) -> list[Any]:
+        """Bring a definition into the graph being built; return the tensors named."""
+        tf = tensorflow()
+        here = tf.compat.v1.get_default_graph()
+        pairs = zip(fed, values, strict=True)
+        feeds = {place.name: tf.cast(value, place.dtype) for place, value in pairs}
+        for outer, inner in self._captures:
+            if inner in used:
+                feeds[inner] = here.capture(swaps.get(id(outer), outer))
+        found: list[Any] = tf.graph_util.import_graph_def(definition, feeds, list(outputs))
+        return found
 
     def _needed(self, outputs: Iterable[str], fed: set[str]) -> set[str]:
         """Return the names of the nodes that tensors' values depend on, up to those fed."""
@@ -143,6 +185,19 @@ class Blueprint:
                 kept.input[:] = [name for name in node.input if not name.startswith("^")]
                 kept.attr.pop("_class", None)  # a wish to stand beside a node that may be gone
         return part
+
+
+def _wrapped(run: Callable[..., Any], fed: Sequence[_Place]) -> Any:
+    """Build a function of some tensors; floats come in as float32."""
+    tf = tensorflow()
+    kinds = [tf.float32 if place.dtype.is_floating else place.dtype for place in fed]
+    specs = [tf.TensorSpec(place.shape, kind) for place, kind in zip(fed, kinds, strict=True)]
+    return tf.compat.v1.wrap_function(run, specs)
+
+
+def _used(definition: Any) -> set[str]:
+    """Return the names of all tensors that some node of a definition reads."""
+    return {_tensor(name) for node in definition.node for name in node.input}
 
 
 def ancestors(tensors: Iterable[Any]) -> set[Any]:

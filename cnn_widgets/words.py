@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.evidence import Attribution
+from cnn_widgets.network import Network
 from cnn_widgets.records import Prediction
 
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
@@ -110,6 +111,16 @@ def short_evidence(found: Attribution) -> str:
 def believed(prediction: Prediction) -> str:
     """Return a class with its probability, as in a list: "Egyptian cat (77 %)"."""
     return f"{prediction.name} ({percent(prediction.probability)})"
+
+
+def about(network: Network) -> str:
+    """Return one line on a network: what it is, and what was guessed about it."""
+    rows, columns = network.input_size
+    facts = (
+        f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
+        f"{len(network.layers)} layers."
+    )
+    return " ".join((facts, *network.notes))
 
 
 def numbers(values: NDArray[Any]) -> str:
