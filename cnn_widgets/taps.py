@@ -1,15 +1,15 @@
-"""Taps: observe or replace what any layer of a Keras model puts out, while it is being traced.
+"""Taps: observe what any layer of a Keras model puts out, while it is being traced.
 
 No sub-model is ever built, so nested, subclassed and `Sequential` models are all alike. While
 the context manager `tapped` is open, `call` of the layers is an instance attribute that reports
-each output (and may hand on another tensor in its place); on leaving, all is as it was.
+each output; on leaving, all is as it was.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,24 +55,20 @@ def walk(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.laye
 
 
 @contextmanager
-def tapped(
-    model: keras.Model, replace: Mapping[str, tf.Tensor] | None = None
-) -> Iterator[list[Visit]]:
-    """Report every layer call of a model in the list yielded, in order; replace some outputs.
+def tapped(model: keras.Model) -> Iterator[list[Visit]]:
+    """Report every layer call of a model in the list yielded, in order.
 
     Parameters
     ----------
     model : keras.Model
         Borrowed: its layers' `call` and pending losses are put back on leaving, also after an
         exception.
-    replace : mapping of str to Tensor, optional
-        What to hand on in place of the outputs of that name.
     """
     import keras
 
     visits: list[Visit] = []
     counts: Counter[str] = Counter()
-    owner, replace = threading.get_ident(), replace or {}
+    owner = threading.get_ident()
 
     def tap(path: str, layer: keras.layers.Layer, call: Any) -> Any:
         def observed(*args: Any, **kwargs: Any) -> Any:
@@ -85,9 +81,9 @@ def tapped(
                 return output  # tokens × heads × numbers are no rows and columns of a picture
             name = path if counts[path] == 0 else f"{path}:{counts[path]}"
             counts[path] += 1
-            if name in replace:
-                output = _in_place_of(output, replace[name])
             source = args[0] if args else None
+            if output is source:
+                output = _of_its_own(output)
             visits.append(Visit(name, layer, source, output))
             return output
 
@@ -134,11 +130,15 @@ def _methods(layer: keras.layers.Layer) -> tuple[str, ...]:
     return ("call", "quantized_call") if quantized else ("call",)
 
 
-def _in_place_of(output: Any, given: Any) -> Any:
-    """Return the given tensor with the shape and dtype of the output it replaces."""
+def _of_its_own(output: Any) -> Any:
+    """Return another tensor for the output of a layer that hands its input through.
+
+    Dropout does, outside training. What lies beside such a layer is none of its output.
+    """
     import tensorflow as tf
 
-    return tf.cast(tf.ensure_shape(given, output.shape), output.dtype)
+    masked = getattr(output, "_keras_mask", None) is not None  # would be lost
+    return output if masked else tf.identity(output)
 
 
 def _splits_heads(layer: keras.layers.Layer, args: tuple[Any, ...], output: Any) -> bool:
@@ -182,4 +182,4 @@ def _same(source: Any, tensor: Any) -> bool:
     if source is tensor:
         return True
     op = getattr(source, "op", None)
-    return op is not None and op.type == "Cast" and op.inputs[0] is tensor
+    return op is not None and op.type in ("Cast", "Identity") and op.inputs[0] is tensor

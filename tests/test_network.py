@@ -953,3 +953,19 @@ def test_models_that_share_layers_answer_as_if_alone(keras, photo):
     assert [info.name for info in nets[1].feature_layers] == [
         "shared/conv1", "shared/pool1", "shared/conv2",
     ]  # fmt: skip
+
+
+def test_what_lies_beside_a_layer_that_hands_its_input_through_is_not_its_output(keras, photo):
+    layers = keras.layers
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, activation="relu", name="conv")(inputs)
+    dropped = layers.Dropout(0.5, name="dropout")(x)
+    both = layers.Concatenate(name="both")([x, dropped])
+    outputs = layers.Dense(2, name="dense")(layers.GlobalAveragePooling2D()(both))
+    model = keras.Model(inputs, outputs)
+    net = cw.Network(model, preprocess="none")
+    weights = np.asarray(model.get_layer("dense").kernel)[:, 1]
+    through = net.gradients(photo, "dropout", 1)[1]
+    whole = net.gradients(photo, "conv", 1)[1]
+    np.testing.assert_allclose(through[0, 0] * 36, weights[4:], rtol=1e-5)
+    np.testing.assert_allclose(whole[0, 0] * 36, weights[:4] + weights[4:], rtol=1e-5)
