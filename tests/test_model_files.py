@@ -357,6 +357,7 @@ def test_a_format_under_the_other_s_name_is_refused(good, tmp_path):
     refused(tmp_path / "really.keras", "is a .h5 file: rename it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_file_cut_short_anywhere_is_refused(good, tmp_path, suffix):
     whole = (good / f"good{suffix}").read_bytes()
@@ -367,6 +368,7 @@ def test_a_file_cut_short_anywhere_is_refused(good, tmp_path, suffix):
         refused(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_damaged_bytes_give_a_network_or_one_line_and_nothing_else(good, tmp_path, suffix):
     whole = (good / f"good{suffix}").read_bytes()
@@ -459,7 +461,7 @@ def bounded(path, *reasons, most=80e6):
     return line
 
 
-@pytest.mark.parametrize("member", ["config.json", "metadata.json", "model.weights.h5", "assets/a"])
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
 def test_a_member_that_unpacks_to_more_than_its_file_holds_is_not_unpacked(
     unpack, tmp_path, member
 ):
@@ -536,9 +538,10 @@ def test_weights_are_not_taken_from_other_files(keras, good, tmp_path, kind):
             layout = h5py.VirtualLayout((3,), "f4")
             layout[:] = h5py.VirtualSource(str(other), "secret", (3,))
             file.create_virtual_dataset(place, layout)
-    refused(path)
+    refused(path, "link to another file" if kind in ("raw", "virtual") else "Link")
 
 
+@pytest.mark.slow
 def test_a_model_of_more_than_a_convolution_still_opens(keras, tmp_path, photo):
     model = tiny(keras)
     for suffix in (".keras", ".h5"):
