@@ -38,10 +38,26 @@ class Catalogue:
         The one to start with.
     models : mapping of name to model, Network, or file
         Further networks to choose from.
+    allow_private : bool
+        Whether photographs may come from addresses inside the local network.
+
+    Attributes
+    ----------
+    samples : dict of str to ImageSample
+    uploads : set of str
+        The names of those that somebody uploaded on the page.
     """
 
-    def __init__(self, images: Any, network: Network, models: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        images: Any,
+        network: Network,
+        models: Mapping[str, Any],
+        allow_private: bool = False,
+    ) -> None:
         self.samples: dict[str, ImageSample] = {}
+        self.uploads: set[str] = set()
+        self._allow_private = allow_private
         self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
         self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
@@ -50,8 +66,8 @@ class Catalogue:
         self._lock = threading.RLock()
         for name, source in models.items():
             self._add_model(str(name), source)
-        for image in _listed(images):
-            self.add(image)
+        for image, title in _listed(images):
+            self.add(image, title)
         if not self.samples:
             raise ValueError("Expected at least one image. Received an empty list.")
 
@@ -61,7 +77,7 @@ class Catalogue:
         Of a large one a copy of at most `LONGEST` pixels is kept: the page shows no more, and
         thirty photographs of a telephone must fit into a small kernel.
         """
-        sample = load_image(image, name=name) if not isinstance(image, ImageSample) else image
+        sample = load_image(image, name=name, allow_private=self._allow_private)
         if max(sample.size) > LONGEST:
             sample = replace(sample, pixels=shrunk(sample.pixels, LONGEST))
         for known, other in self.samples.items():
@@ -71,12 +87,15 @@ class Catalogue:
         while unique in self.samples:
             unique, count = f"{sample.name} {count}", count + 1
         self.samples[unique] = sample
+        if isinstance(image, dict):
+            self.uploads.add(unique)
         self._fitted.clear()
         return unique
 
     def remove(self, name: str) -> None:
         """Forget a photograph."""
         self.samples.pop(name, None)
+        self.uploads.discard(name)
         self._fitted.clear()
 
     def fitted(self, fit: str) -> dict[str, ImageSample]:
@@ -143,15 +162,15 @@ class Catalogue:
             self._sources[name] = source
 
 
-def _listed(images: Any) -> Iterable[ImageSample]:
-    """Yield samples of one source, several, or a mapping; of the gallery for None."""
+def _listed(images: Any) -> Iterable[tuple[Any, str | None]]:
+    """Yield (source, name) of one source, several, or a mapping; of the gallery for None."""
     if images is None:
-        yield from gallery().values()
+        yield from ((sample, None) for sample in gallery().values())
     elif isinstance(images, Mapping):
-        yield from (load_image(source, name=str(name)) for name, source in images.items())
+        yield from ((source, str(name)) for name, source in images.items())
     elif isinstance(images, np.ndarray) and images.ndim == 4:
-        yield from (load_image(each, name=f"image {i}") for i, each in enumerate(images))
+        yield from ((each, f"image {i}") for i, each in enumerate(images))
     elif isinstance(images, str | bytes | np.ndarray) or not isinstance(images, Iterable):
-        yield load_image(images)
+        yield images, None
     else:
-        yield from (load_image(source) for source in images)
+        yield from ((source, None) for source in images)

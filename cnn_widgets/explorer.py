@@ -46,6 +46,9 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         gallery of originals and overlays is open from the start.
     models : mapping of str to model, Network or file, optional
         Further networks to choose from.
+    allow_private : bool
+        Whether photographs may be fetched from addresses inside the local network, as in a lab
+        with a picture server of its own.
     preprocess, class_names, **options
         For your own model; see `Network`.
 
@@ -77,13 +80,14 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         images: Any = None,
         *,
         models: Mapping[str, Any] | None = None,
+        allow_private: bool = False,
         preprocess: Any = None,
         class_names: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
-        given = {"preprocess": preprocess, "class_names": class_names}
-        options |= {name: value for name, value in given.items() if value is not None}
+        given = (("preprocess", preprocess), ("class_names", class_names))
+        options |= {name: value for name, value in given if value is not None}
         self.add_class("cnnw-explorer")
         self.last_error: Exception | None = None
         self._closed = False
@@ -92,7 +96,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._status = w.HTML()
         self._status.add_class("cnnw-status")
         first = load_network(network, **options)  # a download shows Keras' own bar in the cell
-        self._catalogue = Catalogue(images, first, models or {})
+        self._catalogue = Catalogue(images, first, models or {}, allow_private)
         name = next(iter(self._catalogue.samples))
         self.state = State(self._catalogue, name, first.name)
         self.state.fit = next(iter(self._catalogue.samples.values())).fit
@@ -328,7 +332,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data["text/plain"] = repr(self)
         try:
-            data["image/png"] = export.still(self.scene)
+            if not export.is_private(self.scene, self._catalogue.uploads):
+                data["image/png"] = export.still(self.scene)
         except Exception as error:  # the page itself must show, and says what failed
             log.info("No still picture", exc_info=error)
             self.last_error = error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Set
 from io import BytesIO
 from pathlib import Path
 
@@ -47,3 +48,8 @@ def still(scene: Scene) -> str:
     buffer = BytesIO()
     to_figure(scene).savefig(buffer, format="png", dpi=60)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def is_private(scene: Scene, uploads: Set[str]) -> bool:
+    """Tell whether an upload is on screen: it is not to be stored in the notebook unasked."""
+    return bool(uploads & (set(scene.samples) if scene.pairs else {scene.image}))

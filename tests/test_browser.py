@@ -274,6 +274,36 @@ def test_switching_the_network_keeps_the_picture(browser, lab, folder):
     page.close()
 
 
+def test_names_made_of_code_are_shown_and_not_run(browser, lab, folder):
+    evil = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
+    cell = (
+        "import keras, numpy as np, cnn_widgets as cw\n"
+        f"evil = {evil!r}\n"
+        "model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(6, 3, "
+        "activation='relu', name='mine'), keras.layers.GlobalAveragePooling2D(), "
+        "keras.layers.Dense(3, activation='softmax')])\n"
+        "net = cw.Network(model, 'none', [evil + str(n) for n in range(3)], name='net ' + evil)\n"
+        "explorer = cw.CNNExplorer(net, {evil: np.zeros((9, 9, 3), 'u1'), 'b': np.ones((9, 9))})\n"
+        "explorer.show(trust=True)\nexplorer"
+    )
+    page, errors = opened(browser, lab, folder, "code names.ipynb", cell)
+    explorer = Explorer(page)
+    explorer.root.get_by_role("button", name="explain").nth(1).click()
+    explorer.wait_alt("overlay", "<script>")
+    box = explorer.control("location", "input")
+    box.fill(f"/tmp/{evil}.png")
+    box.press("Enter")
+    explorer.wait_status("There is no file")
+    with page.expect_file_chooser() as chooser:
+        explorer.control("upload").click()
+    upload = {"name": f"{evil[:30]}.png", "mimeType": "image/png", "buffer": b"no picture"}
+    chooser.value.set_files(upload)
+    explorer.wait_status("not a picture")
+    assert page.evaluate("window.hacked") is None
+    assert errors == []
+    page.close()
+
+
 def test_widget_messages_come_the_way_that_is_being_tested(browser, lab, folder, request):
     cell = (
         "import threading, ipywidgets\n"

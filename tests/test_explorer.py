@@ -310,6 +310,43 @@ def test_an_upload_is_shown_and_not_kept_in_the_widget(explorer):
     assert picture(explorer, "original")[..., 0].min() > 240
 
 
+def test_an_upload_is_not_stored_in_the_notebook_unless_asked(small, tmp_path):
+    def stored():
+        bundle = small._repr_mimebundle_()
+        return "image/png" in (bundle[0] if isinstance(bundle, tuple) else bundle)
+
+    small.state.pairs = False
+    assert stored()
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(buffer, "PNG")
+    small._open_image({"name": "mine.png", "content": memoryview(buffer.getvalue())})
+    assert small.state.image == "mine"
+    assert not stored()
+    small.state.image = "one"
+    assert stored()
+    small.state.pairs = True  # all photographs, the upload among them
+    assert not stored()
+    assert small.save(tmp_path / "asked.png").exists()
+
+
+def test_addresses_inside_the_local_network_need_the_switch(keras, monkeypatch):
+    from cnn_widgets import images
+
+    asked = []
+
+    def fetch(url, *, allow_private):
+        asked.append(allow_private)
+        raise ConnectionError("no picture here")
+
+    monkeypatch.setattr(images, "fetch", fetch)
+    for options, allowed in (({}, False), ({"allow_private": True}, True)):
+        made = cw.CNNExplorer(cw.Network(tiny(keras), preprocess="none"), **options)
+        made.controls.widgets["location"].value = "http://10.0.0.1/cat.png"
+        assert "no picture here" in made._status.value
+        assert asked.pop() is allowed
+        made.close()
+
+
 def test_a_missing_path_is_said_on_the_page(explorer):
     explorer.controls.widgets["location"].value = "/no/such/picture.jpg"
     assert "There is no file" in explorer._status.value
@@ -337,6 +374,22 @@ def test_names_are_escaped_wherever_they_reach_the_page(small):
     assert "<script" not in everything
     assert "<i>d</i>" not in everything
     assert "&lt;script&gt;" in everything
+
+
+def test_names_are_escaped_in_files_and_style_sheets_too(keras, tmp_path):
+    evil = '"><script>alert(1)</script></style>{}*/$x_1^'
+    net = cw.Network(tiny(keras), preprocess="none", class_names=[evil + str(i) for i in range(4)],
+                     name=evil)  # fmt: skip
+    made = cw.CNNExplorer(net, {evil: np.zeros((9, 9, 3), np.uint8), "two": np.ones((9, 9))})
+    made.show(trust=True, pairs=True)
+    sheets = made.controls.thumbs.sheet.value + made.controls.opacity.value
+    page = made.save(tmp_path / "page.html").read_text("utf-8")
+    everything = "".join(html(made, name) for name in PANELS) + made._status.value + page
+    for text in (everything, sheets):
+        assert "<script" not in text
+        assert "</style>{}" not in text
+    assert made.save(tmp_path / "page.svg").exists()  # and no $ is taken for mathematics
+    made.close()
 
 
 def test_a_list_of_images_ends_in_a_row_of_pairs(small):
