@@ -385,6 +385,14 @@ def call_compiled_by_its_owner(keras):
     return model
 
 
+def swish(keras):
+    """TensorFlow's own swish brings a gradient of its own along, as EfficientNets do."""
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.Conv2D(4, 3, activation="silu", name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
 def jit_compiled(keras):
     model = tiny(keras)
     model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=True)
@@ -437,6 +445,7 @@ RARER = [
     wrapped,
     call_compiled_by_its_owner,
     jit_compiled,
+    swish,
 ]
 SQUARE = (transformer_like, vision_transformer)
 COARSE = (mixed_precision, half_precision)
