@@ -21,6 +21,8 @@ class ByteCache(Generic[Value]):
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        #: How often everything was forgotten.
+        self.age = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -38,10 +40,18 @@ class ByteCache(Generic[Value]):
             self._entries.move_to_end(key)
             return self._entries[key][0]
 
-    def put(self, key: Hashable, value: Value, arrays: Iterable[np.ndarray]) -> Value:
-        """Keep and return a value that weighs as much as `arrays`."""
+    def put(
+        self, key: Hashable, value: Value, arrays: Iterable[np.ndarray], age: int | None = None
+    ) -> Value:
+        """Keep and return a value that weighs as much as `arrays`.
+
+        Age: the store's own when the value began to be computed. If all was forgotten since then,
+        by another thread, the value is one of those to forget.
+        """
         size = sum(array.nbytes for array in arrays)
         with self._lock:
+            if age is not None and age != self.age:
+                return value
             self._entries.pop(key, None)
             self._entries[key] = value, size
             total = sum(weight for _, weight in self._entries.values())
@@ -52,4 +62,5 @@ class ByteCache(Generic[Value]):
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
+            self.age += 1
             self._entries.clear()

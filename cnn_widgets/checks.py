@@ -96,7 +96,8 @@ class Watch:
     Reading all weights takes longer than many an answer, so every look reads a few numbers of a
     few weights all over the network (training and loading change them all), and only the first
     look in `FULL_EVERY` seconds reads everything. A change of one layer by hand may so stay
-    unnoticed for that long; `Network.forget` says it at once.
+    unnoticed for that long; `Network.forget` says it at once. While a model is being trained each
+    look reads everything, until one finds nothing new: a step writes one weight after the other.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -107,8 +108,8 @@ class Watch:
         self._look: Any = None
         self._checksums = checksums(model)
         self._seen = self._sample(), self._checksums()
-        self._looked = time.monotonic()
-        self._held = threading.local()
+        self._looked, self._moving = time.monotonic(), False
+        self._held, self._lock = threading.local(), threading.RLock()
 
     @property
     def seen(self) -> tuple[bytes, bytes]:
@@ -119,14 +120,16 @@ class Watch:
         """Call `changed` if the weights have changed since the last look."""
         if getattr(self._held, "on", False) and not closely:
             return
-        few, every = self._sample(), self._seen[1]
-        late = time.monotonic() - self._looked > FULL_EVERY
-        if few != self._seen[0] or late or closely:
-            every = self._checksums()
-            self._looked = time.monotonic()
-        if (few, every) != self._seen:
-            self._seen = few, every
-            changed()
+        with self._lock:  # a change found by two threads at once is one change
+            few, every = self._sample(), self._seen[1]
+            late = self._moving or time.monotonic() - self._looked > FULL_EVERY
+            if few != self._seen[0] or late or closely:
+                every = self._checksums()
+                self._looked = time.monotonic()
+            self._moving = (few, every) != self._seen
+            if self._moving:
+                changed()  # first: an interrupt in between must not hide the change
+                self._seen = few, every
 
     def _sample(self) -> bytes:
         if not self._few:

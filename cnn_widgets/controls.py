@@ -82,7 +82,6 @@ class Controls:
         )
         number = w.BoundedIntText(min=0, max=0, layout=w.Layout(width="70px"))
         self.filter_number = self._add("filter_number", number, label="")
-        w.link((self.widgets["filter"], "value"), (number, "value"))
 
     def _image_controls(self) -> None:
         self.thumbs = Thumbs(lambda name: self._request(image=name, class_index=None))
@@ -158,6 +157,8 @@ class Controls:
     def _listen(self) -> None:
         for name in (*WIDTHS, "alpha", "filter", "ranked"):
             self.widgets[name].observe(self._on_value(name), "value")
+        # No link to the slider: that breaks where another thread moves one of the two meanwhile
+        self.filter_number.observe(self._on_value("filter"), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
         self.widgets["upload"].observe(self._on_upload, "value")
@@ -200,9 +201,8 @@ class Controls:
         return folded
 
     def _step(self, step: int) -> None:
-        names = [value for _, value in self.widgets["layer"].options]
-        here = names.index(self.widgets["layer"].value)
-        self._request(layer=names[min(max(here + step, 0), len(names) - 1)])
+        names, here = self._listed["layers"]  # the list itself may be changing in another thread
+        self._request(layer=names[min(max(names.index(here) + step, 0), len(names) - 1)])
 
     def _choose(self, rank: int) -> None:
         ranked = self._listed.get("ranked", ())
@@ -220,6 +220,8 @@ class Controls:
             for name in WIDTHS:
                 found = options(name, scene, state, tuple(networks))
                 self._select(name, found, chosen(name, scene, state))
+                if name == "layer":
+                    self._listed["layers"] = [value for _, value in found], scene.layer.name
             self._sync_filter(scene)
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
@@ -241,16 +243,16 @@ class Controls:
             button.tooltip = button.description
             button.layout.visibility = "visible" if shown else "hidden"
         if self._listed.get("names") is not scene.network.class_names:
-            self._listed["names"] = scene.network.class_names
             self.widgets["class_search"].options = scene.network.class_names
+            self._listed["names"] = scene.network.class_names
 
     def _sync_filter(self, scene: Scene) -> None:
         top = max(0, scene.layer.filters - 1)
-        slider = self.widgets["filter"]
-        if slider.max != top:
-            slider.value = min(slider.value, top)
-            slider.max = self.filter_number.max = top
-        slider.value = scene.filter
+        for widget in (self.widgets["filter"], self.filter_number):
+            if widget.max != top:
+                widget.value = min(widget.value, top)
+                widget.max = top
+            widget.value = scene.filter
 
     def _sync_instruments(self, scene: Scene, state: State) -> None:
         asks = INSTRUMENTS[scene.instrument].asks
@@ -261,8 +263,8 @@ class Controls:
     def _select(self, name: str, found: Options, value: Any) -> None:
         widget = self.widgets[name]
         if self._listed.get(name) != found:
-            self._listed[name] = found
             widget.options = found
+            self._listed[name] = found  # last: after an interrupt it is done again
         widget.value = value
 
     def show_progress(self, share: float | None, kind: str = "") -> None:

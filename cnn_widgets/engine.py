@@ -212,7 +212,9 @@ class Engine:
         finish: Callable[[list[Any]], Any] = list,
     ) -> Trace:
         """Return the function kept under the key, cut out of its blueprint on first use."""
-        if key not in self._traces:
-            with TRACING:
-                self._traces.setdefault(key, blueprint.cut(wanted, given, finish, self._swaps))
-        return self._traces[key]
+        found = self._traces.get(key)
+        if found is None:
+            with TRACING:  # by now another thread may have cut it; and one may clear all of them
+                found = self._traces.get(key) or blueprint.cut(wanted, given, finish, self._swaps)
+                self._traces[key] = found
+        return found

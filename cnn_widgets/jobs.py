@@ -23,7 +23,8 @@ class Jobs:
     Parameters
     ----------
     on_progress : callable
-        Called from the job's thread with (steps done, steps in all, seconds left).
+        Called from the job's thread with (steps done, steps in all, seconds left); never after
+        the job was cancelled.
     on_end : callable
         Called from the job's thread with (key, result, error) when the newest job ends; result
         and error are None where it was cancelled. A job that was replaced ends in silence.
@@ -35,7 +36,7 @@ class Jobs:
         on_end: Callable[[Any, Any, Exception | None], None],
     ) -> None:
         self._on_progress, self._on_end = on_progress, on_end
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._key: Any = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,8 +48,8 @@ class Jobs:
 
     def start(self, key: Any, work: Work) -> None:
         """Run `work(progress)` under a key; `progress(done, total)` tells whether to go on."""
-        self.cancel(silent=True)
         with self._lock:
+            self.cancel(silent=True)
             stop = threading.Event()
             self._key, self._stop = key, stop
             self._thread = threading.Thread(
@@ -63,6 +64,12 @@ class Jobs:
             if silent:
                 self._key = None
 
+    def meanwhile(self, action: Callable[[Any], None]) -> None:
+        """Call an action with the key of the job that runs, if one does; none ends meanwhile."""
+        with self._lock:
+            if self._key is not None:
+                action(self._key)
+
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the newest job has ended."""
         if self._thread is not None:
@@ -74,9 +81,11 @@ class Jobs:
         def progress(done: int, total: int) -> bool:
             nonlocal told
             now = time.monotonic()
-            if done and not stop.is_set() and now - told > REPORT_EVERY:
+            if done and now - told > REPORT_EVERY:
                 told = now
-                self._on_progress(done, total, (now - began) / done * (total - done))
+                with self._lock:  # whoever has cancelled hears no more of it
+                    if not stop.is_set():
+                        self._on_progress(done, total, (now - began) / done * (total - done))
             return not stop.is_set()
 
         result, error = None, None
@@ -89,5 +98,5 @@ class Jobs:
         with self._lock:
             if self._stop is not stop or self._key != key:
                 return  # replaced by a newer job
-            self._key = None
-        self._on_end(key, None if stop.is_set() else result, error)
+            self._key, cancelled = None, stop.is_set()
+        self._on_end(key, None if cancelled else result, error)

@@ -241,12 +241,10 @@ class Network:
         self._watch.look(self.forget)
         weights = self._labels.weights(class_index, len(samples))
         if isinstance(sample, Sequence):
-            parts = list(
-                self._passes.gradients(
-                    samples, layer, lambda _, some: weights[some], target, averaged
-                )
+            found = self._passes.gradients(
+                samples, layer, lambda _, some: weights[some], target, averaged
             )
-            values, gradients = zip(*(part[2:] for part in parts), strict=True)
+            values, gradients = zip(*(part[2:] for part in found), strict=True)
             return np.concatenate(values), np.concatenate(gradients)
         return self._passes.gradient(sample, layer, weights, target, averaged)
 
@@ -313,6 +311,7 @@ class Network:
         twin = copy.copy(self)
         twin.engine = Twin(self.engine)
         twin.private_weights = tuple(twin.engine.weights)
+        twin._watch = copy.copy(self._watch)  # what the twin has noticed is still news here
         twin._passes = Passes(twin.engine, self._intake, self._passes.cache.max_bytes, self.name)
         return twin
 
@@ -326,9 +325,13 @@ class Network:
         self._watch.look(self.forget, closely=True)
         return self._watch.seen
 
+    def release(self) -> None:
+        """Free the memory of recent images' results, which still hold: see `forget`."""
+        self._passes.cache.clear()
+
     def forget(self) -> None:
         """Forget the results of recent images: they belong to weights of before."""
-        self._passes.cache.clear()
+        self.release()
         self.revision += 1
 
     def close(self) -> None:

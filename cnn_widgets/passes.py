@@ -50,11 +50,12 @@ class Passes:
         """
         group = self._group(layer)
         key = ("observe", sample.key, group)
+        age = self.cache.age
         found: Observation | None = self.cache.get(key)
         if found is None:
             found = self.engine.observe(self.prepare([sample]), group).at(0)
             self._check(found)
-            self.cache.put(key, found, found.arrays())
+            self.cache.put(key, found, found.arrays(), age)
         return found
 
     def _group(self, layer: str | None) -> tuple[str, ...] | None:
@@ -80,7 +81,7 @@ class Passes:
         averaged : bool
             Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
         """
-        engine, x = self.engine, self.prepare([sample])
+        engine, x, age = self.engine, self.prepare([sample]), self.cache.age
         if layer is None:
             return x[0], engine.backward((), target, x, weights)[0][0]
         seen = self.observe(sample, layer)
@@ -95,7 +96,7 @@ class Passes:
             known = [seen.tensors[name] for name in group]
             arrays = engine.backward(group, target, x, weights, averaged=averaged, known=known)
             found = dict(zip(group, (array[0] for array in arrays), strict=True))
-            self.cache.put(key, found, arrays)
+            self.cache.put(key, found, arrays, age)
         return activations[0], found[layer]
 
     # --- batches, streamed --------------------------------------------------------------------
@@ -119,7 +120,7 @@ class Passes:
         """
         layers, start = () if layer is None else (layer,), 0
         for some, x in self._prepared(samples):
-            seen = self._known(some, self.engine.observe(x, layers))
+            seen = self._run(some, x, layers)
             weights = weigh(seen.scores, slice(start, start + len(some)))
             start += len(some)
             if layer is None:
@@ -135,24 +136,25 @@ class Passes:
         if not pairs or len(pairs) < len(known):
             pairs = []
             for some, x in self._prepared(samples):
-                seen = self._known(some, self.engine.observe(x, ()))
+                seen = self._run(some, x, ())
                 pairs += zip(seen.scores, seen.probabilities, strict=True)
         return np.stack([scores for scores, _ in pairs]), np.stack([each for _, each in pairs])
 
     def activations(self, samples: Sequence[ImageSample], layer: str) -> Floats:
         """Return a layer's output for any number of samples, (N, ...)."""
         return np.concatenate(
-            [
-                self._known(some, self.engine.observe(x, (layer,))).activations[layer]
-                for some, x in self._prepared(samples)
-            ]
+            [self._run(some, x, (layer,)).activations[layer] for some, x in self._prepared(samples)]
         )
 
-    def _known(self, samples: Sequence[ImageSample], seen: Observation) -> Observation:
-        """Check a batch's scores and keep them: a next question about it needs no pass."""
+    def _run(
+        self, samples: Sequence[ImageSample], x: Floats, layers: tuple[str, ...]
+    ) -> Observation:
+        """Observe a batch, and keep its scores: a next question about it needs no pass."""
+        age = self.cache.age
+        seen = self.engine.observe(x, layers)
         self._check(seen)
         for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
-            self.cache.put(("scores", sample.key), tuple(found), found)
+            self.cache.put(("scores", sample.key), tuple(found), found, age)
         return seen
 
     def _prepared(

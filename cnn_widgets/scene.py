@@ -29,6 +29,7 @@ class Scene:
     """One moment of the explorer: the choices as plain fields, what follows from them lazily."""
 
     network: Network
+    revision: int
     image: str
     sample: ImageSample
     samples: dict[str, ImageSample]
@@ -96,7 +97,7 @@ class Scene:
     def question(self) -> tuple[Any, ...]:
         """All that the map on screen depends on: the key of a slow method's result."""
         return (
-            self.network.name, self.network.revision, self.sample.key, self.method,
+            self.network.name, self.revision, self.sample.key, self.method,
             self.chosen.class_index, self.versus, self.counter, self.looked_at, self.target,
         )  # fmt: skip
 
@@ -192,12 +193,13 @@ class Scene:
 
 def resolve(state: State, catalogue: Catalogue) -> Scene:
     """Return the scene of a state as it is now."""
-    with state.lock:
+    with state.lock, state.open_network().steady():  # whose weights are noted once
         network = state.open_network()
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
         return Scene(
             network=network,
+            revision=network.revision,
             image=state.image,
             sample=fitted[state.image],
             samples=fitted,

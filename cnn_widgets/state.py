@@ -121,15 +121,22 @@ class State(HasTraits):
                 f"Unknown state {', '.join(sorted(unknown))}. States: {', '.join(self.ORDER)}."
             )
         with self.together():
-            before = self.values()
+            before, announced = self.values(), set(self._changed)
             try:
                 for name in self.ORDER:
                     if name in changes:
-                        setattr(self, name, changes[name])
+                        super().__setattr__(name, changes[name])
             except BaseException:
                 self._trait_values.update(before)  # as it was, past validation and observers
-                self._changed.clear()
+                self._changed = announced
                 raise
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a trait as `update` does: under the lock, for what was checked must still hold."""
+        if name in self.ORDER:
+            self.update(**{name: value})
+        else:
+            super().__setattr__(name, value)
 
     def values(self) -> dict[str, Any]:
         """Return every trait's value by name."""

@@ -44,7 +44,7 @@ class Tasks:
         if running is not None and running[0] == kind:
             self.jobs.cancel()
             return
-        self._controls.show_progress(None)
+        self.cancel()  # first: what is replaced must not tell of itself any more
         self._controls.show_progress(0.0, kind)
         work: Work = scene.compute if kind == "compute" else scene.judge
         self.jobs.start((kind, question(kind, scene)), work)
@@ -72,6 +72,8 @@ class Tasks:
 
     def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
         self._ended(key[0], key[1], result, error)
+        # Another may have been started before the end of this one was shown
+        self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
 
 
 def question(kind: str, scene: Scene) -> Any:

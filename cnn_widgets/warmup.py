@@ -21,7 +21,7 @@ class Warmup:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._network: Network | None = None
-        self._moved = 0.0
+        self._moved, self._lock = 0.0, threading.Lock()
 
     @property
     def network(self) -> Network | None:
@@ -30,14 +30,15 @@ class Warmup:
 
     def start(self, network: Network) -> None:
         """Begin with a network, in place of any other; a network is warmed up once."""
-        if network is self._network:
-            return
-        self.stop()
-        self._network, self._stop = network, threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, args=(network, self._stop), name="cnn-widgets-warmup", daemon=True
-        )
-        self._thread.start()
+        with self._lock:  # of two beginnings at once, one could never be stopped
+            if network is self._network:
+                return
+            self._stop.set()
+            self._network, self._stop = network, threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(network, self._stop), name="cnn-widgets-warmup", daemon=True
+            )
+            self._thread.start()
 
     def moved(self) -> None:
         """Note that somebody moved something: the next step waits until all is calm."""
@@ -45,8 +46,9 @@ class Warmup:
 
     def stop(self) -> None:
         """End after the present step."""
-        self._stop.set()
-        self._network = None
+        with self._lock:
+            self._stop.set()
+            self._network = None
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until all is warm, or the thread has ended."""

@@ -70,9 +70,7 @@ def test_whatever_a_person_does_the_page_shows_what_the_state_says(
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_six_people_at_once_end_in_the_picture_of_the_last_state(
-    explorer, models, tmp_path, seed
-):
+def test_six_people_at_once_end_in_the_picture_of_the_last_state(explorer, models, tmp_path, seed):
     people = [Person(explorer, tmp_path, 10 * seed + i, models[1:], False) for i in range(6)]
     failed = []
 
