@@ -6,6 +6,7 @@ Gradients are added to the same graph when they are first asked for.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from cnn_widgets import head as heads
 from cnn_widgets import ports
 from cnn_widgets.anatomy import Anatomy
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.guided import guided_rules
+from cnn_widgets.guided import guided_relus
 from cnn_widgets.intake import Intake
 from cnn_widgets.records import LayerInfo
 from cnn_widgets.taps import TRACING, Visit, activated, tapped
@@ -53,7 +54,7 @@ class ModelGraph:
         self._tf = tensorflow()
         self.model, self._intake = model, intake
         self._output, self._head_kind = output, head
-        self._graphs: dict[bool, _Traced] = {}
+        self._graph: _Traced | None = None
         self._blueprints: dict[Any, Blueprint] = {}
         self._score: Any = None
         self.head: heads.Head
@@ -74,14 +75,15 @@ class ModelGraph:
         tf, key = self._tf, ("gradients", target, guided)
         with TRACING:
             if key not in self._blueprints:
-                traced = self._guided() if guided else self._traced()
+                traced = self._traced()
                 places = dict(traced.places)
                 outputs = {
                     key: tensor
                     for key, tensor in places.items()
                     if key[0] == "output" and tensor.dtype.is_floating
                 }
-                with traced.graph.as_default():
+                relus = guided_relus(traced.graph) if guided else nullcontext()
+                with relus, traced.graph.as_default():
                     weights = tf.compat.v1.placeholder(tf.float32, self._weight_shape())
                     y = tf.reduce_sum(places[_VALUES[target]] * weights)
                     where = [*outputs.values(), places["x"]]
@@ -97,11 +99,11 @@ class ModelGraph:
         """Forget everything traced; it is traced again when it is asked for."""
         with TRACING:
             self._blueprints.clear()
-            self._graphs.clear()
+            self._graph = None
 
     def _traced(self) -> _Traced:
         """Return the model's graph, traced on first use."""
-        if False not in self._graphs:
+        if self._graph is None:
             places: dict[Any, Any] = {}
 
             def forward(x: Any) -> Any:
@@ -120,14 +122,8 @@ class ModelGraph:
 
             spec = self._spec()
             compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
-            self._graphs[False] = _Traced(compiled.get_concrete_function().graph, places)
-        return self._graphs[False]
-
-    def _guided(self) -> _Traced:
-        """Return a copy of the graph in which ReLUs pass only positive gradients back."""
-        if True not in self._graphs:
-            self._graphs[True] = _Traced(*self.forward().redrawn(["x"], guided_rules()))
-        return self._graphs[True]
+            self._graph = _Traced(compiled.get_concrete_function().graph, places)
+        return self._graph
 
     def _call(self, x: Any) -> tuple[Any, Any]:
         """Run the model inside a trace; return scores and probabilities (N, C)."""

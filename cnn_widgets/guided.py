@@ -1,18 +1,38 @@
 """Guided gradients: ReLUs that pass only positive gradients back.
 
 Springenberg et al. 2014, arXiv 1412.6806: a gradient goes back through a ReLU only where the
-ReLU was open and the gradient itself is positive. The model is not touched: the rule belongs to
-the operations of one copy of its traced graph.
+ReLU was open and the gradient itself is positive. The model is not touched: the rule is attached
+to the operations of its traced graph, and only while gradients are being added to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+_RULE = "_gradient_op_type"
+
+
+@contextmanager
+def guided_relus(graph: Any) -> Iterator[None]:
+    """Give the ReLUs of a traced graph their guided gradient; take it back on leaving."""
+    import tensorflow as tf
+
+    rules = _rules()
+    relus = [op for op in graph.get_operations() if op.type in rules]
+    try:
+        for op in relus:
+            op._set_attr(_RULE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
+        yield
+    finally:
+        for op in relus:
+            op._clear_attr(_RULE)
+
 
 @lru_cache(maxsize=1)
-def guided_rules() -> dict[str, str]:
+def _rules() -> dict[str, str]:
     """Register the guided gradients with TensorFlow, once; return kind of operation → rule."""
     import tensorflow as tf
 

@@ -5,6 +5,8 @@ They run in batches and report each step, so that a caller can show progress and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from cnn_widgets import heatmap, tiles
@@ -26,10 +28,10 @@ def score_cam(probe: Probe, relu: bool = True) -> Floats:
     activations, count = probe.activations, probe.activations.shape[-1]
     masks = tiles.scale_filters(activations)
     size = (probe.x.shape[0], probe.x.shape[1])
-    rises = np.empty(count, np.float64)
+    rises, room = np.empty(count, np.float64), _Room(probe.x)
     for batch in probe.batches(count):
-        resized = np.stack([heatmap.resize(masks[..., k], size) for k in batch])
-        rises[batch.start : batch.stop] = probe.score(probe.x * resized[..., None])
+        masked = room.masked(heatmap.resize(masks[..., k], size) for k in batch)
+        rises[batch.start : batch.stop] = probe.score(masked)
         probe.step(batch.stop, count)
     rises -= probe.score(np.zeros_like(probe.x)[None])[0]
     weights = np.exp(rises - rises.max())
@@ -116,15 +118,36 @@ def rise(
     rng = np.random.default_rng(seed)
     rows, columns = probe.x.shape[:2]
     shown, weighted = np.zeros((rows, columns)), np.zeros((rows, columns))
-    total = 0.0
+    total, room = 0.0, _Room(probe.x)
     for batch in probe.batches(masks):
-        drawn = np.stack([_mask(rng, rows, columns, cells, keep) for _ in batch])
-        scores = probe.score(probe.x * drawn[..., None]).astype(np.float64)
-        weighted += np.tensordot(scores, drawn, 1)
-        shown += drawn.sum(axis=0)
+        drawn = [_mask(rng, rows, columns, cells, keep) for _ in batch]
+        scores = probe.score(room.masked(drawn)).astype(np.float64)
+        for score, mask in zip(scores, drawn, strict=True):
+            weighted += score * mask
+            shown += mask
         total += scores.sum()
         probe.step(batch.stop, masks)
     return np.asarray(weighted / np.maximum(shown, 1e-9) - total / masks, np.float32)
+
+
+class _Room:
+    """A place in memory for one batch of masked inputs, used again for the next.
+
+    New memory for every batch would cost as much as the multiplication.
+    """
+
+    def __init__(self, x: Floats) -> None:
+        self._x = x
+        self._batch = np.empty((0, *x.shape), np.float32)
+
+    def masked(self, masks: Iterable[Floats]) -> Floats:
+        """Return the input times each mask (H, W); the batch before is overwritten."""
+        drawn = list(masks)
+        if len(drawn) > len(self._batch):
+            self._batch = np.empty((len(drawn), *self._x.shape), np.float32)
+        for place, mask in zip(self._batch, drawn, strict=False):
+            np.multiply(self._x, mask[..., None], out=place)
+        return self._batch[: len(drawn)]
 
 
 def _mask(rng: np.random.Generator, rows: int, columns: int, cells: int, keep: float) -> Floats:

@@ -113,36 +113,6 @@ class Blueprint:
 
         return Trace(_wrapped(run, fed), taken)
 
-    def redrawn(self, given: Sequence[Hashable], rules: Mapping[str, str]) -> tuple[Any, Any]:
-        """Return the graph once more and its places, with other gradients for some operations.
-
-        Parameters
-        ----------
-        given
-            The arguments.
-        rules : mapping of str to str
-            Kind of operation → name of the gradient registered with TensorFlow.
-        """
-        definition = type(self._definition)()
-        definition.CopyFrom(self._definition)
-        for node in definition.node:
-            if node.op in rules:
-                node.attr["_gradient_op_type"].s = rules[node.op].encode()
-        fed = [self._places[key] for key in given]
-        others = [key for key in self._places if key not in given]
-        names = [self._places[key].name for key in others]
-        places: dict[Hashable, Any] = {}
-
-        def run(*values: Any) -> Any:
-            used = _used(definition) | set(names)
-            found = self._imported(definition, fed, values, names, used, {})
-            places.update(zip(others, found, strict=True))
-            return found[0]
-
-        concrete = _wrapped(run, fed)
-        places |= zip(given, concrete.inputs, strict=False)  # what follows are captures
-        return concrete.graph, places
-
     def _imported(
         self,
         definition: Any,
