@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cnn_widgets import lite0
-from cnn_widgets.models import MODEL_SUFFIXES, Progress, Source, application, bundled, model_file
+from cnn_widgets.model_files import MODEL_SUFFIXES, model_file
+from cnn_widgets.models import Progress, Source, application, bundled
 from cnn_widgets.network import Network
 
 
@@ -35,7 +36,7 @@ def load_network(
     Raises
     ------
     ValueError, FileNotFoundError, ConnectionError
-        See `models.application` and `models.model_file`.
+        See `models.application` and `model_files.model_file`.
 
     Examples
     --------
