@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import sys
 import threading
+import weakref
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
+import comm
+import matplotlib.pyplot as plt
 import pytest
 from conftest import tiny
-from person import Person, brief, differences, idle, other, pictures
+from ipywidgets.widgets.widget import _instances as alive
+from person import Person, brief, differences, idle, other, pictures, resident
 from traitlets import TraitError
 
 import cnn_widgets as cw
@@ -97,3 +103,67 @@ def test_six_people_at_once_end_in_the_picture_of_the_last_state(explorer, model
     assert not failed, "\n\n".join(failed)
     found = at_rest(explorer)
     assert not found, brief(found, [event for person in people for event in list(person.log)[-4:]])
+
+
+# --- growth -------------------------------------------------------------------------------------
+
+
+def living():
+    """Return how many there are of what an explorer makes."""
+    gc.collect()
+    kinds = Counter(type(each).__name__ for each in gc.get_objects())
+    names = ("CNNExplorer", "State", "Scene", "Controls", "Catalogue", "Network", "Trace", "Figure")
+    return {name: kinds[name] for name in names} | {
+        "widgets": len(alive),
+        "comms": len(comm.get_comm_manager().comms),
+        "threads": threading.active_count(),
+        "pyplot figures": len(plt.get_fignums()),
+    }
+
+
+def turn(network, photos):
+    """Create, use and close one explorer; return what must die with it."""
+    made = cw.CNNExplorer(network, photos)
+    made.show(layer="conv2", filter=2, method="saliency", trust=True)
+    made.controls.widgets["filter"].set_state({"value": 1})
+    made.close()
+    return weakref.ref(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "warm", "count", "limit"),
+    [
+        ("Network", 2, 8, 30.0),
+        pytest.param("Network", 20, 200, 15.0, marks=pytest.mark.slow),
+        pytest.param("model", 10, 40, 40.0, marks=pytest.mark.slow),
+    ],
+)
+def test_explorers_created_and_closed_leave_nothing_behind(keras, kind, warm, count, limit):
+    model = tiny(keras)
+    given = cw.Network(model, preprocess="none") if kind == "Network" else model
+    photos = dict(zip(("one", "two"), pictures(2), strict=True))
+    for _ in range(warm):  # what is compiled and cached once for all
+        turn(given, photos)
+    before, memory = living(), resident()
+    dead = [turn(given, photos) for _ in range(count)]
+    after, grown = living(), resident() - memory
+    assert not [ref for ref in dead if ref() is not None]
+    assert after == before
+    assert grown < limit
+
+
+def test_two_explorers_moved_from_two_threads_each_draw_their_own_state(networks, models, tmp_path):
+    for second in (networks[0], cw.Network(models[0], preprocess="none")):
+        photos = dict(zip(("one", "two"), pictures(2), strict=True))
+        both = [cw.CNNExplorer(net, photos) for net in (networks[0], second)]
+        people = [Person(each, tmp_path, 40 + i) for i, each in enumerate(both)]
+        with ThreadPoolExecutor(2) as pool:
+            moving = [pool.submit(lambda p=person: [p.act() for _ in range(25)])
+                      for person in people]  # fmt: skip
+            for each in moving:
+                each.result(120)
+        for each, person in zip(both, people, strict=True):
+            found = at_rest(each)
+            assert not found, brief(found, person.log)
+        for each in both:
+            each.close()
