@@ -279,7 +279,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self._redraw(changed)
             self._warmup.moved()
             if self._displayed:
-                self._warmup.start(network)
+                self._warmup.start(network, self.state.kinds == "all")
 
     def _redraw(self, changed: frozenset[str]) -> None:
         scene = resolve(self.state, self._catalogue)
@@ -328,7 +328,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self._closed or bundle is None:
             return bundle
         self._displayed = True
-        self._warmup.start(self.network)
+        self._warmup.start(self.network, self.state.kinds == "all")
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data["text/plain"] = repr(self)
         try:

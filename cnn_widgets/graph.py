@@ -71,16 +71,19 @@ class ModelGraph:
             return self._blueprints["forward"]
 
     def gradients(self, target: str, guided: bool = False) -> Blueprint:
-        """Return the blueprint from x and Y's weights to dY/dA at every layer, and dY/dx."""
+        """Return the blueprint from x and Y's weights to dY/dA at every layer, and dY/dx.
+
+        Guided: through ReLUs that pass only positive gradients, and dY/dx alone.
+        """
         tf, key = self._tf, ("gradients", target, guided)
         with TRACING:
             if key not in self._blueprints:
                 traced = self._traced()
                 places = dict(traced.places)
-                outputs = {
+                outputs = {  # guided ones are asked for at the input only
                     key: tensor
                     for key, tensor in places.items()
-                    if key[0] == "output" and tensor.dtype.is_floating
+                    if key[0] == "output" and tensor.dtype.is_floating and not guided
                 }
                 relus = guided_relus(traced.graph) if guided else nullcontext()
                 with relus, traced.graph.as_default():

@@ -272,9 +272,9 @@ class Network:
         for some, seen, values, slopes in found:
             yield from zip(some, seen.scores, seen.probabilities, values, slopes, strict=True)
 
-    def rehearse(self) -> Iterator[None]:
-        """Compile what a first question of each kind would wait for, a step at a time."""
-        return self._passes.rehearsals()
+    def rehearse(self, every_layer: bool = False) -> Iterator[None]:
+        """Compile what first questions would wait for, a step at a time."""
+        return self._passes.rehearsals(every_layer)
 
     def check(self, layer: str | None, target: str) -> None:
         """Refuse a layer or a target that this network does not have."""

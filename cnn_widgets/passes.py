@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from cnn_widgets import checks
 from cnn_widgets.cache import ByteCache
 from cnn_widgets.engine import Engine
-from cnn_widgets.graph import TARGETS
 from cnn_widgets.images import fit_to
 from cnn_widgets.intake import Intake
 from cnn_widgets.observation import Observation
@@ -177,29 +176,28 @@ class Passes:
 
     # --- before anybody asks ------------------------------------------------------------------
 
-    def rehearsals(self) -> Iterator[None]:
-        """Ask each kind of question once, of a grey picture, so that nobody waits for compiling.
+    def rehearsals(self, every_layer: bool = False) -> Iterator[None]:
+        """Ask the usual questions once, of a grey picture, so that nobody waits for compiling.
 
-        What a class or a photograph costs for the first time is little; what a *method* or a kind
-        of layer costs is half a second of compiling. A step each; nothing is kept but that.
+        What a class or a photograph costs for the first time is little; what a *method* costs is
+        half a second of compiling, and a dozen megabytes. So it is the quick methods, before the
+        softmax; every kind of layer only if asked. A step each; nothing is kept but that.
         """
         engine, default = self.engine, self.engine.default_layer
         x = self.intake.prepare(np.full((1, *self.intake.shape), 127, np.uint8))
         weights = np.eye(1, engine.head.classes, dtype=np.float32)
-        targets = TARGETS if engine.head.kind != "values" else TARGETS[:1]
         seen, names = engine.observe(x, None), engine.browsed()
         known = [seen.tensors[name] for name in names]
-        for averaged, target in product((True, False), targets if default is not None else ()):
-            if target == "logit":
-                engine.backward(names, target, x, weights, averaged=averaged, known=known)
-                yield
+        for averaged in (True, False) if default is not None else ():
             place = str(default)
-            engine.tail(place, target, x, seen.activations[place], weights, averaged)
+            engine.backward(names, "logit", x, weights, averaged=averaged, known=known)
             yield
-        for guided in (False, True):
-            engine.backward((), "logit", x, weights, guided)
+            engine.tail(place, "logit", x, seen.activations[place], weights, averaged)
             yield
-        for group in dict.fromkeys(self._group(info.name) for info in engine.anatomy.spatial):
+        engine.backward((), "logit", x, weights)
+        yield
+        spatial = engine.anatomy.spatial if every_layer else ()
+        for group in dict.fromkeys(self._group(info.name) for info in spatial):
             engine.observe(x, group)
             yield
 

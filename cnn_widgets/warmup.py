@@ -21,6 +21,7 @@ class Warmup:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._network: Network | None = None
+        self._every_layer = False
         self._moved, self._lock = 0.0, threading.Lock()
 
     @property
@@ -28,15 +29,22 @@ class Warmup:
         """The network that is being, or has been, warmed up."""
         return self._network
 
-    def start(self, network: Network) -> None:
-        """Begin with a network, in place of any other; a network is warmed up once."""
+    def start(self, network: Network, every_layer: bool = False) -> None:
+        """Begin with a network, in place of any other; a network is warmed up once.
+
+        Every layer: not only those browsed first.
+        """
         with self._lock:  # of two beginnings at once, one could never be stopped
-            if network is self._network:
+            if network is self._network and (self._every_layer or not every_layer):
                 return
             self._stop.set()
             self._network, self._stop = network, threading.Event()
+            self._every_layer = every_layer
             self._thread = threading.Thread(
-                target=self._run, args=(network, self._stop), name="cnn-widgets-warmup", daemon=True
+                target=self._run,
+                args=(network, every_layer, self._stop),
+                name="cnn-widgets-warmup",
+                daemon=True,
             )
             self._thread.start()
 
@@ -55,9 +63,9 @@ class Warmup:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _run(self, network: Network, stop: threading.Event) -> None:
+    def _run(self, network: Network, every_layer: bool, stop: threading.Event) -> None:
         try:
-            for _ in network.rehearse():
+            for _ in network.rehearse(every_layer):
                 while not stop.is_set() and time.monotonic() - self._moved < CALM:
                     stop.wait(CALM)
                 if stop.is_set():

@@ -1,4 +1,4 @@
-"""What the engine takes: maps, film-strips, new images, mosaics, slow methods, streams."""
+"""What the engine takes: maps, film-strips, new images, mosaics, slow methods."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ def rows() -> Iterator[Row]:
     yield from _passes(net, photos["cat"])
     yield from _mosaic(net, photos["cat"])
     yield from _slow(net, photos["cat"])
-    yield from _stream(net, photos["cat"])
 
 
 def _class_switch(net: cw.Network, sample: cw.ImageSample) -> Iterator[Row]:
@@ -145,29 +144,3 @@ def _timed(run) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
-
-
-def _stream(net: cw.Network, sample: cw.ImageSample, count: int = 128) -> Iterator[Row]:
-    """Predict and explain many images, in the batches that a list goes in."""
-    from cnn_widgets.passes import BATCH
-
-    samples = list(itertools.islice(_fresh(sample), count))
-    pixels = net.input_tensor(samples[:BATCH])
-    alone = baselines.forward_and_backward(net.model, net.default_layer, pixels)
-
-    def ours():
-        for start in range(0, count, BATCH):
-            some = samples[start : start + BATCH]
-            for _ in cw.attribute(net, some), net.predict(some):
-                pass
-
-    def theirs():
-        for _ in range(0, count, BATCH):
-            alone(pixels)
-
-    spent = medians({"ours": ours, "theirs": theirs}, 3)
-    ratio = spent["theirs"] / spent["ours"]
-    what = f"{count} images: predict and one Grad-CAM each, per image"
-    bare = f"bare batched forward and backward: {ms(spent['theirs'] / count)}"
-    yield Row(what, ms(spent["ours"] / count), bare, f"{ratio:.2f}× its speed", "≥ 0.8×",
-              ratio >= 0.8)  # fmt: skip

@@ -27,7 +27,10 @@ def rows() -> Iterator[Row]:
     """Yield the rows of the explorer on the bundled network."""
     yield from _moves()
     yield from _start()
+    yield from _first_uses()
     yield from _memory()
+    yield from _streams()
+    yield from _small_machine()
 
 
 # --- Python work and bytes per move -------------------------------------------------------------
@@ -182,6 +185,18 @@ def imported() -> dict[str, float]:
     return {"mb": resident()}
 
 
+def peak() -> float:
+    """Return the most memory this process ever had resident, in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
+
+def displayed(explorer) -> None:
+    """Do what showing it in a notebook does, and wait for what goes on in the background."""
+    explorer._repr_mimebundle_()
+    explorer._warmup.wait()
+
+
 def toured() -> dict[str, float]:
     import cnn_widgets as cw
 
@@ -189,6 +204,7 @@ def toured() -> dict[str, float]:
     turned = cw.load_image(photos[0].pixels[:, ::-1].copy(), name="mirrored")
     explorer = cw.CNNExplorer(images=[*photos, turned])
     explorer.state.pairs = False
+    displayed(explorer)
     for name in list(explorer.scene.samples):
         explorer.state.image = name
         for info in explorer.network.feature_layers:
@@ -238,8 +254,138 @@ def wandered(moves: int = 2000) -> dict[str, float]:
     return {"mb": resident() - before} | {name: after[name] - count[name] for name in count}
 
 
+# --- a folder, and a small machine --------------------------------------------------------------
+
+
+def _streams() -> Iterator[Row]:
+    found = child("streamed")
+    ratio = found["bare"] / found["ours"]
+    yield Row("1,000 photographs from a folder: predict and one Grad-CAM each, per image",
+              ms(found["ours"]), f"bare batched forward and backward: {ms(found['bare'])}",
+              f"{ratio:.2f}× its speed", "≥ 0.8×", ratio >= 0.8)  # fmt: skip
+    yield Row("memory of that, from the 200th to the 1,000th", f"{found['mb']:+.1f} MB",
+              f"{found['held']:.0f} MB resident", "–", "≤ +10 MB", found["mb"] <= 10)  # fmt: skip
+
+
+def photographs(folder: Path, count: int) -> None:
+    """Write different JPEG files of some 480×360 pixels, cut out of the gallery's."""
+    from PIL import Image
+
+    import cnn_widgets as cw
+
+    rng, photos = np.random.default_rng(0), list(cw.gallery().values())
+    for number in range(count):
+        pixels = photos[number % len(photos)].pixels
+        rows, columns = (int(rng.integers(n // 2, n)) for n in pixels.shape[:2])
+        top, left = (int(rng.integers(n - m + 1)) for n, m in
+                     zip(pixels.shape[:2], (rows, columns), strict=True))  # fmt: skip
+        part = Image.fromarray(pixels[top : top + rows, left : left + columns])
+        part.resize((480, 360)).save(folder / f"{number:04}.jpg", quality=90)
+
+
+def streamed(count: int = 1000) -> dict[str, float]:
+    import tempfile
+
+    import baselines
+
+    import cnn_widgets as cw
+    from cnn_widgets.passes import BATCH
+
+    net = cw.load_network()
+    with tempfile.TemporaryDirectory() as place:
+        photographs(Path(place), count)
+        x = net.input_tensor(list(cw.gallery().values())[:BATCH])
+        bare = baselines.forward_and_backward(net.model, net.default_layer, x)
+        spent: dict[str, list[float]] = {"ours": [], "bare": []}
+        memory, began = [], time.perf_counter()
+        for number, each in enumerate(cw.stream(net, place), 1):
+            assert each.error is None
+            assert len(each.predictions) == 5
+            assert each.attribution.heatmap.shape == (360, 480)
+            if number % 200:
+                continue
+            spent["ours"].append((time.perf_counter() - began) / 200)
+            memory.append(resident())
+            began = time.perf_counter()
+            for _ in range(80 // BATCH):
+                bare()
+            spent["bare"].append((time.perf_counter() - began) / 80)
+            began = time.perf_counter()
+    middle = {name: statistics.median(times) for name, times in spent.items()}
+    return middle | {"mb": memory[-1] - memory[0], "held": memory[-1]}
+
+
+def _small_machine() -> Iterator[Row]:
+    """Everything on one core: does it fit a small hub, and does it still answer?"""
+    found = child("one_core")
+    what = "one core: resident at most, after every quick method, layer and instrument"
+    yield Row(what, f"{found['mb']:.0f} MB", "hub: 2 GB for kernel and server", "–", "≤ 1,500 MB",
+              found["mb"] <= 1500)  # fmt: skip
+    yield Row("one core: slowest of 300 clicks, first uses among them", ms(found["slowest"]),
+              f"median {ms(found['median'])}", "–", "–")  # fmt: skip
+
+
+def one_core() -> dict[str, float]:
+    import os
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})
+    import cnn_widgets as cw
+    from cnn_widgets.methods import QUICK
+
+    explorer = cw.CNNExplorer()
+    displayed(explorer)
+    explorer.show(kinds="all")
+    explorer._warmup.wait()
+    for method in (*QUICK, "grad-cam"):
+        for place in ("default", "follow"):
+            explorer.show(method=method, cam_layer=place)
+    rng, spent = np.random.default_rng(0), []
+    names = [info.name for info in explorer.network.layers_of(None)]
+    for _ in range(100):
+        for trait, value in (("image", str(rng.choice(list(explorer.scene.samples)))),
+                             ("layer", str(rng.choice(names))),
+                             ("class_index", int(rng.integers(1000)))):  # fmt: skip
+            began = time.perf_counter()
+            setattr(explorer.state, trait, value)
+            spent.append(time.perf_counter() - began)
+    for instrument in ("curves", "ranking", "pointing"):
+        explorer.judge(instrument)
+    assert explorer.last_error is None, explorer.last_error
+    return {"mb": peak(), "slowest": max(spent), "median": statistics.median(spent)}
+
+
+def _first_uses() -> Iterator[Row]:
+    """What somebody waits for who asks a thing for the first time."""
+    for name, spent in child("first_uses").items():
+        yield Row(f"first use: {name}", ms(spent), "–", "–", "–")
+
+
+def first_uses() -> dict[str, float]:
+    import cnn_widgets as cw
+
+    explorer, found = cw.CNNExplorer(), {}
+    displayed(explorer)
+    changes = {
+        "a layer": {"layer": "block3_expand"},
+        "the evidence at the layer browsed": {"cam_layer": "follow"},
+        "HiResCAM there": {"method": "hirescam"},
+        "saliency": {"method": "saliency"},
+        "guided backprop": {"method": "guided-backprop"},
+        "the probability": {"method": "grad-cam", "cam_layer": "default", "target": "probability"},
+        "another photograph": {"image": "rocket"},
+    }
+    for name, change in changes.items():
+        began = time.perf_counter()
+        explorer.show(**change)
+        found[name] = time.perf_counter() - began
+    assert explorer.last_error is None, explorer.last_error
+    return found
+
+
 CHILDREN = {each.__name__: each for each in (
-    importing, bare_start, explorer_start, imported, toured, wandered)}  # fmt: skip
+    importing, bare_start, explorer_start, imported, toured, wandered, streamed, one_core,
+    first_uses)}  # fmt: skip
 
 if __name__ == "__main__":
     print(json.dumps(CHILDREN[sys.argv[1]]()))
