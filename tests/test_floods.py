@@ -134,8 +134,8 @@ def turn(network, photos):
     ("kind", "warm", "count", "limit"),
     [
         ("Network", 2, 8, 30.0),
-        pytest.param("Network", 20, 200, 15.0, marks=pytest.mark.slow),
-        pytest.param("model", 10, 40, 40.0, marks=pytest.mark.slow),
+        pytest.param("Network", 10, 200, 15.0, marks=pytest.mark.slow),
+        pytest.param("model", 5, 15, 40.0, marks=pytest.mark.slow),
     ],
 )
 def test_explorers_created_and_closed_leave_nothing_behind(keras, kind, warm, count, limit):

@@ -147,6 +147,7 @@ def test_a_script_that_looks_after_training_gets_no_map_of_before(explorer, mode
     np.testing.assert_allclose(found, cw.attribute(fresh, explorer.scene.sample).raw, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_moving_an_explorer_while_its_model_is_trained_ends_in_the_new_weights(
     explorer, model, keras, aside
 ):
@@ -324,6 +325,7 @@ def busy(explorer, monkeypatch):
     return explorer
 
 
+@pytest.mark.slow
 def test_cancelling_again_and_again_during_progress_leaves_no_bar_behind(busy):
     button = busy.controls.buttons["compute"]
     for _ in range(10):
@@ -408,6 +410,7 @@ def test_closing_during_the_warm_up_ends_it(explorer, gate, monkeypatch):
     assert explorer.last_error is None
 
 
+@pytest.mark.slow
 def test_two_threads_that_begin_the_warm_up_begin_one(monkeypatch):
     class Slow:
         name, begun = "slow", 0
@@ -429,6 +432,7 @@ def test_two_threads_that_begin_the_warm_up_begin_one(monkeypatch):
         assert not [t for t in threading.enumerate() if t.name == "cnn-widgets-warmup"]
 
 
+@pytest.mark.slow
 def test_a_network_closed_while_another_thread_asks_it_answers_all_the_same(model, photo, aside):
     net = cw.Network(model, preprocess="none")
     expected = net.predict(photo)
