@@ -114,8 +114,9 @@ class Engine:
     ) -> list[Floats]:
         """Return dY/dA at each layer named, in one pass; at the input if none is named.
 
-        Guided, at the input only: ReLUs pass only positive gradients. Averaged: as for `tail`. Known: the layers'
-        outputs as an observation's `tensors`, if they are; what only they need is not computed.
+        Guided, at the input only: ReLUs pass only positive gradients. Averaged: as for `tail`.
+        Known: the layers' outputs as an observation's `tensors`, if they are; what only they need
+        is not computed.
         """
         run = self._backward(layers, target, guided, averaged, bool(known))
         found = run(self._full(x), self._full(weights), *known)
