@@ -117,7 +117,8 @@ SHEET = """
 .cnnw-pairs { display: flex; flex-wrap: wrap; gap: 14px; }
 .cnnw-pairs figure { margin: 0; }
 .cnnw-pairs .cnnw-layers { display: inline-grid; vertical-align: top; }
-.cnnw-pairs figure img { display: inline-block; vertical-align: top; height: calc(112 * var(--u)); margin-right: 3px; }
+.cnnw-pairs figure img { display: inline-block; vertical-align: top; margin-right: 3px;
+  height: calc(112 * var(--u)); }
 .cnnw-pairs figcaption { font-size: 11px; color: var(--soft); }
 .cnnw-parts { display: flex; flex-wrap: wrap; gap: 6px 22px; align-items: flex-start; }
 .cnnw-parts .cnnw-charted { width: calc(330 * var(--u)); max-width: none; }
