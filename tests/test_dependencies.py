@@ -132,13 +132,6 @@ def test_an_audit_that_nobody_answered_is_not_called_clean(audit, said):
     assert "nothing was checked" in lines[0]
 
 
-def test_ci_runs_both_legs():
-    script = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert "\n.ci/lowest\n" in script
-    assert ".ci/audit.py" in script
-    subprocess.run(["bash", "-n", ".ci/lowest"], cwd=ROOT, check=True)
-
-
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
