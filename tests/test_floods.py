@@ -55,7 +55,7 @@ def at_rest(explorer):
 
 
 @pytest.mark.parametrize(
-    ("seed", "count"), [(1, 120), pytest.param(2, 1000, marks=pytest.mark.slow)]
+    ("seed", "count"), [(1, 90), pytest.param(2, 1000, marks=pytest.mark.slow)]
 )
 def test_whatever_a_person_does_the_page_shows_what_the_state_says(
     explorer, models, tmp_path, seed, count
@@ -130,12 +130,12 @@ def turn(network, photos):
     return weakref.ref(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "warm", "count", "limit"),
     [
-        ("Network", 2, 8, 30.0),
-        pytest.param("Network", 10, 200, 15.0, marks=pytest.mark.slow),
-        pytest.param("model", 5, 15, 40.0, marks=pytest.mark.slow),
+        ("Network", 10, 200, 15.0),
+        ("model", 3, 8, 40.0),
     ],
 )
 def test_explorers_created_and_closed_leave_nothing_behind(keras, kind, warm, count, limit):
@@ -152,6 +152,7 @@ def test_explorers_created_and_closed_leave_nothing_behind(keras, kind, warm, co
     assert grown < limit
 
 
+@pytest.mark.slow
 def test_two_explorers_moved_from_two_threads_each_draw_their_own_state(networks, models, tmp_path):
     for second in (networks[0], cw.Network(models[0], preprocess="none")):
         photos = dict(zip(("one", "two"), pictures(2), strict=True))

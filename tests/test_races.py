@@ -60,10 +60,27 @@ def model(keras):
     return tiny(keras)
 
 
+def explored(net):
+    return cw.CNNExplorer(net, dict(zip(("one", "two"), pictures(2), strict=True)))
+
+
+@pytest.fixture(scope="module")
+def lent(keras):
+    """A network whose weights nobody changes; it is compiled once for all."""
+    return cw.Network(tiny(keras), preprocess="none")
+
+
 @pytest.fixture
-def explorer(model):
-    net = cw.Network(model, preprocess="none")
-    made = cw.CNNExplorer(net, dict(zip(("one", "two"), pictures(2), strict=True)))
+def explorer(lent):
+    made = explored(lent)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def learning(model):
+    """An explorer on a model that is trained meanwhile."""
+    made = explored(cw.Network(model, preprocess="none"))
     yield made
     made.close()
 
@@ -130,26 +147,26 @@ def test_an_interrupt_between_seeing_a_change_and_forgetting_does_not_hide_it(mo
     assert net.predict(photo) == cw.Network(model, preprocess="none").predict(photo)
 
 
-def test_a_slow_map_asked_for_right_after_training_is_shown(explorer, model):
-    explorer.state.method = "score-cam"
+def test_a_slow_map_asked_for_right_after_training_is_shown(learning, model):
+    learning.state.method = "score-cam"
     changed(model)
-    explorer.compute()
-    assert "Score-CAM at conv2" in explorer._views["overlay"].value
-    assert not differences(explorer)
+    learning.compute()
+    assert "Score-CAM at conv2" in learning._views["overlay"].value
+    assert not differences(learning)
 
 
-def test_a_script_that_looks_after_training_gets_no_map_of_before(explorer, model):
-    before = explorer.scene.attribution.raw
+def test_a_script_that_looks_after_training_gets_no_map_of_before(learning, model):
+    before = learning.scene.attribution.raw
     changed(model)
     fresh = cw.Network(model, preprocess="none")
-    found = explorer.scene.attribution.raw
+    found = learning.scene.attribution.raw
     assert not np.array_equal(found, before)
-    np.testing.assert_allclose(found, cw.attribute(fresh, explorer.scene.sample).raw, rtol=1e-5)
+    np.testing.assert_allclose(found, cw.attribute(fresh, learning.scene.sample).raw, rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_moving_an_explorer_while_its_model_is_trained_ends_in_the_new_weights(
-    explorer, model, keras, aside
+    learning, model, keras, aside
 ):
     rng = np.random.default_rng(0)
     x, y = rng.random((32, 16, 12, 3)).astype(np.float32), rng.integers(0, 4, 32)
@@ -157,18 +174,18 @@ def test_moving_an_explorer_while_its_model_is_trained_ends_in_the_new_weights(
     training = aside(model.fit, x, y, epochs=3, batch_size=8, verbose=0)
     moves = 0
     while not training.done() or moves < 6:
-        explorer.show(
+        learning.show(
             layer=("conv1", "pool1", "conv2")[moves % 3],
             method=("grad-cam", "saliency")[moves % 2],
             image=("one", "two")[moves // 2 % 2],
         )
         moves += 1
     training.result(WAIT)
-    assert explorer.last_error is None
-    explorer.state.alpha = 0.2
-    made = cw.CNNExplorer(cw.Network(model, preprocess="none"), dict(explorer._catalogue.samples))
-    made.show(**explorer.state.values())
-    assert seen(explorer) == seen(made)
+    assert learning.last_error is None
+    learning.state.alpha = 0.2
+    made = cw.CNNExplorer(cw.Network(model, preprocess="none"), dict(learning._catalogue.samples))
+    made.show(**learning.state.values())
+    assert seen(learning) == seen(made)
     made.close()
 
 
