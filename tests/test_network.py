@@ -828,11 +828,12 @@ def test_classes_are_found_by_name(lite0):
 )
 def test_a_model_that_cannot_be_opened_says_why_in_one_line(keras, build, message):
     model = build(keras)
-    before = fingerprint(model)
+    built, before = model.built, fingerprint(model)
     with pytest.raises(ValueError, match=message) as caught:
         cw.Network(model, input_size=(8, 8) if type(model).__name__ == "Own" else None)
     assert "\n" not in str(caught.value)
-    assert fingerprint(model) == before
+    if built:  # Keras notes the first call of a model, also of one that fails in it
+        assert fingerprint(model) == before
 
 
 def _made(keras, put_out, dtype=None):
