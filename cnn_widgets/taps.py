@@ -92,6 +92,8 @@ def tapped(model: keras.Model) -> Iterator[list[Visit]]:
     with TRACING:
         borrowed: list[tuple[Any, str, Any]] = []
         losses = [(layer, list(layer._losses)) for layer in _loss_keepers(model)]
+        unbuilt = [] if model.built else [(model, dict(model.__dict__))]
+        scopes = list(_name_scopes())
         try:
             for path, layer in _unique(model):
                 for method in _methods(layer):
@@ -99,6 +101,13 @@ def tapped(model: keras.Model) -> Iterator[list[Visit]]:
                     borrowed.append((layer, method, layer.__dict__.get(method, _MISSING)))
                     object.__setattr__(layer, method, tap(path, layer, call))
             yield visits
+        except BaseException:
+            for layer, before in unbuilt:  # Keras notes a first call, also one that fails
+                if not layer.weights:
+                    layer.__dict__.clear()
+                    layer.__dict__.update(before)
+            del _name_scopes()[len(scopes) :]  # Keras leaves those open that it was in
+            raise
         finally:
             for layer, method, before in reversed(borrowed):
                 if before is _MISSING:
@@ -107,6 +116,16 @@ def tapped(model: keras.Model) -> Iterator[list[Visit]]:
                     object.__setattr__(layer, method, before)
             for layer, kept in losses:
                 layer._losses[:] = kept
+
+
+def _name_scopes() -> list[Any]:
+    """Return Keras' stack of open name scopes, of this thread."""
+    from keras.src.backend.common import global_state
+
+    found: list[Any] = global_state.get_global_attribute(
+        "name_scope_stack", default=[], set_to_default=True
+    )
+    return found
 
 
 def _unique(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:

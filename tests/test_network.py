@@ -828,12 +828,11 @@ def test_classes_are_found_by_name(lite0):
 )
 def test_a_model_that_cannot_be_opened_says_why_in_one_line(keras, build, message):
     model = build(keras)
-    built, before = model.built, fingerprint(model)
+    before = fingerprint(model)
     with pytest.raises(ValueError, match=message) as caught:
         cw.Network(model, input_size=(8, 8) if type(model).__name__ == "Own" else None)
     assert "\n" not in str(caught.value)
-    if built:  # Keras notes the first call of a model, also of one that fails in it
-        assert fingerprint(model) == before
+    assert fingerprint(model) == before
 
 
 def _made(keras, put_out, dtype=None):
@@ -856,7 +855,7 @@ def test_nan_weights_are_named(keras):
     kernel = np.asarray(model.get_layer("conv2").kernel).copy()
     kernel[0, 0, 0, 0] = np.nan
     model.get_layer("conv2").kernel.assign(kernel)
-    with pytest.raises(ValueError, match=r"weights '(\S+/)?conv2/kernel' hold NaN"):
+    with pytest.raises(ValueError, match="weights 'conv2/kernel' hold NaN"):
         cw.Network(model)
 
 
