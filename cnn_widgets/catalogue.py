@@ -141,7 +141,7 @@ class Catalogue:
         """Forget photographs and cached results; networks that were given stay usable."""
         for network in self._networks.values():
             if network in self._given:
-                network.forget()
+                network.release()  # another explorer may show it: what it computed still holds
             else:
                 network.close()
         self._networks.clear()

@@ -85,20 +85,22 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         class_names: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__()
         given = (("preprocess", preprocess), ("class_names", class_names))
         options |= {name: value for name, value in given if value is not None}
+        # Before any widget: ipywidgets keeps those of an explorer that could not be built
+        first = load_network(network, **options)  # a download shows Keras' own bar in the cell
+        self._catalogue = Catalogue(images, first, models or {}, allow_private)
+        name = next(iter(self._catalogue.samples))
+        self.state = State(self._catalogue, name, first.name)
+        super().__init__()
         self.add_class("cnnw-explorer")
         self.last_error: Exception | None = None
         self._closed = False
         self._frames = dict.fromkeys(PANELS, 0)
         self._drawn: tuple[str, int] | None = None
+        self._owed: frozenset[str] = frozenset()
         self._status = w.HTML()
         self._status.add_class("cnnw-status")
-        first = load_network(network, **options)  # a download shows Keras' own bar in the cell
-        self._catalogue = Catalogue(images, first, models or {}, allow_private)
-        name = next(iter(self._catalogue.samples))
-        self.state = State(self._catalogue, name, first.name)
         self.state.fit = next(iter(self._catalogue.samples.values())).fit
         self.state.progress = self._say
         if images is not None and len(self._catalogue.samples) > 1:
@@ -141,7 +143,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         All changes happen together; if one is refused, nothing changes and a ValueError says why.
         """
         self._check_open()
-        with self.state.lock:
+        with self.state.together():  # what is drawn at its end is past being refused
             before = set(self._catalogue.samples)
             try:
                 if image is not None:
@@ -151,13 +153,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 for trait in ("class_index", "versus"):
                     if isinstance(changes.get(trait), str):
                         changes[trait] = net.class_index(changes[trait])
-                with self.state.together():
-                    self.state.update(**changes)
-                    self.state.count_pictures()
+                self.state.update(**changes)
             except BaseException:
                 for name in set(self._catalogue.samples) - before:
                     self._catalogue.remove(name)
                 raise
+            self.state.count_pictures()
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""
@@ -192,10 +193,13 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Close the widgets and free images, networks and cached results."""
         if getattr(self, "_closed", True):
             return
-        self._closed = True
-        self._tasks.jobs.cancel(silent=True)
-        self._warmup.stop()
+        self._tasks.jobs.cancel(silent=True)  # at once: the lock may be a drawing away
         with self.state.lock:
+            if self._closed:  # another thread closed it meanwhile
+                return
+            self._closed = True
+            self._tasks.jobs.cancel(silent=True)  # and what was started meanwhile
+            self._warmup.stop()
             self.state.on_change(None)
             for child in self.children:
                 close_tree(child)
@@ -275,8 +279,9 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 drawn = network.name, network.revision
                 if drawn != self._drawn:  # other weights than on the page: all of it is old
                     changed = frozenset(State.ORDER)
-                self._drawn = drawn
-                self._redraw(changed)
+                self._owed |= changed  # what an interrupt leaves undrawn is drawn the next time
+                self._redraw(self._owed)
+                self._drawn, self._owed = drawn, frozenset()
             self._warmup.moved()
             if self._displayed:
                 self._warmup.start(network, self.state.kinds == "all")

@@ -95,11 +95,15 @@ def tapped(model: keras.Model) -> Iterator[list[Visit]]:
         unbuilt = [] if model.built else [(model, dict(model.__dict__))]
         scopes = list(_name_scopes())
         try:
-            for path, layer in _unique(model):
+            for path, layer in [("", model), *_unique(model)]:
                 for method in _methods(layer):
-                    call = getattr(layer, method)
+                    given = getattr(layer, method)
+                    call = _unwrapped(given)
+                    if layer is model and call is given:
+                        continue  # its own output is the end of the trace
                     borrowed.append((layer, method, layer.__dict__.get(method, _MISSING)))
-                    object.__setattr__(layer, method, tap(path, layer, call))
+                    new = call if layer is model else tap(path, layer, call)
+                    object.__setattr__(layer, method, new)
             yield visits
         except BaseException:
             for layer, before in unbuilt:  # Keras notes a first call, also one that fails
@@ -147,6 +151,18 @@ def _methods(layer: keras.layers.Layer) -> tuple[str, ...]:
     """Return the names of the methods Keras may call to run the layer."""
     quantized = getattr(layer, "quantization_mode", None) is not None
     return ("call", "quantized_call") if quantized else ("call",)
+
+
+def _unwrapped(call: Any) -> Any:
+    """Return what a `tf.function` does, to trace it in line: a graph of its own hides layers."""
+    import tensorflow as tf
+
+    if not isinstance(call, tf.types.experimental.PolymorphicFunction):
+        return call
+    try:
+        return tf.autograph.to_graph(call.python_function)
+    except Exception:  # its source cannot be read: only its loops over tensors would need that
+        return call.python_function
 
 
 def _of_its_own(output: Any) -> Any:

@@ -81,7 +81,7 @@ def run_all(page, address: str, name: str) -> None:
     page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=60_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).first.click()
+    page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()
 
 
 class Explorer:

@@ -8,6 +8,7 @@ import pytest
 from conftest import FAST, fingerprint, tiny
 
 import cnn_widgets as cw
+from cnn_widgets.environment import tensorflow
 from cnn_widgets.images import fit_to
 from cnn_widgets.taps import tapped
 
@@ -536,6 +537,60 @@ def test_the_families_of_keras_applications_open(name, layer, gallery):
     assert net.feature_layers
 
 
+def test_the_layers_of_a_call_that_its_owner_compiled_are_seen(keras, photo):
+    """Loops over tensors in it, which only a compiled call may have, are run as ever."""
+    tf = tensorflow()
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.conv = keras.layers.Conv2D(5, 3, name="conv")
+            self.dense = keras.layers.Dense(3, activation="softmax", name="dense")
+
+        @tf.function
+        def call(self, x):
+            y = self.conv(x)
+            for _ in tf.range(3):
+                y = tf.nn.relu(y) * 0.5
+            return self.dense(tf.reduce_mean(y, [1, 2]))
+
+    model = Own()
+    model(np.zeros((1, 16, 12, 3), np.float32))
+    before = fingerprint(model)
+    net = cw.Network(model, preprocess="none")
+    assert [info.name for info in net.layers] == ["conv", "dense"]
+    assert (net.default_layer, net.head) == ("conv", "softmax")
+    x = net.input_tensor(photo)[None]
+    np.testing.assert_allclose(net.scores(photo)[1], np.asarray(model(x))[0], rtol=1e-4)
+    with tf.GradientTape() as tape:
+        maps = model.conv(x)
+        tape.watch(maps)
+        pooled = tf.reduce_mean(tf.nn.relu(maps) * 0.125, [1, 2])
+        y = (pooled @ model.dense.kernel + model.dense.bias)[0, 1]
+    expected = np.asarray(tape.gradient(y, maps))[0]
+    np.testing.assert_allclose(net.gradients(photo, "conv", 1)[1], expected, rtol=1e-4, atol=1e-7)
+    assert fingerprint(model) == before
+
+
+def test_a_compiled_call_whose_source_is_lost_shows_its_layers_too(keras, photo):
+    place = {"tf": tensorflow(), "keras": keras}
+    exec(
+        "class Own(keras.Model):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(name='own')\n"
+        "        self.conv = keras.layers.Conv2D(5, 3, name='conv')\n"
+        "    @tf.function\n"
+        "    def call(self, x):\n"
+        "        return tf.reduce_mean(self.conv(x), [1, 2])\n",
+        place,
+    )
+    model = place["Own"]()
+    model(np.zeros((1, 16, 12, 3), np.float32))
+    net = cw.Network(model, preprocess="none")
+    assert net.default_layer == "conv"
+    assert net.scores(photo)[0].shape == (5,)
+
+
 def test_nested_layers_have_paths(keras):
     names = [info.name for info in cw.Network(nested(keras)).layers]
     assert "body/conv1" in names
@@ -822,7 +877,7 @@ def test_classes_are_found_by_name(lite0):
         (lambda k: _own(k, lambda x: None), "one tensor.*Received: a NoneType"),
         (lambda k: _own(k, lambda x: {"a": {"b": x}}), "one tensor.*Received: a dict"),
         (lambda k: _own(k, lambda x: 1 / 0), "cannot be run on one image: division by zero"),
-        (lambda k: _own(k, np.asarray), "cannot be run on one image: Cannot convert a symbolic"),
+        (lambda k: _own(k, lambda x: np.asarray(x)), "cannot be run on one image: Cannot convert"),
         (lambda k: _own(k, lambda x, more: x), "its call takes more.*'more'"),
     ],
 )
