@@ -24,7 +24,23 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("root")
 
 
-@pytest.fixture(scope="module", params=["subshells", "main shell"])
+#: Pages of their own, on which what a message did is not the question: opened once, not twice.
+ONCE = {
+    "test_switching_the_network_keeps_the_picture",
+    "test_names_made_of_code_are_shown_and_not_run",
+    "test_a_saved_notebook_shows_a_picture_where_there_is_no_kernel",
+    "test_it_is_legible_in_the_dark_theme",
+}
+
+
+def pytest_generate_tests(metafunc):
+    if "lab" in metafunc.fixturenames:
+        ways = ["subshells", "main shell"]
+        once = metafunc.function.__name__ in ONCE
+        metafunc.parametrize("lab", ways[:1] if once else ways, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def lab(request, folder, tmp_path_factory):
     """JupyterLab with widget messages over kernel subshells (its default) and without."""
     home = tmp_path_factory.mktemp("home")

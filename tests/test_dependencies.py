@@ -6,14 +6,13 @@ import ast
 import importlib.util
 import json
 import os
-import re
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
-from lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook
+from lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from packaging.requirements import Requirement
 from packaging.version import Version
 from playwright.sync_api import sync_playwright
@@ -33,6 +32,7 @@ DISTRIBUTIONS = {
 NOT_IMPORTED = {
     "ipykernel": "runs the notebooks",
     "jupyterlab": "run as a program by the command",
+    "pytest-xdist": "runs the tests on two cores",
     "ruff": "run by test_style",
     "mypy": "run by test_style",
     "types-requests": "read by mypy",
@@ -90,7 +90,10 @@ def test_every_requirement_has_one_lower_bound(extra):
         assert len(lower_bounds(requirement)) == 1, str(requirement)
 
 
-@pytest.mark.skipif("CNN_WIDGETS_LOWEST" not in os.environ, reason="run by .ci/lowest")
+lowest_leg = pytest.mark.skipif("CNN_WIDGETS_LOWEST" not in os.environ, reason="run by .ci/lowest")
+
+
+@lowest_leg
 def test_the_environment_of_lowest_versions_holds_exactly_the_bounds():
     for requirement in requirements("", "cpu", "test"):
         if requirement.marker and not requirement.marker.evaluate():
@@ -134,20 +137,14 @@ def test_an_audit_that_nobody_answered_is_not_called_clean(audit, said):
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@lowest_leg  # with the newest versions test_browser tells more
 def test_the_explorer_stands_on_the_page_and_a_click_reaches_it(tmp_path):
     cell = "import cnn_widgets as cw\ncw.CNNExplorer()"
     notebook(tmp_path / "one.ipynb", cell)
     with jupyterlab(tmp_path, tmp_path / "home") as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"{address}/doc/tree/one.ipynb?reset")
-        # As in lab.run_all: before the kernel's session is up, Lab drops the command
-        page.get_by_text(re.compile(r"\| Idle$")).first.wait_for(timeout=60_000)
-        ready = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-        page.wait_for_selector(ready, timeout=60_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        # In the menu: older JupyterLabs keep a hidden palette of the same words on the page
-        page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()
+        run_all(page, address, "one.ipynb")
         page.wait_for_selector(".jp-OutputArea .cnnw-panel-depth img", timeout=120_000)
         explorer = Explorer(page)
         explorer.root.get_by_role("button", name="espresso", exact=True).click()

@@ -521,7 +521,6 @@ def test_the_article_s_35_layers_in_the_article_s_order():
         ("MobileNet", "conv_pw_13_relu"),
         ("InceptionV3", "mixed10"),
         ("Xception", "block14_sepconv2_act"),
-        ("NASNetMobile", None),
         ("ConvNeXtTiny", None),
     ],
 )

@@ -242,9 +242,12 @@ def test_an_experiment_works_with_another_network_too(name, tmp_path):
     """Untrained, so that nothing is fetched: what is tested is that no cell depends on the one."""
     notebook = read(name)
     for cell in code_cells(notebook):
-        cell.source = cell.source.replace(SWITCH, 'NETWORK = "MobileNetV2"').replace(
-            "load_network(NETWORK)", "load_network(NETWORK, weights=None)"
-        )
+        for old, new in (
+            (SWITCH, 'NETWORK = "MobileNetV2"'),
+            ("load_network(NETWORK)", "load_network(NETWORK, weights=None)"),
+            ('shown = ["cat", "espresso", "rocket", "officer"]', 'shown = ["cat"]'),  # one will do
+        ):
+            cell.source = cell.source.replace(old, new)
     nbclient.NotebookClient(
         notebook,
         timeout=300,
