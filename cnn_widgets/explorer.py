@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
 from matplotlib.figure import Figure
 
-from cnn_widgets import export, layout, render, words
+from cnn_widgets import export, layout, words
 from cnn_widgets.catalogue import Catalogue
 from cnn_widgets.controls import UPLOAD_MB, Controls
 from cnn_widgets.figure import to_figure
@@ -26,6 +25,7 @@ from cnn_widgets.methods import METHODS
 from cnn_widgets.network import Network
 from cnn_widgets.panels import PANELS
 from cnn_widgets.scene import Scene, resolve
+from cnn_widgets.screen import Screen
 from cnn_widgets.state import State
 from cnn_widgets.tasks import Tasks
 from cnn_widgets.thumbs import close_tree
@@ -58,8 +58,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         What is shown; setting a trait redraws. See also `show`.
     network : Network
         The network chosen.
-    last_error : Exception or None
-        What went wrong last in a callback or in a panel.
 
     Raises
     ------
@@ -94,25 +92,18 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.state = State(self._catalogue, name, first.name)
         super().__init__()
         self.add_class("cnnw-explorer")
-        self.last_error: Exception | None = None
-        self._closed = False
-        self._frames = dict.fromkeys(PANELS, 0)
+        self._screen, self._closed = Screen(), False
         self._drawn: tuple[str, int] | None = None
         self._owed: frozenset[str] = frozenset()
-        self._status = w.HTML()
-        self._status.add_class("cnnw-status")
         self.state.fit = next(iter(self._catalogue.samples.values())).fit
-        self.state.progress = self._say
+        self.state.progress = self._screen.say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
         self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
         self.add_class(self.controls.scope)
-        self._tasks = Tasks(self.controls, self._say, self._on_result)
+        self._tasks = Tasks(self.controls, self._screen.say, self._on_result)
         self._warmup, self._displayed = Warmup(), False
-        self._views = {panel: w.HTML() for panel in PANELS}
-        for panel, html in self._views.items():
-            html.add_class(f"cnnw-panel-{panel}")
-        self.children = layout.build(self.controls, self._views, self._status)
+        self.children = layout.build(self.controls, self._screen.views, self._screen.status)
         self.state.count_pictures()
         self.state.on_change(self._on_state)
         self._on_state(frozenset(State.ORDER))
@@ -124,6 +115,15 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return f"CNNExplorer({chosen.network!r}, image={chosen.image!r}, layer={chosen.layer!r})"
 
     # --- for scripts --------------------------------------------------------------------------
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What went wrong last in a callback or in a panel; None to forget it."""
+        return self._screen.last_error
+
+    @last_error.setter
+    def last_error(self, error: Exception | None) -> None:
+        self._screen.last_error = error
 
     @property
     def network(self) -> Network:
@@ -221,9 +221,9 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         def add() -> None:
             if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
                 raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
-            self._say("Opening the picture …")
+            self._screen.say("Opening the picture …")
             self.show(image=source, class_index=None)
-            self._say(words.about(self.network))
+            self._screen.say(words.about(self.network))
 
         return self._guarded(add)
 
@@ -242,9 +242,9 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if result is not None:
                 self._keep(kind, asked, result)
             elif error is not None:
-                self._failed(self._tasks.title(kind, asked), error)
+                self._screen.failed(self._tasks.title(kind, asked), error)
             else:
-                self._say("Cancelled.")
+                self._screen.say("Cancelled.")
 
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
@@ -262,7 +262,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             except Exception as error:
                 log.info("A wish could not be carried out", exc_info=error)
                 self.last_error = error
-                self._say(str(error), failed=True)
+                self._screen.say(str(error), failed=True)
                 with contextlib.suppress(Exception):  # said already; nothing else to put back
                     self._sync()
                 return False
@@ -288,42 +288,22 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _redraw(self, changed: frozenset[str]) -> None:
         scene = resolve(self.state, self._catalogue)
-        self._say(words.about(scene.network))
+        self._screen.say(words.about(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_names)
         except Exception as error:
-            self._failed("The controls", error)
+            self._screen.failed("The controls", error)
         self._tasks.keep_only(scene)
         for name, panel in PANELS.items():
             follows = panel.follows and scene.cam_layer == "follow"
             fold = panel.opened_by
             closed = fold and not getattr(scene, fold) and fold not in changed
             if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
-                self._draw(name, scene)
-
-    def _draw(self, name: str, scene: Scene) -> None:
-        panel = PANELS[name]
-        self._frames[name] += 1
-        try:
-            html = render.to_html(panel.view(scene), self._frames[name])
-        except Exception as error:
-            self._failed(panel.title, error)
-            html = render.error_html(panel.title, error, self._frames[name])
-        self._views[name].value = html
-
-    def _failed(self, what: str, error: Exception) -> None:
-        log.info("%s could not be drawn", what, exc_info=error)
-        self.last_error = error
-        self._say(f"{what}: {error}", failed=True)
+                self._screen.draw(name, scene)
 
     def _sync(self) -> None:
         self.controls.sync(self.scene, self.state, self._catalogue.network_names)
-
-    def _say(self, text: str, failed: bool = False) -> None:
-        """Show a line of text in the status line."""
-        role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
-        self._status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
 
     # --- where there is no kernel -------------------------------------------------------------
 

@@ -249,7 +249,7 @@ def seen(explorer):
     """Return all that is on the page, by name; numbers of frames and of this explorer left out."""
     controls = explorer.controls
     found = {}
-    for name, view in explorer._views.items():
+    for name, view in explorer._screen.views.items():
         found[f"panel {name}"] = re.sub(r' data-frame="\d+"', "", view.value)
     for name, widget in controls.widgets.items():
         for trait in _SEEN:

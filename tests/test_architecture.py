@@ -39,7 +39,7 @@ ROWS = [
     {"style", "choices", "jobs", "export"},
     {"thumbs"},
     {"controls"},
-    {"layout", "tasks"},
+    {"layout", "tasks", "screen"},
     {"explorer"},
     {"cli"},
 ]
@@ -109,6 +109,7 @@ MAY_USE = {  # beyond the standard library, NumPy and the package
     "checks": {"keras", "tensorflow"},
     "controls": {"ipywidgets"},
     "layout": {"ipywidgets"},
+    "screen": {"ipywidgets"},
     "explorer": {"ipywidgets", "matplotlib"},
     "cli": set(),
 }

@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
 ONCE = {
     "test_switching_the_network_keeps_the_picture",
     "test_names_made_of_code_are_shown_and_not_run",
+    "test_state_set_from_a_cell_shows_on_the_page",
     "test_a_saved_notebook_shows_a_picture_where_there_is_no_kernel",
     "test_it_is_legible_in_the_dark_theme",
 }
@@ -346,43 +347,45 @@ def test_widget_messages_come_the_way_that_is_being_tested(browser, lab, folder,
     page.close()
 
 
-def test_state_set_from_a_cell_shows_on_the_page(browser, lab, folder):
-    page, errors = opened(
-        browser,
-        lab,
-        folder,
-        "code.ipynb",
+@pytest.fixture(scope="module")
+def scripted(browser, lab, folder):
+    """A notebook whose second cell moves the explorer of the first."""
+    cells = (
         CELL,
         "explorer.show(image='officer', layer='block1_expand', filter=4)",
         "explorer.state.image, explorer.state.layer, explorer.state.filter",
     )
-    explorer = Explorer(page)
-    explorer.wait_alt("filter", "Filter 4 of block1_expand on officer")
-    page.wait_for_selector("text=('officer', 'block1_expand', 4)")
-    assert errors == []
+    page, errors = opened(browser, lab, folder, "scripted.ipynb", *cells)
+    yield page, errors
     page.close()
 
 
-def test_a_saved_notebook_shows_a_picture_where_there_is_no_kernel(browser, lab, folder):
-    page, _ = opened(browser, lab, folder, "saved.ipynb", CELL)
+def test_state_set_from_a_cell_shows_on_the_page(scripted):
+    page, errors = scripted
+    Explorer(page).wait_alt("filter", "Filter 4 of block1_expand on officer")
+    page.wait_for_selector("text=('officer', 'block1_expand', 4)")
+    assert errors == []
+
+
+def test_a_saved_notebook_shows_a_picture_where_there_is_no_kernel(scripted, folder):
+    page, _ = scripted
     page.keyboard.press("Control+s")
-    path = folder / "saved.ipynb"
+    path = folder / "scripted.ipynb"
     page.wait_for_selector(".jp-DocumentTitle, .jp-NotebookPanel")
     page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
     for _ in range(100):
         with contextlib.suppress(nbformat.reader.NotJSONError):  # while it is being written
-            outputs = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", [])]
+            outputs = nbformat.read(path, 4).cells[0].get("outputs", [])
             data = outputs[-1].get("data", {}) if outputs else {}
             if "image/png" in data:
                 break
         page.wait_for_timeout(100)
     assert base64.b64decode(data["image/png"])[:4] == b"\x89PNG"
     assert len(data["text/plain"]) < 200
-    page.close()
 
 
-def test_it_is_legible_in_the_dark_theme(browser, lab, folder):
-    page, errors = opened(browser, lab, folder, "dark.ipynb", CELL)
+def test_it_is_legible_in_the_dark_theme(scripted):
+    page, errors = scripted
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     page.get_by_text("Theme", exact=True).hover()
     page.get_by_text("JupyterLab Dark", exact=True).click()
@@ -402,7 +405,6 @@ def test_it_is_legible_in_the_dark_theme(browser, lab, folder):
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     page.get_by_text("Theme", exact=True).hover()
     page.get_by_text("JupyterLab Light", exact=True).click()
-    page.close()
 
 
 def test_nothing_complained_in_the_console(session):

@@ -35,7 +35,7 @@ def small(keras):
 
 
 def html(explorer, panel):
-    return explorer._views[panel].value
+    return explorer._screen.views[panel].value
 
 
 def frames(explorer):
@@ -71,7 +71,7 @@ def test_every_control_carries_its_class(explorer):
     assert {"image", "layer", "filter", "class_index", "method", "alpha"} <= set(
         explorer.controls.widgets
     )
-    for name, widget in explorer._views.items():
+    for name, widget in explorer._screen.views.items():
         assert f"cnnw-panel-{name}" in widget._dom_classes
 
 
@@ -159,7 +159,7 @@ def test_the_search_finds_a_class_far_from_the_top(explorer):
     assert search.value == ""
     assert "zebra" in str(explorer.controls.widgets["class_index"].options)
     search.value = "unicorn"
-    assert "Unknown class &#x27;unicorn&#x27;" in explorer._status.value
+    assert "Unknown class &#x27;unicorn&#x27;" in explorer._screen.status.value
     assert explorer.network.class_names[explorer.state.class_index] == "zebra"
 
 
@@ -277,13 +277,13 @@ def test_a_bad_upload_says_why_and_the_last_good_view_stays(explorer, data, mess
             "last_modified": _now(),
         },
     )
-    assert re.search(message, explorer._status.value)
-    assert 'role="alert"' in explorer._status.value
+    assert re.search(message, explorer._screen.status.value)
+    assert 'role="alert"' in explorer._screen.status.value
     assert isinstance(explorer.last_error, ValueError)
     assert {name: html(explorer, name) for name in PANELS} == before
     assert upload.value == ()
     explorer.state.alpha = 0.5  # still alive, and the message goes
-    assert 'role="alert"' not in explorer._status.value
+    assert 'role="alert"' not in explorer._screen.status.value
 
 
 def _now():
@@ -342,14 +342,14 @@ def test_addresses_inside_the_local_network_need_the_switch(keras, monkeypatch):
     for options, allowed in (({}, False), ({"allow_private": True}, True)):
         made = cw.CNNExplorer(cw.Network(tiny(keras), preprocess="none"), **options)
         made.controls.widgets["location"].value = "http://10.0.0.1/cat.png"
-        assert "no picture here" in made._status.value
+        assert "no picture here" in made._screen.status.value
         assert asked.pop() is allowed
         made.close()
 
 
 def test_a_missing_path_is_said_on_the_page(explorer):
     explorer.controls.widgets["location"].value = "/no/such/picture.jpg"
-    assert "There is no file" in explorer._status.value
+    assert "There is no file" in explorer._screen.status.value
     assert isinstance(explorer.last_error, FileNotFoundError)
 
 
@@ -370,7 +370,7 @@ def test_names_are_escaped_wherever_they_reach_the_page(small):
     small.show(
         image=cw.load_image(np.zeros((9, 9, 3), np.uint8), name="<script>x</script>"), class_index=3
     )
-    everything = "".join(html(small, name) for name in PANELS) + small._status.value
+    everything = "".join(html(small, name) for name in PANELS) + small._screen.status.value
     assert "<script" not in everything
     assert "<i>d</i>" not in everything
     assert "&lt;script&gt;" in everything
@@ -384,7 +384,7 @@ def test_names_are_escaped_in_files_and_style_sheets_too(keras, tmp_path):
     made.show(trust=True, pairs=True)
     sheets = made.controls.thumbs.sheet.value + made.controls.opacity.value
     page = made.save(tmp_path / "page.html").read_text("utf-8")
-    everything = "".join(html(made, name) for name in PANELS) + made._status.value + page
+    everything = "".join(html(made, name) for name in PANELS) + made._screen.status.value + page
     for text in (everything, sheets):
         assert "<script" not in text
         assert "</style>{}" not in text
@@ -414,7 +414,7 @@ def test_networks_are_switched_and_the_picture_stays(keras, lite0):
         0,
         None,
     )
-    assert "divided by 255" in explorer._status.value
+    assert "divided by 255" in explorer._screen.status.value
     assert explorer.controls.widgets["class_search"].options == ("class 0", "class 1")
     assert explorer.last_error is None
     explorer.state.network = "EfficientNet-Lite0"
@@ -430,7 +430,7 @@ def test_a_network_that_cannot_be_loaded_leaves_everything_as_it_is(explorer, tm
     explorer.state.alpha = 0.55
     for name, message in (("broken", "no model file"), ("flat", "nothing to look into")):
         explorer.controls.widgets["network"].value = name
-        assert message in explorer._status.value
+        assert message in explorer._screen.status.value
         assert explorer.state.network == "EfficientNet-Lite0"
         assert explorer.controls.widgets["network"].value == "EfficientNet-Lite0"
 
@@ -568,11 +568,11 @@ def test_a_picture_the_network_fails_on_is_refused_and_the_view_stays(keras):
     explorer.state.pairs = False
     before = {name: html(explorer, name) for name in PANELS}
     explorer.controls.widgets["image"].children[1].click()
-    assert "too dark" in explorer._status.value
+    assert "too dark" in explorer._screen.status.value
     assert explorer.state.image == "light"
     assert {name: html(explorer, name) for name in PANELS} == before
     explorer.controls.widgets["class_search"].value = "nothing like it"
-    assert "Unknown class" in explorer._status.value
+    assert "Unknown class" in explorer._screen.status.value
     assert explorer.controls.widgets["class_search"].value == "nothing like it"
     explorer.close()
 

@@ -61,7 +61,7 @@ def test_closing_one_explorer_leaves_the_slow_results_of_another_on_its_network(
     explorer.compute()
     cw.CNNExplorer(explorer.network, pictures(1)).close()
     explorer.state.alpha = 0.2
-    assert "Score-CAM at conv2" in explorer._views["overlay"].value
+    assert "Score-CAM at conv2" in explorer._screen.views["overlay"].value
 
 
 def test_an_explorer_that_cannot_be_built_leaves_no_widgets(keras):

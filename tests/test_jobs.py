@@ -95,7 +95,7 @@ def explorer(keras):
 
 
 def html(explorer):
-    return explorer._views["overlay"].value
+    return explorer._screen.views["overlay"].value
 
 
 def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
@@ -136,7 +136,7 @@ def test_cancelling_answers_within_a_second_and_shows_no_partial_map(explorer, m
     explorer.controls.buttons["compute"].click()
     explorer._tasks.jobs.wait(10)
     assert time.monotonic() - pressed < 1.0
-    assert "Cancelled" in explorer._status.value
+    assert "Cancelled" in explorer._screen.status.value
     assert "press Compute" in html(explorer)
     assert explorer.scene.attribution is None
 
@@ -170,7 +170,7 @@ def test_an_error_in_a_job_is_said_on_the_page(explorer, monkeypatch):
     explorer.state.method = "rise"
     explorer.controls.buttons["compute"].click()
     explorer._tasks.jobs.wait(10)
-    assert "no masks today" in explorer._status.value
+    assert "no masks today" in explorer._screen.status.value
     assert isinstance(explorer.last_error, RuntimeError)
 
 

@@ -46,7 +46,7 @@ assert not differences(explorer), differences(explorer)
 explorer.show(layer="conv2", filter=3, method="score-cam")
 explorer.compute()
 explorer.judge("curves")
-assert "Score-CAM at conv2" in explorer._views["overlay"].value
+assert "Score-CAM at conv2" in explorer._screen.views["overlay"].value
 assert explorer.scene.verdict is not None
 assert not differences(explorer), differences(explorer)
 print("whole")
@@ -159,7 +159,7 @@ def test_an_interrupted_judgement_can_be_done_again(kernel):
         kernel.good(
             "assert not differences(explorer), differences(explorer)\n"
             "assert explorer.scene.verdict is None\n"
-            'assert "Press Judge" in explorer._views["trust"].value'
+            'assert "Press Judge" in explorer._screen.views["trust"].value'
         )
     assert "whole" in kernel.good(WHOLE)
     kernel.good("explorer.close()")

@@ -246,6 +246,7 @@ def test_an_experiment_works_with_another_network_too(name, tmp_path):
             (SWITCH, 'NETWORK = "MobileNetV2"'),
             ("load_network(NETWORK)", "load_network(NETWORK, weights=None)"),
             ('shown = ["cat", "espresso", "rocket", "officer"]', 'shown = ["cat"]'),  # one will do
+            ("sanity_check(net, cat, name)", "sanity_check(net, cat, name, steps=2)"),
         ):
             cell.source = cell.source.replace(old, new)
     nbclient.NotebookClient(

@@ -151,7 +151,7 @@ def test_a_slow_map_asked_for_right_after_training_is_shown(learning, model):
     learning.state.method = "score-cam"
     changed(model)
     learning.compute()
-    assert "Score-CAM at conv2" in learning._views["overlay"].value
+    assert "Score-CAM at conv2" in learning._screen.views["overlay"].value
     assert not differences(learning)
 
 
@@ -256,7 +256,7 @@ def test_slider_and_number_agree_after_a_wish_was_refused(explorer, name, monkey
     with monkeypatch.context() as patch:
         patch.setattr(explorer.state, "update", refuse, raising=False)
         explorer.controls.widgets[name].set_state({"value": 3})
-    assert "not now" in explorer._status.value
+    assert "not now" in explorer._screen.status.value
     explorer.state.alpha = 0.2
     assert not differences(explorer)
 
@@ -353,7 +353,7 @@ def test_cancelling_again_and_again_during_progress_leaves_no_bar_behind(busy):
         assert button.description == "Cancel"
     button.click()
     idle(busy)
-    assert "Cancelled" in busy._status.value
+    assert "Cancelled" in busy._screen.status.value
     busy.state.alpha = 0.2
     assert not differences(busy)
 
@@ -361,14 +361,14 @@ def test_cancelling_again_and_again_during_progress_leaves_no_bar_behind(busy):
 def test_closing_during_a_job_ends_it_and_nothing_is_said_afterwards(busy):
     ended = busy._tasks.jobs._thread
     busy.close()
-    status = busy._status.value
+    status = busy._screen.status.value
     ended.join(WAIT)
     assert not ended.is_alive()
-    assert busy._status.value == status
+    assert busy._screen.status.value == status
     assert busy.last_error is None
     busy._tasks._on_progress(1, 2, 3.0)  # what comes late is heard by nobody
     busy._on_result("compute", None, None, None)
-    assert busy._status.value == status
+    assert busy._screen.status.value == status
 
 
 # --- drawing ------------------------------------------------------------------------------------

@@ -167,7 +167,7 @@ def test_rise_equals_the_paper_s_sum_in_pytorch_on_the_same_masks(lite0, gallery
     assert difference(summed[::4, ::4], STORED[f"{picture}/rise"]) < 1e-4
 
 
-@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("picture", ["cat", "officer"])
 def test_score_cam_equals_the_paper_s_algorithm_in_pytorch(lite0, gallery, picture):
     found = cw.attribute(
         lite0, gallery[picture], "score-cam", PICTURES[picture], "block5_expand_relu"

@@ -147,7 +147,7 @@ def explorer_start() -> dict[str, float]:
 
     explorer = cw.CNNExplorer()
     spent = time.perf_counter() - began
-    assert all(view.value for view in explorer._views.values())
+    assert all(view.value for view in explorer._screen.views.values())
     return {"seconds": spent}
 
 
