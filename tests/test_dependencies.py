@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -132,6 +133,13 @@ def test_an_audit_that_nobody_answered_is_not_called_clean(audit, said):
     lines, failed = audit.verdict(said, {"keras"})
     assert not failed
     assert "nothing was checked" in lines[0]
+
+
+def test_ci_runs_both_legs():
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "\n.ci/lowest\n" in script
+    assert ".ci/audit.py" in script
+    subprocess.run(["bash", "-n", ".ci/lowest"], cwd=ROOT, check=True)
 
 
 @pytest.mark.browser

@@ -111,7 +111,9 @@ class Kernel:
                 return answer["content"]
 
     def has_subshells(self):
-        return "kernel subshells" in self.control("kernel_info_request")["supported_features"]
+        return "kernel subshells" in self.control("kernel_info_request").get(
+            "supported_features", ()
+        )
 
     def event(self, comm, state, subshell=None):
         """Move a widget as the page does."""
