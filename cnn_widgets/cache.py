@@ -16,7 +16,8 @@ class ByteCache(Generic[Value]):
     """Keeps values until their arrays weigh more than `max_bytes`; the oldest go first.
 
     The newest value is kept even where it alone is heavier than the limit: it is on screen, and
-    would otherwise be computed again for every panel.
+    would otherwise be computed again for every panel. Where kinds are told, one that is heavier
+    stays until the next of its kind: what a large network puts out is asked for at every layer.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -24,6 +25,7 @@ class ByteCache(Generic[Value]):
         #: How often everything was forgotten.
         self.age = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._heavy: dict[str, Hashable] = {}
         self._lock = threading.Lock()
 
     @property
@@ -41,7 +43,12 @@ class ByteCache(Generic[Value]):
             return self._entries[key][0]
 
     def put(
-        self, key: Hashable, value: Value, arrays: Iterable[np.ndarray], age: int | None = None
+        self,
+        key: Hashable,
+        value: Value,
+        arrays: Iterable[np.ndarray],
+        age: int | None = None,
+        kind: str | None = None,
     ) -> Value:
         """Keep and return a value that weighs as much as `arrays`.
 
@@ -53,10 +60,17 @@ class ByteCache(Generic[Value]):
             if age is not None and age != self.age:
                 return value
             self._entries.pop(key, None)
+            if kind is not None and size > self.max_bytes:
+                self._entries.pop(self._heavy.get(kind), None)
+                self._heavy[kind] = key
             self._entries[key] = value, size
-            total = sum(weight for _, weight in self._entries.values())
-            while total > self.max_bytes and len(self._entries) > 1:
-                total -= self._entries.popitem(last=False)[1][1]
+            kept = {key, *self._heavy.values()}
+            light = [each for each in self._entries if each not in kept]
+            total = size + sum(self._entries[each][1] for each in light)
+            for each in light:
+                if total <= self.max_bytes:
+                    break
+                total -= self._entries.pop(each)[1]
         return value
 
     def clear(self) -> None:
@@ -64,3 +78,4 @@ class ByteCache(Generic[Value]):
         with self._lock:
             self.age += 1
             self._entries.clear()
+            self._heavy.clear()

@@ -54,7 +54,7 @@ class Passes:
         if found is None:
             found = self.engine.observe(self.prepare([sample]), group).at(0)
             self._check(found)
-            self.cache.put(key, found, found.arrays(), age)
+            self.cache.put(key, found, found.arrays(), age, "observe")
         return found
 
     def _group(self, layer: str | None) -> tuple[str, ...] | None:
@@ -95,7 +95,7 @@ class Passes:
             known = [seen.tensors[name] for name in group]
             arrays = engine.backward(group, target, x, weights, averaged=averaged, known=known)
             found = dict(zip(group, (array[0] for array in arrays), strict=True))
-            self.cache.put(key, found, arrays, age)
+            self.cache.put(key, found, arrays, age, "backward")
         return activations[0], found[layer]
 
     # --- batches, streamed --------------------------------------------------------------------

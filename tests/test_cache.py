@@ -61,6 +61,22 @@ def test_the_newest_value_is_kept_even_where_it_alone_is_too_heavy():
     assert cache.nbytes == 10
 
 
+def test_one_too_heavy_stays_until_the_next_of_its_kind():
+    cache = ByteCache(100)
+    cache.put("maps", 1, [bytes_of(150)], kind="maps")
+    cache.put("gradients", 2, [bytes_of(120)], kind="gradients")
+    for key in range(4):
+        cache.put(key, key, [bytes_of(40)])
+    assert (cache.get("maps"), cache.get("gradients")) == (1, 2)
+    assert [cache.get(key) for key in range(4)] == [None, None, 2, 3]  # these share the limit
+    cache.put("other maps", 3, [bytes_of(110)], kind="maps")
+    assert (cache.get("maps"), cache.get("gradients")) == (None, 2)
+    cache.put("light", 4, [bytes_of(10)], kind="maps")
+    assert cache.get("other maps") == 3
+    cache.clear()
+    assert cache.nbytes == 0
+
+
 def test_a_value_put_again_counts_once():
     cache = ByteCache(100)
     cache.put("a", "old", [bytes_of(60)])

@@ -135,3 +135,18 @@ def test_a_list_is_streamed_and_its_scores_are_kept(tiny_net):
     for one, sample in zip(asked[::7], samples[::7], strict=True):
         alone = cw.attribute(tiny_net, sample, class_index=one.class_index)
         np.testing.assert_allclose(one.raw, alone.raw, rtol=1e-4, atol=1e-6)
+
+
+def test_where_the_maps_are_heavier_than_the_cache_every_pass_is_still_run_once(tiny_model, photo):
+    """Else each layer of a film-strip would push out what the next one asks for."""
+    net = cw.Network(tiny_model, preprocess="none", max_cache_bytes=100)
+    passes = []
+    for name in ("observe", "backward"):
+        asked = getattr(net.engine, name)
+        setattr(
+            net.engine,
+            name,
+            lambda *given, _f=asked, _n=name, **o: (passes.append(_n), _f(*given, **o))[1],
+        )
+    film_strip(net, photo, "layercam", 1)
+    assert sorted(passes) == ["backward", "observe"]
