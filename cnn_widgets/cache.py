@@ -53,7 +53,8 @@ class ByteCache(Generic[Value]):
         """Keep and return a value that weighs as much as `arrays`.
 
         Age: the store's own when the value began to be computed. If all was forgotten since then,
-        by another thread, the value is one of those to forget.
+        by another thread, the value is one of those to forget. Kind: a value heavier than the
+        limit is kept, beside what shares the limit, until the next heavier one of its kind.
         """
         size = sum(array.nbytes for array in arrays)
         with self._lock:

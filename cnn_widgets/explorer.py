@@ -58,6 +58,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         What is shown; setting a trait redraws. See also `show`.
     network : Network
         The network chosen.
+    last_error : Exception or None
+        What went wrong last in a callback or in a panel.
 
     Raises
     ------

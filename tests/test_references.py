@@ -40,10 +40,10 @@ def difference(ours, theirs):
     return float(np.abs(scaled(ours) - scaled(theirs)).max())
 
 
-def rounded_is_near(ours, theirs):
+def rounded_is_near(ours, theirs, usual=1e-4):
     """Check a float32 map: equal but for the few places that a ReLU6 at its kink reaches."""
     gaps = np.abs(scaled(ours) - scaled(theirs))
-    assert np.median(gaps) < 5e-4
+    assert np.median(gaps) < usual
     assert gaps.max() < 1e-2
     assert np.corrcoef(np.ravel(ours), np.ravel(theirs))[0, 1] > 0.9999
 
@@ -78,7 +78,7 @@ def test_class_activation_maps_equal_pytorch_grad_cam_s(
     # the library applies the ReLU of the papers' equations later, when it scales the picture
     theirs = theirs if method == "hirescam" else np.maximum(theirs, 0)
     assert difference(cw.attribute(exact, *question).raw, theirs) < 1e-5
-    rounded_is_near(cw.attribute(lite0, *question).raw, theirs)
+    rounded_is_near(cw.attribute(lite0, *question).raw, theirs, usual=5e-4)
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -167,7 +167,7 @@ def test_rise_equals_the_paper_s_sum_in_pytorch_on_the_same_masks(lite0, gallery
     assert difference(summed[::4, ::4], STORED[f"{picture}/rise"]) < 1e-4
 
 
-@pytest.mark.parametrize("picture", ["cat", "officer"])
+@pytest.mark.parametrize("picture", PICTURES)
 def test_score_cam_equals_the_paper_s_algorithm_in_pytorch(lite0, gallery, picture):
     found = cw.attribute(
         lite0, gallery[picture], "score-cam", PICTURES[picture], "block5_expand_relu"
