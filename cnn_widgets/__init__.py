@@ -15,36 +15,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnn_widgets.attribution import attribute
+    from cnn_widgets.attribution import METHODS, Attribution, attribute, load_attribution, stream
+    from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
-    from cnn_widgets.evidence import Attribution, load_attribution
     from cnn_widgets.explorer import CNNExplorer
-    from cnn_widgets.heatmap import overlay
     from cnn_widgets.images import gallery, load_image
-    from cnn_widgets.library import load_network
-    from cnn_widgets.methods import METHODS
-    from cnn_widgets.network import Network
+    from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
-    from cnn_widgets.streams import stream
-    from cnn_widgets.tiles import mosaic
 
 _HOMES = {
-    "METHODS": "methods",
+    "METHODS": "attribution",
     "attribute": "attribution",
     "configure": "environment",
     "CNNExplorer": "explorer",
-    "mosaic": "tiles",
-    "overlay": "heatmap",
+    "mosaic": "drawing",
+    "overlay": "drawing",
     "gallery": "images",
     "load_image": "images",
-    "load_network": "library",
-    "Network": "network",
-    "Attribution": "evidence",
-    "load_attribution": "evidence",
+    "load_network": "networks",
+    "Network": "networks",
+    "Attribution": "attribution",
+    "load_attribution": "attribution",
     "ImageSample": "records",
     "LayerInfo": "records",
     "Prediction": "records",
-    "stream": "streams",
+    "stream": "attribution",
 }
 
 __all__ = [

@@ -66,9 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from cnn_widgets.attribution import find_method
     from cnn_widgets.images import load_image
-    from cnn_widgets.library import load_network
-    from cnn_widgets.methods import find_method
+    from cnn_widgets.networks import load_network
     from cnn_widgets.report import write_report
 
     find_method(options.method)

@@ -86,7 +86,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def whole_files(folder: Path, *names: str) -> Iterator[Path]:
+def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
     """Yield a place to write files in; they come into the folder when all of them are complete.
 
     Parameters

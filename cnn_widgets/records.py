@@ -1,21 +1,22 @@
-"""The nouns of the package: frozen records that the other modules hand to each other.
+"""The records that the packages hand to each other.
 
-A `ImageSample` is a photograph as the user gave it. A `LayerInfo` names one place inside a
-network. A `Prediction` is one line of the top-5.
+An `ImageSample` is one photograph, a `LayerInfo` describes one layer of a network, and a
+`Prediction` is one line of the top-5. All are frozen dataclasses of plain values and arrays.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
-
 FITS = ("squash", "crop", "letterbox")
 
 
@@ -116,3 +117,14 @@ class Prediction:
     name: str
     probability: float
     score: float
+
+
+def as_samples(given: Any) -> Sequence[ImageSample]:
+    """Return one sample, or a sequence of samples, as a sequence; a TypeError for others."""
+    found = given if isinstance(given, Sequence) else [given]
+    for each in found:
+        if not isinstance(each, ImageSample):
+            raise TypeError(
+                f"Expected an ImageSample; load_image() makes one. Received: {type(each).__name__}"
+            )
+    return found

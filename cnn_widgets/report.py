@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnn_widgets.attribution import attribute
-from cnn_widgets.environment import versions, whole_files
-from cnn_widgets.evidence import Attribution
-from cnn_widgets.heatmap import diverging, overlay
-from cnn_widgets.methods import METHODS
-from cnn_widgets.network import Network
+from cnn_widgets.attribution.explain import attribute
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.color import diverging_colormap, overlay
+from cnn_widgets.drawing.mosaics import mosaic
+from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
-from cnn_widgets.tiles import mosaic
 
 PREDICTIONS = "predictions.json"
 
@@ -65,7 +65,7 @@ def write_report(
         found = attribute(
             net, sample, method, wanted, layer if METHODS[method].at == "layer" else None
         )
-        colors = diverging("jet") if found.signed else "jet"
+        colors = diverging_colormap("jet") if found.signed else "jet"
         pictures[f"{name}_mosaic.png"] = mosaic(net.activations(sample, shown))
         pictures[f"{name}_overlay.png"] = overlay(
             sample.pixels, found.heatmap, colormap=colors, signed=found.signed
@@ -74,7 +74,7 @@ def write_report(
     folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     summary = {"network": net.name, "notes": net.notes, "versions": versions(), "images": entries}
-    with whole_files(folder, *pictures, PREDICTIONS) as place:
+    with atomic_files(folder, *pictures, PREDICTIONS) as place:
         for name, pixels in pictures.items():
             Image.fromarray(pixels).save(place / name)
         text = json.dumps(summary, indent=2, ensure_ascii=False)

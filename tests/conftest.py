@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.attribution.methods import QUICK
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.methods import QUICK
 
 #: Methods that take one or two passes.
 FAST = list(QUICK)

@@ -18,11 +18,11 @@ from PIL import Image
 from traitlets import TraitError
 
 import cnn_widgets as cw
-from cnn_widgets.cache import ByteCache
-from cnn_widgets.choices import WIDTHS
-from cnn_widgets.controls import FOLDS, UPLOAD_MB
-from cnn_widgets.methods import METHODS
-from cnn_widgets.state import CHOICES, State
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.engine.cache import ByteCache
+from cnn_widgets.explorer.controls import FOLDS, UPLOAD_MB
+from cnn_widgets.explorer.options import WIDTHS
+from cnn_widgets.explorer.state import CHOICES, State
 
 
 def pictures(count, seed=1, size=(24, 30)):

@@ -5,7 +5,7 @@ import pytest
 from conftest import FAST, tiny
 
 import cnn_widgets as cw
-from cnn_widgets.cams import grad_cam, hires_cam
+from cnn_widgets.attribution.cam import grad_cam, hires_cam
 
 
 @pytest.fixture(scope="module")

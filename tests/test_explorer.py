@@ -12,8 +12,8 @@ from ipywidgets.widgets.widget import _instances as alive
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.panels import PANELS
-from cnn_widgets.state import State
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.state import State
 
 
 @pytest.fixture
@@ -187,10 +187,10 @@ def test_slider_and_number_box_are_one_and_their_range_follows_the_layer(explore
 def test_the_filter_shown_is_the_filter_chosen(explorer):
     explorer.show(layer="block2_project", filter=11)
     values = explorer.network.activations(explorer.scene.sample, "block2_project")[..., 11]
-    from cnn_widgets import heatmap
+    from cnn_widgets.drawing import color
 
     unit = (values - values.min()) / (values.max() - values.min())
-    np.testing.assert_array_equal(picture(explorer, "filter"), heatmap.colorize(unit, "viridis"))
+    np.testing.assert_array_equal(picture(explorer, "filter"), color.colorize(unit, "viridis"))
 
 
 def test_the_overlay_shown_is_the_overlay_of_a_script(explorer, lite0, gallery):
@@ -330,7 +330,7 @@ def test_an_upload_is_not_stored_in_the_notebook_unless_asked(small, tmp_path):
 
 
 def test_addresses_inside_the_local_network_need_the_switch(keras, monkeypatch):
-    from cnn_widgets import images
+    from cnn_widgets.images import loading
 
     asked = []
 
@@ -338,7 +338,7 @@ def test_addresses_inside_the_local_network_need_the_switch(keras, monkeypatch):
         asked.append(allow_private)
         raise ConnectionError("no picture here")
 
-    monkeypatch.setattr(images, "fetch", fetch)
+    monkeypatch.setattr(loading, "download", fetch)
     for options, allowed in (({}, False), ({"allow_private": True}, True)):
         made = cw.CNNExplorer(cw.Network(tiny(keras), preprocess="none"), **options)
         made.controls.widgets["location"].value = "http://10.0.0.1/cat.png"
@@ -451,7 +451,7 @@ def test_signed_maps_an_empty_map_and_a_dead_filter_are_told_in_words(small, ker
     kernel[..., 2] = 0.0
     model.get_layer("conv2").kernel.assign(kernel)
     model.get_layer("dense").kernel.assign(-np.ones((8, 4)))
-    small.network._passes.cache.clear()
+    small.network._runner.cache.clear()
     small.show(method="grad-cam", layer="conv2", filter=2, cam_layer="follow", class_index=1)
     assert "no evidence for b" in html(small, "overlay")
     assert "silent: one value everywhere" in html(small, "filter")
@@ -493,7 +493,7 @@ def test_closing_frees_everything(keras):
     explorer.close()
     explorer.close()
     assert len(alive) <= before
-    assert net._passes.cache.nbytes == 0
+    assert net._runner.cache.nbytes == 0
     assert repr(explorer) == "CNNExplorer(closed)"
     with pytest.raises(RuntimeError, match="closed"):
         explorer.show(alpha=0.1)
@@ -634,8 +634,8 @@ def test_a_large_photograph_is_kept_small(small):
 
 def test_images_may_be_a_batch_or_any_iterable(keras):
     batch = np.random.default_rng(0).integers(0, 256, (3, 9, 9, 3), np.uint8)
-    for images in (batch, (picture for picture in batch)):
-        explorer = cw.CNNExplorer(tiny(keras), images)
+    for loading in (batch, (picture for picture in batch)):
+        explorer = cw.CNNExplorer(tiny(keras), loading)
         assert len(explorer._catalogue.samples) == 3
         explorer.close()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
-from cnn_widgets.faithfulness import curves
+from cnn_widgets.evaluation.faithfulness import curves
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 from conftest import FAST, tiny
 
 import cnn_widgets as cw
-from cnn_widgets.depths import film_strip
-from cnn_widgets.traces import Trace
+from cnn_widgets.attribution.depth_strip import film_strip
+from cnn_widgets.engine.tracing import CompiledFunction
 
 CAMS = [name for name in FAST if cw.METHODS[name].at == "layer"]
 
@@ -25,13 +25,13 @@ def test_mean_gradients_are_the_means_of_the_gradients(lite0, gallery, layer):
 
 def test_gradients_from_known_activations_are_those_of_the_whole_pass(lite0, gallery):
     engine, sample = lite0.engine, gallery["espresso"]
-    layers, x = engine.browsed(), lite0.input_tensor([sample])
-    weights = lite0.weights_of([967])
+    layers, x = engine.browsed_layers(), lite0.input_tensor([sample])
+    weights = lite0.score_weights([967])
     seen = lite0.observe(sample)
     known = [seen.tensors[name] for name in layers]
     for averaged in (False, True):
-        whole = engine.backward(layers, "logit", x, weights, averaged=averaged)
-        short = engine.backward(layers, "logit", x, weights, averaged=averaged, known=known)
+        whole = engine.gradients(layers, "logit", x, weights, averaged=averaged)
+        short = engine.gradients(layers, "logit", x, weights, averaged=averaged, known=known)
         for name, one, other in zip(layers, whole, short, strict=True):
             np.testing.assert_allclose(
                 other, one, rtol=1e-4, atol=1e-6 * np.abs(one).max(), err_msg=name
@@ -42,11 +42,11 @@ def test_the_short_pass_runs_no_convolution_again(lite0, gallery):
     film_strip(lite0, gallery["cat"], class_index=281)
     engine = lite0.engine
 
-    def count(trace: Trace):
+    def count(trace: CompiledFunction):
         return trace.operations.count("Conv2D"), len(trace.operations)
 
-    whole = engine._backward(engine.browsed(), "logit", False, True, False)
-    short = engine._backward(engine.browsed(), "logit", False, True, True)
+    whole = engine._gradients(engine.browsed_layers(), "logit", False, True, False)
+    short = engine._gradients(engine.browsed_layers(), "logit", False, True, True)
     assert count(whole)[0] == 33
     assert count(short)[0] == 0
     tail = engine._tail("head_relu", "logit", True)
@@ -57,7 +57,7 @@ def test_the_short_pass_runs_no_convolution_again(lite0, gallery):
 @pytest.fixture(scope="module")
 def other(lite0):
     """The same network, opened once more: it shares no trace and no result."""
-    return cw.Network(lite0.model, lite0._intake.preprocess, lite0.class_names)
+    return cw.Network(lite0.model, lite0._model_input.preprocess, lite0.class_names)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_short_cuts_hold_in_every_precision(keras, photo, dtype):
     finally:
         keras.config.set_dtype_policy(before)
     net = cw.Network(model, preprocess=lambda pixels: pixels / 255)
-    for layer in net.engine.browsed():
+    for layer in net.engine.browsed_layers():
         full = net.gradients(photo, layer, 1)[1]
         listed = net.gradients([photo], layer, [1])[1][0]
         mean = net.gradients(photo, layer, 1, averaged=True)[1]
@@ -141,7 +141,7 @@ def test_where_the_maps_are_heavier_than_the_cache_every_pass_is_still_run_once(
     """Else each layer of a film-strip would push out what the next one asks for."""
     net = cw.Network(tiny_model, preprocess="none", max_cache_bytes=100)
     passes = []
-    for name in ("observe", "backward"):
+    for name in ("observe", "gradients"):
         asked = getattr(net.engine, name)
         setattr(
             net.engine,
@@ -149,4 +149,4 @@ def test_where_the_maps_are_heavier_than_the_cache_every_pass_is_still_run_once(
             lambda *given, _f=asked, _n=name, **o: (passes.append(_n), _f(*given, **o))[1],
         )
     film_strip(net, photo, "layercam", 1)
-    assert sorted(passes) == ["backward", "observe"]
+    assert sorted(passes) == ["gradients", "observe"]

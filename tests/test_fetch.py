@@ -17,10 +17,10 @@ import pytest
 import requests
 from PIL import Image
 
-import cnn_widgets.fetch as fetching
-import cnn_widgets.hosts as hosts
-from cnn_widgets.fetch import MAX_BYTES, fetch
-from cnn_widgets.images import load_image
+from cnn_widgets.images import addresses as hosts
+from cnn_widgets.images import download as fetching
+from cnn_widgets.images.download import MAX_BYTES, download
+from cnn_widgets.images.loading import load_image
 
 PUBLIC = "93.184.216.34"
 
@@ -215,14 +215,14 @@ def resolve(monkeypatch):
 
 
 def test_a_picture_is_fetched(server):
-    assert fetch(server.url("photo.png"), allow_private=True) == photograph()
+    assert download(server.url("photo.png"), allow_private=True) == photograph()
     sample = load_image(server.url("photo.png?size=2"), allow_private=True)
     assert sample.pixels.shape == (6, 9, 3)
     assert sample.name == "photo"
 
 
 def test_a_picture_without_type_or_length_is_fetched(server):
-    assert fetch(server.url("untyped"), allow_private=True) == photograph()
+    assert download(server.url("untyped"), allow_private=True) == photograph()
 
 
 def test_a_page_that_says_it_is_a_picture_is_found_out(server):
@@ -231,7 +231,7 @@ def test_a_page_that_says_it_is_a_picture_is_found_out(server):
 
 
 def test_an_empty_answer_is_no_picture(server):
-    assert fetch(server.url("empty.png"), allow_private=True) == b""
+    assert download(server.url("empty.png"), allow_private=True) == b""
     with pytest.raises(ValueError, match="empty"):
         load_image(server.url("empty.png"), allow_private=True)
 
@@ -240,10 +240,10 @@ def test_a_picture_of_exactly_the_limit_is_fetched_and_a_byte_more_is_not(server
     size = len(photograph())
     for path in ("photo", "untyped"):
         monkeypatch.setattr(fetching, "MAX_BYTES", size)
-        assert len(fetch(server.url(path), allow_private=True)) == size
+        assert len(download(server.url(path), allow_private=True)) == size
         monkeypatch.setattr(fetching, "MAX_BYTES", size - 1)
         with pytest.raises(ValueError, match="larger than"):
-            fetch(server.url(path), allow_private=True)
+            download(server.url(path), allow_private=True)
 
 
 # answers that are errors
@@ -252,18 +252,18 @@ def test_a_picture_of_exactly_the_limit_is_fetched_and_a_byte_more_is_not(server
 @pytest.mark.parametrize("status", [204, 304, 401, 403, 404, 410, 429, 500, 503])
 def test_an_answer_that_is_an_error_is_reported_with_its_number(server, status):
     with pytest.raises(ConnectionError, match=f"answers {status} "):
-        fetch(server.url(f"status/{status}"), allow_private=True)
+        download(server.url(f"status/{status}"), allow_private=True)
 
 
 def test_a_web_page_is_refused_and_the_way_out_is_said(server):
     with pytest.raises(ValueError, match=r"web page \(HTML\).*address of the picture itself"):
-        fetch(server.url("page/cat.jpg"), allow_private=True)
+        download(server.url("page/cat.jpg"), allow_private=True)
 
 
 @pytest.mark.parametrize("path", ["dropped", "cut", "garbage"])
 def test_a_broken_connection_is_a_connection_error(server, path):
     with pytest.raises(ConnectionError, match="cannot be fetched"):
-        fetch(server.url(path), allow_private=True)
+        download(server.url(path), allow_private=True)
 
 
 def test_a_port_nobody_listens_at_is_a_connection_error():
@@ -271,7 +271,7 @@ def test_a_port_nobody_listens_at_is_a_connection_error():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(ConnectionError, match="no connection"):
-        fetch(f"http://127.0.0.1:{port}/a.png", allow_private=True)
+        download(f"http://127.0.0.1:{port}/a.png", allow_private=True)
 
 
 def test_an_unknown_host_is_a_connection_error(monkeypatch):
@@ -281,7 +281,7 @@ def test_an_unknown_host_is_a_connection_error(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     for private in (False, True):
         with pytest.raises(ConnectionError, match=r"nowhere\.invalid.*online"):
-            fetch("https://nowhere.invalid/a.png", allow_private=private)
+            download("https://nowhere.invalid/a.png", allow_private=private)
 
 
 # limits
@@ -290,7 +290,7 @@ def test_an_unknown_host_is_a_connection_error(monkeypatch):
 @pytest.mark.parametrize("path", ["endless", "chunks"])
 def test_a_body_without_end_is_cut_off_at_ten_megabytes(server, path):
     with pytest.raises(ValueError, match="larger than 10 MB"):
-        fetch(server.url(path), allow_private=True)
+        download(server.url(path), allow_private=True)
     assert server.hung_up.wait(5)
     assert server.poured < 3 * MAX_BYTES  # what the socket's buffers had taken included
 
@@ -298,19 +298,19 @@ def test_a_body_without_end_is_cut_off_at_ten_megabytes(server, path):
 def test_a_length_beyond_the_limit_is_refused_before_the_body_is_read(server, monkeypatch):
     monkeypatch.setattr(requests.Response, "iter_content", None)
     with pytest.raises(ValueError, match="larger than 10 MB"):
-        fetch(server.url("huge"), allow_private=True)
+        download(server.url("huge"), allow_private=True)
 
 
 def test_a_compressed_bomb_counts_by_what_it_unpacks_to(server):
     with pytest.raises(ValueError, match="larger than 10 MB"):
-        fetch(server.url("bomb"), allow_private=True)
+        download(server.url("bomb"), allow_private=True)
 
 
 @pytest.mark.parametrize("path", ["drip", "measured", "chunkdrip", "headers"])
 def test_a_server_that_drips_meets_the_deadline(server, monkeypatch, path):
     monkeypatch.setattr(fetching, "DEADLINE", 0.2)
     with pytest.raises(ConnectionError, match=r"took longer than 0\.2 seconds"):
-        fetch(server.url(path), allow_private=True)
+        download(server.url(path), allow_private=True)
     assert server.hung_up.wait(5)
     assert server.poured < 200
 
@@ -318,26 +318,26 @@ def test_a_server_that_drips_meets_the_deadline(server, monkeypatch, path):
 def test_a_server_that_stays_mute_meets_the_timeout(server, monkeypatch):
     monkeypatch.setattr(fetching, "TIMEOUT", (0.1, 0.1))
     with pytest.raises(ConnectionError, match="no answer in time"):
-        fetch(server.url("mute"), allow_private=True)
+        download(server.url("mute"), allow_private=True)
 
 
 def test_redirects_share_one_deadline(server, monkeypatch):
     monkeypatch.setattr(fetching, "DEADLINE", 0.2)
     with pytest.raises(ConnectionError, match="took longer"):
-        fetch(server.url("redirect?to=/drip"), allow_private=True)
+        download(server.url("redirect?to=/drip"), allow_private=True)
 
 
 @pytest.mark.parametrize("path", ["continue"])
 def test_a_server_that_never_comes_to_its_answer_meets_the_deadline(server, monkeypatch, path):
     monkeypatch.setattr(fetching, "DEADLINE", 0.2)
     with pytest.raises(ConnectionError, match=r"took longer than 0\.2 seconds"):
-        fetch(server.url(path), allow_private=True)
+        download(server.url(path), allow_private=True)
     assert server.hung_up.wait(5)
 
 
 def test_what_a_server_says_is_repeated_in_one_short_line(server):
     with pytest.raises(ConnectionError, match=r"answers 500 .*so sorry") as caught:
-        fetch(server.url("reason"), allow_private=True)
+        download(server.url("reason"), allow_private=True)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
 
@@ -377,12 +377,12 @@ def test_a_lookup_that_hangs_meets_the_deadline_and_no_request_follows(
     server, stuck, monkeypatch, private, first
 ):
     if first == 2 and not private:  # let the first lookup pass, so that the second is reached
-        monkeypatch.setattr(hosts, "refuse_private", lambda *_: None)
+        monkeypatch.setattr(hosts, "refuse_private_address", lambda *_: None)
     released = stuck(1 if private else first)
     monkeypatch.setattr(fetching, "DEADLINE", 0.2)
     before, started = set(threading.enumerate()), time.monotonic()
     with pytest.raises(ConnectionError, match=r"took longer than 0\.2 seconds"):
-        fetch(server.url("photo.png", "slow.example"), allow_private=private)
+        download(server.url("photo.png", "slow.example"), allow_private=private)
     assert time.monotonic() - started < 2
     released.set()
     assert ended(before)
@@ -392,7 +392,9 @@ def test_a_lookup_that_hangs_meets_the_deadline_and_no_request_follows(
 def test_a_connection_made_after_the_deadline_is_closed_unused():
     one, other = socket.socketpair()
     with other, pytest.raises(requests.Timeout):
-        hosts.Guard(time.monotonic(), allow_private=True)._watch(one, "example.org", proxied=False)
+        fetching.GuardedAdapter(time.monotonic(), allow_private=True)._watch(
+            one, "example.org", proxied=False
+        )
     assert one.fileno() == -1
 
 
@@ -402,7 +404,7 @@ def test_lookups_that_hang_do_not_pile_up(stuck, monkeypatch):
     released, before = stuck(1), set(threading.enumerate())
     for _ in range(5):
         with pytest.raises(ConnectionError, match="took longer"):
-            fetch("http://slow.example/a.png")
+            download("http://slow.example/a.png")
         assert len(set(threading.enumerate()) - before) <= 2
     released.set()
     assert ended(before)
@@ -420,7 +422,7 @@ def test_the_user_can_interrupt_a_fetch_and_it_ends(server):
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
-        fetch(server.url("mute"), allow_private=True)
+        download(server.url("mute"), allow_private=True)
     assert ended(before)
 
 
@@ -431,11 +433,11 @@ def test_the_user_can_interrupt_a_fetch_and_it_ends(server):
 def test_a_packed_picture_is_unpacked(server, encoding):
     step = {"deflate": "pack=zlib", "identity": ""}.get(encoding, "pack=gzip")
     url = server.url(f"packed/photo?as={encoding}&{step}")
-    assert fetch(url, allow_private=True) == photograph()
+    assert download(url, allow_private=True) == photograph()
 
 
 def test_a_picture_is_asked_for_as_it_is(server):
-    fetch(server.url("photo.png"), allow_private=True)
+    download(server.url("photo.png"), allow_private=True)
     assert server.seen[-1][1]["Accept-Encoding"] == "identity"
 
 
@@ -443,7 +445,7 @@ def test_a_picture_is_asked_for_as_it_is(server):
 def test_bombs_of_both_kinds_count_by_what_they_unpack_to(server, step):
     encoding = {"gzip": "gzip", "zlib": "deflate"}[step]
     with pytest.raises(ValueError, match="larger than 10 MB"):
-        fetch(server.url(f"packed?as={encoding}&pack={step}"), allow_private=True)
+        download(server.url(f"packed?as={encoding}&pack={step}"), allow_private=True)
 
 
 @pytest.mark.parametrize(
@@ -452,23 +454,23 @@ def test_bombs_of_both_kinds_count_by_what_they_unpack_to(server, step):
 def test_encodings_in_one_another_and_others_are_refused(server, encoding):
     url = server.url(f"packed/photo?as={encoding}&pack=gzip&pack=gzip")
     with pytest.raises(ConnectionError, match="in an encoding that was not asked for"):
-        fetch(url, allow_private=True)
+        download(url, allow_private=True)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_picture_that_is_not_packed_as_it_says_is_an_error(server, encoding):
     with pytest.raises(ConnectionError, match="not encoded as it says"):
-        fetch(server.url(f"packed/photo?as={encoding}"), allow_private=True)
+        download(server.url(f"packed/photo?as={encoding}"), allow_private=True)
 
 
 def test_nothing_is_left_behind(server, monkeypatch):
     monkeypatch.setattr(fetching, "DEADLINE", 0.1)
     before = set(threading.enumerate())
-    fetch(server.url("photo.png"), allow_private=True)
+    download(server.url("photo.png"), allow_private=True)
     with pytest.raises(ConnectionError):
-        fetch(server.url("drip"), allow_private=True)
+        download(server.url("drip"), allow_private=True)
     with pytest.raises(ValueError, match="local network"):
-        fetch(server.url("photo.png"))
+        download(server.url("photo.png"))
     assert server.hung_up.wait(5)
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
@@ -480,33 +482,33 @@ def test_nothing_is_left_behind(server, monkeypatch):
 
 def test_a_redirect_is_followed_also_to_another_host_and_by_a_relative_address(server):
     for target in ("/photo.png", "photo.png", server.url("photo.png", "localhost")):
-        assert fetch(server.url(f"redirect?to={target}"), allow_private=True) == photograph()
+        assert download(server.url(f"redirect?to={target}"), allow_private=True) == photograph()
 
 
 def test_three_redirects_are_followed_and_a_fourth_is_not(server):
     path = "/photo.png"
     for _ in range(3):
         path = f"/redirect?to={requests.utils.quote(path, safe='')}"
-    assert fetch(server.url(path.lstrip("/")), allow_private=True) == photograph()
+    assert download(server.url(path.lstrip("/")), allow_private=True) == photograph()
     path = f"/redirect?to={requests.utils.quote(path, safe='')}"
     with pytest.raises(ConnectionError, match="redirects more than 3 times"):
-        fetch(server.url(path.lstrip("/")), allow_private=True)
+        download(server.url(path.lstrip("/")), allow_private=True)
 
 
 def test_a_loop_of_redirects_ends(server):
     with pytest.raises(ConnectionError, match="redirects more than 3 times"):
-        fetch(server.url("loop"), allow_private=True)
+        download(server.url("loop"), allow_private=True)
     assert len(server.seen) == 4
 
 
 def test_a_redirect_to_an_accented_address_is_followed(server):
-    assert fetch(server.url("accented"), allow_private=True) == photograph()
+    assert download(server.url("accented"), allow_private=True) == photograph()
     assert unquote(server.seen[-1][0]) == "/photo/é.png"
 
 
 def test_a_redirect_that_leads_nowhere_is_an_error(server):
     with pytest.raises(ConnectionError, match="answers 302"):
-        fetch(server.url("astray"), allow_private=True)
+        download(server.url("astray"), allow_private=True)
 
 
 @pytest.mark.parametrize(
@@ -514,27 +516,27 @@ def test_a_redirect_that_leads_nowhere_is_an_error(server):
 )
 def test_a_redirect_to_another_scheme_is_refused(server, target):
     with pytest.raises(ValueError, match="http:// or https://"):
-        fetch(server.url(f"redirect?to={target}"), allow_private=True)
+        download(server.url(f"redirect?to={target}"), allow_private=True)
 
 
 def test_a_redirect_with_a_password_is_refused(server):
     with pytest.raises(ValueError, match="user name or password"):
-        fetch(server.url("redirect?to=http://me:secret@127.0.0.1/"), allow_private=True)
+        download(server.url("redirect?to=http://me:secret@127.0.0.1/"), allow_private=True)
 
 
 @pytest.mark.parametrize("target", ["127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "0.0.0.0"])
 def test_a_redirect_from_a_public_to_a_private_address_is_refused(server, monkeypatch, target):
-    refuse = hosts.refuse_private
+    refuse = hosts.refuse_private_address
 
     def this_server_is_public(address, host):
         if address != "127.0.0.1":
             refuse(address, host)
 
-    monkeypatch.setattr(hosts, "refuse_private", this_server_is_public)
-    assert fetch(server.url("photo.png")) == photograph()
+    monkeypatch.setattr(hosts, "refuse_private_address", this_server_is_public)
+    assert download(server.url("photo.png")) == photograph()
     url = server.url("photo.png", target)
     with pytest.raises(ValueError, match="inside the local network"):
-        fetch(server.url(f"redirect?to={url}"))
+        download(server.url(f"redirect?to={url}"))
     assert len(server.seen) == 2
 
 
@@ -551,7 +553,7 @@ def test_a_redirect_from_a_public_to_a_private_address_is_refused(server, monkey
 )  # fmt: skip
 def test_addresses_inside_the_local_network_are_refused_by_default(server, host):
     with pytest.raises(ValueError, match=r"inside the local network.*allow_private=True"):
-        fetch(server.url("photo.png", host))
+        download(server.url("photo.png", host))
     assert not server.seen
 
 
@@ -568,7 +570,7 @@ def test_addresses_inside_the_local_network_are_refused_by_default(server, host)
 )  # fmt: skip
 def test_no_spelling_leads_into_the_local_network(server, host):
     with pytest.raises(ValueError, match=r"inside the local network"):
-        fetch(server.url("photo.png", host))
+        download(server.url("photo.png", host))
     assert not server.seen
 
 
@@ -580,14 +582,14 @@ def test_letters_that_only_look_like_a_local_host_lead_nowhere(server, host, pro
     if proxy:
         monkeypatch.setenv("http_proxy", server.url(""))
     with pytest.raises(ValueError, match=r"local network|Not a well-formed"):
-        fetch(server.url("photo.png", host))
+        download(server.url("photo.png", host))
     assert not server.seen
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "64:ff9b::5db8:d822",
                                      "2002:5db8:d822::1", "::ffff:93.184.216.34"])  # fmt: skip
 def test_public_addresses_are_not_refused_by_their_spelling(address):
-    hosts.refuse_private(address, "example.org")
+    hosts.refuse_private_address(address, "example.org")
 
 
 @pytest.mark.parametrize("bad", ["\\", "\t", "\n", "\r", "\0", "\x7f"])
@@ -596,20 +598,20 @@ def test_an_address_with_a_backslash_or_a_control_character_is_refused(server, b
     for url in (server.url("photo.png", f"127.0.0.1{bad}.example"), server.url(f"a{bad}b"),
                 server.url("photo.png", f"93.184.216.34{bad}@127.0.0.1")):  # fmt: skip
         with pytest.raises(ValueError, match=r"no backslash"):
-            fetch(url, allow_private=private)
+            download(url, allow_private=private)
     assert not server.seen
 
 
 def test_a_redirect_to_an_address_with_a_backslash_is_refused(server):
     with pytest.raises(ValueError, match="no backslash"):
-        fetch(server.url("redirect?to=http://93.184.216.34%5C@127.0.0.1/"), allow_private=True)
+        download(server.url("redirect?to=http://93.184.216.34%5C@127.0.0.1/"), allow_private=True)
     assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("host", ["@127.0.0.1", ":@127.0.0.1", "93.184.216.34@127.0.0.1"])
 def test_a_host_behind_an_at_sign_is_refused(server, host):
     with pytest.raises(ValueError, match="user name or password"):
-        fetch(server.url("photo.png", host), allow_private=True)
+        download(server.url("photo.png", host), allow_private=True)
     assert not server.seen
 
 
@@ -623,19 +625,19 @@ def test_a_host_that_can_be_none_is_an_error(url, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     for private in (False, True):
         with pytest.raises((ValueError, ConnectionError)) as caught:
-            fetch(url, allow_private=private)
+            download(url, allow_private=private)
         assert type(caught.value) in (ValueError, ConnectionError)
 
 
 @pytest.mark.parametrize("private", [False, True])
 def test_port_zero_is_refused_by_name(private):
     with pytest.raises(ValueError, match="no port 0"):
-        fetch("http://93.184.216.34:0/a.png", allow_private=private)
+        download("http://93.184.216.34:0/a.png", allow_private=private)
 
 
 def test_the_scheme_may_be_in_capitals(server):
     url = server.url("photo.png").replace("http", "HTTP")
-    assert fetch(url, allow_private=True) == photograph()
+    assert download(url, allow_private=True) == photograph()
 
 
 def test_a_picture_is_fetched_over_ipv6_where_that_is_allowed(monkeypatch):
@@ -654,9 +656,9 @@ def test_a_picture_is_fetched_over_ipv6_where_that_is_allowed(monkeypatch):
     thread = threading.Thread(target=hostile.serve_forever, args=(0.01,))
     thread.start()
     try:
-        assert fetch(hostile.url("photo.png", "[::1]"), allow_private=True) == photograph()
+        assert download(hostile.url("photo.png", "[::1]"), allow_private=True) == photograph()
         with pytest.raises(ValueError, match="inside the local network"):
-            fetch(hostile.url("photo.png", "[::1]"))
+            download(hostile.url("photo.png", "[::1]"))
         assert len(hostile.seen) == 1
     finally:
         hostile.shutdown()
@@ -672,13 +674,13 @@ def test_load_image_passes_the_default_on(server):
 
 def test_allow_private_allows_the_local_network(server):
     for host in ("127.0.0.1", "localhost", "127.1"):
-        assert fetch(server.url("photo.png", host), allow_private=True) == photograph()
+        assert download(server.url("photo.png", host), allow_private=True) == photograph()
 
 
 def test_a_name_that_resolves_to_this_machine_is_refused(server, resolve):
     resolve("innocent.example", ["127.0.0.1"])
     with pytest.raises(ValueError, match=r"innocent\.example is inside.*127\.0\.0\.1"):
-        fetch(server.url("photo.png", "innocent.example"))
+        download(server.url("photo.png", "innocent.example"))
     assert not server.seen
 
 
@@ -686,20 +688,20 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch):
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, 80)) for a in (PUBLIC, "10.0.0.9")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(ValueError, match=r"10\.0\.0\.9"):
-        fetch("http://mixed.example/a.png")
+        download("http://mixed.example/a.png")
 
 
 def test_a_name_that_resolves_differently_the_second_time_gets_no_request(server, resolve):
     resolve("rebinding.example", [PUBLIC, "127.0.0.1"])
     with pytest.raises(ValueError, match=r"rebinding\.example is inside the local network"):
-        fetch(server.url("photo.png", "rebinding.example"))
+        download(server.url("photo.png", "rebinding.example"))
     assert not server.seen  # refused at the connection, before a byte was sent
 
 
 def test_a_proxy_may_be_private_and_is_used(server, resolve, monkeypatch):
     monkeypatch.setenv("http_proxy", server.url(""))
     resolve("pictures.example", [PUBLIC])
-    assert fetch("http://pictures.example/photo.png") == photograph()
+    assert download("http://pictures.example/photo.png") == photograph()
     assert server.seen[0][0] == "http://pictures.example/photo.png"
 
 
@@ -718,17 +720,17 @@ def offline(monkeypatch):
 
 def test_a_name_only_the_proxy_knows_is_left_to_the_proxy(server, offline, monkeypatch):
     with pytest.raises(ConnectionError, match=r"pictures\.example' was not found"):
-        fetch("http://pictures.example/photo.png")
+        download("http://pictures.example/photo.png")
     monkeypatch.setenv("http_proxy", server.url(""))
-    assert fetch("http://pictures.example/photo.png") == photograph()
+    assert download("http://pictures.example/photo.png") == photograph()
     assert server.seen[0][0] == "http://pictures.example/photo.png"
     monkeypatch.setenv("https_proxy", server.url(""))
     with pytest.raises(ConnectionError, match="cannot be fetched"):  # this proxy forbids it
-        fetch("https://pictures.example/photo.png")
+        download("https://pictures.example/photo.png")
     assert server.seen[1][0] == "pictures.example:443"
     monkeypatch.setenv("no_proxy", "pictures.example")
     with pytest.raises(ConnectionError, match="was not found"):
-        fetch("http://pictures.example/photo.png")
+        download("http://pictures.example/photo.png")
     assert len(server.seen) == 2
 
 
@@ -748,7 +750,7 @@ def test_a_name_only_the_proxy_knows_is_left_to_the_proxy(server, offline, monke
 def test_a_proxy_is_not_asked_for_a_private_address(server, offline, monkeypatch, host):
     monkeypatch.setenv("http_proxy", server.url(""))
     with pytest.raises(ValueError, match="inside the local network"):
-        fetch(f"http://{host}/photo.png")
+        download(f"http://{host}/photo.png")
     assert not server.seen
 
 
@@ -758,7 +760,7 @@ def test_a_proxy_is_not_asked_for_a_name_that_resolves_to_a_private_address(
     monkeypatch.setenv("http_proxy", server.url(""))
     resolve("inside.example", ["10.0.0.1"])
     with pytest.raises(ValueError, match=r"inside\.example is inside the local network"):
-        fetch("http://inside.example/photo.png")
+        download("http://inside.example/photo.png")
     assert not server.seen
 
 
@@ -775,19 +777,19 @@ def test_a_proxy_is_not_asked_for_a_name_that_resolves_to_a_private_address(
 @pytest.mark.parametrize("private", [False, True])
 def test_only_http_and_https_are_fetched(url, private):
     with pytest.raises(ValueError, match=r"starts with http:// or https://.*Received"):
-        fetch(url, allow_private=private)
+        download(url, allow_private=private)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999/a", "http://[::1/a", "http://a:b/c"])
 def test_a_malformed_address_is_a_value_error(url):
     with pytest.raises(ValueError, match=r"Port|IPv6"):
-        fetch(url)
+        download(url)
 
 
 @pytest.mark.parametrize("who", ["me:secret", "me", ":secret", "example.org:80"])
 def test_an_address_with_credentials_is_refused_and_they_are_not_repeated(server, who):
     with pytest.raises(ValueError, match="user name or password") as caught:
-        fetch(server.url("photo.png", f"{who}@127.0.0.1"), allow_private=True)
+        download(server.url("photo.png", f"{who}@127.0.0.1"), allow_private=True)
     assert "secret" not in str(caught.value)
     assert not server.seen
 
@@ -799,28 +801,28 @@ def test_passwords_kept_in_netrc_are_not_sent(server, tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(netrc))
     requests.get(server.url("photo.png"), timeout=5)
     assert "Authorization" in server.seen.pop()[1]  # the trap is set
-    fetch(server.url("photo.png"), allow_private=True)
-    fetch(server.url("redirect?to=/photo.png"), allow_private=True)
+    download(server.url("photo.png"), allow_private=True)
+    download(server.url("redirect?to=/photo.png"), allow_private=True)
     assert len(server.seen) == 3
     for _, headers in server.seen:
         assert "Authorization" not in headers
 
 
 def test_a_request_says_who_asks_and_nothing_of_the_user(server):
-    fetch(server.url("photo.png"), allow_private=True)
+    download(server.url("photo.png"), allow_private=True)
     (_, headers), *_ = server.seen
     assert headers["User-Agent"].startswith("cnn-widgets")
     assert set(headers) <= {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
 
 
 def test_a_cookie_of_one_fetch_is_gone_at_the_next(server):
-    fetch(server.url("redirect?to=/photo.png"), allow_private=True)
-    fetch(server.url("photo.png"), allow_private=True)
+    download(server.url("redirect?to=/photo.png"), allow_private=True)
+    download(server.url("photo.png"), allow_private=True)
     assert "Cookie" not in server.seen[-1][1]
 
 
 def test_a_redirect_is_not_told_where_it_came_from_nor_given_a_cookie(server):
-    fetch(server.url("inspect?secret=1"), allow_private=True)
+    download(server.url("inspect?secret=1"), allow_private=True)
     assert [path for path, _ in server.seen] == ["/inspect?secret=1", "/photo.png"]
     for _, headers in server.seen:
         assert not {"Cookie", "Referer", "Authorization", "Origin"} & set(headers)

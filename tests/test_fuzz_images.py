@@ -26,7 +26,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from cnn_widgets.images import gallery, load_image
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.images.sample_gallery import gallery
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM"]
 KINDS += ["AVIF"] if features.check("avif") else []

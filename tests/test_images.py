@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from cnn_widgets import decode, images
-from cnn_widgets.images import fit_to, gallery, load_image
+from cnn_widgets.images import decoding, loading
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.records import FITS, ImageSample
 
-FOLDER = files("cnn_widgets") / "gallery"
+FOLDER = files("cnn_widgets.images") / "photographs"
 # 2 rows, 3 columns, six colours that cannot be confused
 SIX = np.array(
     [
@@ -144,7 +146,7 @@ def test_an_address_is_fetched_and_its_name_is_the_last_part(monkeypatch):
         asked.append((url, allow_private))
         return encoded(Image.fromarray(SIX))
 
-    monkeypatch.setattr(images, "fetch", fetch)
+    monkeypatch.setattr(loading, "download", fetch)
     sample = load_image("https://example.org/a/my%20cat.png?size=5#top")
     assert np.array_equal(sample.pixels, SIX)
     assert sample.name == "my cat"
@@ -237,7 +239,7 @@ def test_an_avif_picture_is_read_where_pillow_can_and_refused_in_clear_words_whe
     data = encoded(image, "AVIF", quality=95, subsampling="4:4:4")
     centres = load_image(data).pixels[8::16, 8::16].astype(int)
     assert np.abs(centres - SIX).max() <= 8
-    monkeypatch.setattr(decode, "formats", lambda: decode.FORMATS)
+    monkeypatch.setattr(decoding, "formats", lambda: decoding.FORMATS)
     with pytest.raises(ValueError, match=r"is an AVIF picture \(export it as JPEG first\)"):
         load_image(data)
 
@@ -528,7 +530,7 @@ def test_an_array_too_large_is_refused_without_being_copied():
 
 
 def test_a_file_too_large_is_not_read_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    monkeypatch.setattr(loading, "MAX_BYTES", 100)
 
     class Endless(io.RawIOBase):
         given = 0
@@ -777,7 +779,7 @@ def test_a_picture_is_the_same_however_small_the_windows_it_is_converted_in(
         image.getexif()[0x0112] = orientation
         whole = load_image(image).pixels
         with monkeypatch.context() as patch:
-            patch.setattr(decode, "_WINDOW", window)
+            patch.setattr(decoding, "_WINDOW", window)
             assert np.array_equal(load_image(image).pixels, whole)
 
 
@@ -854,7 +856,7 @@ def test_a_large_array_is_the_same_as_in_one_piece(monkeypatch):
                   rng.integers(0, 65536, (11, 5, 3)).astype(np.uint16)):  # fmt: skip
         whole = load_image(array).pixels
         for band in (1, 10, 27):
-            monkeypatch.setattr(images, "_BAND", band)
+            monkeypatch.setattr(loading, "_BAND", band)
             assert np.array_equal(load_image(array).pixels, whole)
         monkeypatch.undo()
 
@@ -942,7 +944,7 @@ def test_arrays_of_another_shape_are_refused_with_a_hint(shape, hint):
 
 def test_luma_weighs_the_colours_by_itu_r_601():
     primaries = ImageSample(SIX[:1], "primaries")
-    luma = fit_to(primaries, (1, 3), channels=1)
+    luma = resize_to_input(primaries, (1, 3), channels=1)
     assert luma.shape == (1, 3, 1)
     assert luma.ravel().tolist() == [76, 150, 29]  # .299, .587 and .114 of 255
 
@@ -952,7 +954,7 @@ def test_luma_weighs_the_colours_by_itu_r_601():
 @pytest.mark.parametrize("size", [(7, 19), (19, 7), (16, 16), (1, 1)])
 def test_every_photograph_comes_out_at_the_size_of_the_input(fit, channels, size):
     for shape in ((40, 60, 3), (60, 40, 3), (1, 1, 3), (1, 50, 3)):
-        fitted = fit_to(ImageSample(np.full(shape, 9, np.uint8), fit=fit), size, channels)
+        fitted = resize_to_input(ImageSample(np.full(shape, 9, np.uint8), fit=fit), size, channels)
         assert fitted.shape == (*size, channels)
         assert fitted.dtype == np.uint8
 
@@ -960,7 +962,7 @@ def test_every_photograph_comes_out_at_the_size_of_the_input(fit, channels, size
 def test_a_photograph_of_the_right_size_is_untouched():
     noise = np.random.default_rng(2).integers(0, 256, (9, 13, 3), np.uint8)
     for fit in FITS:
-        assert np.array_equal(fit_to(ImageSample(noise, fit=fit), (9, 13)), noise)
+        assert np.array_equal(resize_to_input(ImageSample(noise, fit=fit), (9, 13)), noise)
 
 
 def bands(height: int, width: int) -> np.ndarray:
@@ -979,7 +981,7 @@ def test_squash_shows_all_of_the_picture_crop_its_middle_and_letterbox_all_on_bl
     long = 1 if size[1] > size[0] else 0
 
     def middle_line(fit):
-        fitted = fit_to(ImageSample(bands(*size), fit=fit), (30, 30))
+        fitted = resize_to_input(ImageSample(bands(*size), fit=fit), (30, 30))
         return np.moveaxis(fitted, long, 0)[:, 15], np.moveaxis(fitted, 1 - long, 0)[:, 15]
 
     along, across = middle_line("squash")

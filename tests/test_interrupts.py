@@ -9,7 +9,7 @@ from ipywidgets.widgets.widget import _instances as alive
 from person import differences, pictures
 
 import cnn_widgets as cw
-from cnn_widgets.panels import PANELS
+from cnn_widgets.explorer.panels import PANELS
 
 
 @pytest.fixture

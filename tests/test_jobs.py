@@ -8,8 +8,8 @@ import pytest
 from conftest import tiny
 
 import cnn_widgets as cw
-from cnn_widgets import perturbation
-from cnn_widgets.jobs import Jobs
+from cnn_widgets.attribution import perturbation
+from cnn_widgets.explorer.background import JobRunner
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def ended():
 
 @pytest.fixture
 def jobs(ended):
-    return Jobs(lambda *_: None, lambda *result: ended.append(result))
+    return JobRunner(lambda *_: None, lambda *result: ended.append(result))
 
 
 def patient(progress):
@@ -70,7 +70,7 @@ def test_the_latest_wish_wins_and_the_replaced_job_is_silent(jobs, ended):
 
 def test_progress_tells_steps_and_the_time_left():
     told, ended = [], []
-    jobs = Jobs(lambda *p: told.append(p), lambda *r: ended.append(r))
+    jobs = JobRunner(lambda *p: told.append(p), lambda *r: ended.append(r))
 
     def work(progress):
         for step in range(1, 6):

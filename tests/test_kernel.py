@@ -137,7 +137,7 @@ def test_an_interrupted_computation_changes_nothing_and_can_be_done_again(kernel
     kernel.good(BUILD)
     kernel.good('explorer.show(method="rise")\nbefore = explorer.state.values(), seen(explorer)')
     kernel.interrupted(
-        "from cnn_widgets import perturbation\n"
+        "from cnn_widgets.attribution import perturbation\n"
         'with at(perturbation, "_mask"):\n    explorer.compute()'
     )
     kernel.good("assert (explorer.state.values(), seen(explorer)) == before")
@@ -149,12 +149,12 @@ def test_an_interrupted_judgement_can_be_done_again(kernel):
     kernel.good(BUILD)
     for instrument in ("curves", "sanity"):
         owner, name = {
-            "curves": ("cnn_widgets.faithfulness", "curves"),
-            "sanity": ("cnn_widgets.sanity", "_shuffle"),
+            "curves": ("cnn_widgets.evaluation.faithfulness", "curves"),
+            "sanity": ("cnn_widgets.evaluation.randomization", "_shuffle"),
         }[instrument]
         kernel.interrupted(
             f"import importlib\nowner = importlib.import_module({owner!r})\n"
-            "from cnn_widgets import ranking\n"
+            "from cnn_widgets.evaluation import ranking\n"
             f'with at(ranking if {name!r} == "curves" else owner, {name!r}):\n'
             f"    explorer.judge({instrument!r})"
         )

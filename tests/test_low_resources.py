@@ -16,7 +16,8 @@ from conftest import tiny
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets import cli, environment, export
+from cnn_widgets import cli, environment
+from cnn_widgets.explorer import export
 from cnn_widgets.report import write_report
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets Linux's limits")
@@ -70,7 +71,7 @@ def lived(tmp_path_factory):
         NO_FONTS,
         """
         import matplotlib.font_manager as fonts, cnn_widgets as cw
-        from cnn_widgets.methods import QUICK
+        from cnn_widgets.attribution import QUICK
         explorer = cw.CNNExplorer()
         net, said, drawn = explorer.network, [], 0
         for name in ("cat", "espresso", "officer"):
@@ -257,7 +258,7 @@ def test_a_full_disk_leaves_all_as_it_was_and_one_error_that_names_the_file(
 
 
 def test_the_command_says_it_in_one_line(explorer, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("cnn_widgets.library.load_network", lambda *a, **k: explorer.network)
+    monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *a, **k: explorer.network)
     Image.fromarray(explorer.scene.sample.pixels).save(tmp_path / "photo.png")
     command = ["report", str(tmp_path / "photo.png"), "-o", str(tmp_path / "out")]
     with full_disk(), pytest.raises(SystemExit) as caught:
@@ -303,7 +304,7 @@ def test_a_folder_that_is_none_is_named(explorer, tmp_path):
 
 def test_numpy_s_own_words_for_a_full_disk_name_the_file_too(tmp_path):
     def fill():
-        with environment.whole_files(tmp_path, "a.npy", "b.npy") as place:
+        with environment.atomic_files(tmp_path, "a.npy", "b.npy") as place:
             (place / "a.npy").touch()
             raise OSError("4096 requested and 0 written")
 
@@ -315,7 +316,7 @@ def test_numpy_s_own_words_for_a_full_disk_name_the_file_too(tmp_path):
 def test_files_come_into_place_in_their_order_and_readable_by_others(tmp_path, monkeypatch):
     moved, replace = [], os.replace
     monkeypatch.setattr(os, "replace", lambda a, b: (moved.append(b.name), replace(a, b)))
-    with environment.whole_files(tmp_path, "b", "a") as place:
+    with environment.atomic_files(tmp_path, "b", "a") as place:
         for name in ("a", "b"):
             (place / name).write_text(name)
         assert list(tmp_path.iterdir()) == [place]

@@ -8,7 +8,8 @@ from conftest import tiny
 from test_attribution import by_hand, steps  # noqa: F401  (fixtures)
 
 import cnn_widgets as cw
-from cnn_widgets import cams, tiles
+from cnn_widgets.attribution import cam
+from cnn_widgets.drawing import mosaics
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def test_grad_cam_plus_plus_by_hand():
     activations = np.array([[[1.0], [2.0]]], np.float32)
     gradients = np.array([[[1.0], [-0.5]]], np.float32)
     # α = g² / (2g² + 3g³): 1 / (2 + 3) = 0.2 where g = 1; ReLU(g) = 0 where g = -0.5
-    np.testing.assert_allclose(cams.grad_cam_plus_plus(activations, gradients), [[0.2, 0.4]])
-    none = cams.grad_cam_plus_plus(activations, np.zeros_like(gradients))
+    np.testing.assert_allclose(cam.grad_cam_plus_plus(activations, gradients), [[0.2, 0.4]])
+    none = cam.grad_cam_plus_plus(activations, np.zeros_like(gradients))
     assert not none.any()  # 0 / 0 is 0
 
 
@@ -34,7 +35,7 @@ def test_xgrad_cam_by_hand():
     activations = np.array([[[1.0, 1.0], [3.0, -1.0]]], np.float32)
     gradients = np.array([[[2.0, 5.0], [4.0, 7.0]]], np.float32)
     # filter 0: (2·1 + 4·3) / 4 = 3.5; filter 1 sums to 0: weight 0
-    np.testing.assert_allclose(cams.xgrad_cam(activations, gradients), [[3.5, 10.5]])
+    np.testing.assert_allclose(cam.xgrad_cam(activations, gradients), [[3.5, 10.5]])
 
 
 def test_before_its_relu_xgrad_cam_sums_to_the_gradient_times_the_activations(net, photo):
@@ -51,7 +52,7 @@ def test_eigen_cam_is_the_first_singular_vector_with_its_sign_fixed(shape):
     left, values, _ = np.linalg.svd(flat)
     expected = left[:, 0] * values[0]
     expected *= np.sign(np.corrcoef(expected, flat.mean(1))[0, 1])
-    found = cams.eigen_cam(activations, activations)
+    found = cam.eigen_cam(activations, activations)
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-5)
 
 
@@ -103,12 +104,12 @@ def test_guided_backprop_lets_only_positive_gradients_through_relus(keras):
 
 
 def test_guided_grad_cam_is_the_product_of_its_two(net, photo):
-    from cnn_widgets import heatmap
+    from cnn_widgets.drawing import color
 
     product = cw.attribute(net, photo, "guided-grad-cam", 1, "conv2").raw
     coarse = cw.attribute(net, photo, "grad-cam", 1, "conv2").raw
     guided = cw.attribute(net, photo, "guided-backprop", 1).raw
-    where = heatmap.normalize(heatmap.resize(coarse, (16, 12)))
+    where = color.normalize(color.resize(coarse, (16, 12)))
     np.testing.assert_allclose(product, where * guided, rtol=1e-4, atol=1e-8)
 
 
@@ -124,13 +125,13 @@ def test_ablation_cam_weighs_a_filter_by_what_is_lost_without_it(net, photo, ker
 
 
 def test_score_cam_follows_its_algorithm_step_by_step(net, photo, keras):
-    from cnn_widgets import heatmap
+    from cnn_widgets.drawing import color
 
     activations = net.activations(photo, "conv2")
     x = net.input_tensor(photo)
-    masks = tiles.scale_filters(activations)
+    masks = mosaics.scale_filters(activations)
     scores = [
-        net.engine.observe((x * heatmap.resize(masks[..., k], (16, 12))[..., None])[None], ())
+        net.engine.observe((x * color.resize(masks[..., k], (16, 12))[..., None])[None], ())
         .scores[0, 1] for k in range(8)
     ]  # fmt: skip
     base = net.engine.observe(np.zeros_like(x)[None], ()).scores[0, 1]

@@ -10,7 +10,8 @@ import pytest
 from conftest import tiny
 
 import cnn_widgets as cw
-from cnn_widgets import models
+from cnn_widgets.networks import applications
+from cnn_widgets.networks.class_names import imagenet_names
 
 OFFLINE = """
 import socket, sys
@@ -104,14 +105,14 @@ def test_offline_and_not_cached_says_which_file_to_put_where(tmp_path):
 
 def test_keras_progress_bar_becomes_lines_of_text():
     lines = []
-    out = models._Lines(lines.append, "Net")
+    out = applications._Lines(lines.append, "Net")
     out.write("\x1b[1m 1048576/14536120\x1b[0m ━━━━ 1s 0us/step\r")
     out.write("something else\n")
     assert lines == ["Downloading Net: 7 % (1.0 of 14.5 MB)"]
 
 
 def test_every_classifier_of_keras_applications_is_known_by_name(keras):
-    known = models.applications()
+    known = applications.applications()
     assert len(known) >= 30
     assert {
         "MobileNetV2",
@@ -167,13 +168,13 @@ def test_model_files_are_loaded_safely_or_not_at_all(tmp_path, keras):
 
 
 def test_family_names_are_read_off_model_names():
-    assert models.family("mobilenetv2_1.00_224") == "MobileNetV2"
-    assert models.family("resnet50v2") == "ResNet50V2"
-    assert models.family("my_own_net") is None
+    assert applications.application_family("mobilenetv2_1.00_224") == "MobileNetV2"
+    assert applications.application_family("resnet50v2") == "ResNet50V2"
+    assert applications.application_family("my_own_net") is None
 
 
 def test_imagenet_names_are_offline_complete_and_all_different():
-    names = models.imagenet_names()
+    names = imagenet_names()
     assert len(names) == len(set(names)) == 1000
     assert (names[0], names[285], names[967], names[999]) == (
         "tench",

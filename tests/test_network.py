@@ -8,9 +8,9 @@ import pytest
 from conftest import FAST, fingerprint, tiny
 
 import cnn_widgets as cw
+from cnn_widgets.engine.taps import tapped
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.images import fit_to
-from cnn_widgets.taps import tapped
+from cnn_widgets.images.resizing import resize_to_input
 
 ARTICLE = [
     "Conv1",
@@ -471,7 +471,7 @@ def test_every_kind_of_model_works_and_is_not_changed(keras, photo, build):
     model = build(keras)
     channels = 1 if build is one_channel else 3
     size = (16, 16) if build in SQUARE else (16, 12)
-    x = fit_to(photo, size, channels).astype(np.float32)[None]
+    x = resize_to_input(photo, size, channels).astype(np.float32)[None]
     expected = plain_call(model, np.repeat(x, 2, 0))
     before = fingerprint(model)
     net = cw.Network(model, preprocess="none", input_size=size)
@@ -816,9 +816,9 @@ def test_the_cache_is_bounded_by_bytes(keras):
     rng = np.random.default_rng(0)
     for _ in range(20):
         net.predict(cw.load_image(rng.integers(0, 256, (64, 64, 3), np.uint8)))
-        assert net._passes.cache.nbytes <= 400_000
+        assert net._runner.cache.nbytes <= 400_000
     net.close()
-    assert net._passes.cache.nbytes == 0
+    assert net._runner.cache.nbytes == 0
 
 
 def test_classes_are_found_by_name(lite0):

@@ -16,10 +16,10 @@ from person import differences, idle, other, pictures, png, seen, uploaded
 from traitlets import TraitError
 
 import cnn_widgets as cw
-from cnn_widgets import jobs, scene
-from cnn_widgets.jobs import Jobs
-from cnn_widgets.panels import PANELS
-from cnn_widgets.warmup import Warmup
+from cnn_widgets.explorer import background, scene
+from cnn_widgets.explorer.background import JobRunner
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.warmup import Warmup
 
 WAIT = 30
 
@@ -273,7 +273,7 @@ def until_told(progress):
 
 
 def test_who_has_cancelled_hears_no_more_of_the_job(monkeypatch):
-    monkeypatch.setattr(jobs, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(background, "REPORT_EVERY", 0.0)
     told, cancelled = threading.Event(), threading.Event()
     late = []
 
@@ -282,7 +282,7 @@ def test_who_has_cancelled_hears_no_more_of_the_job(monkeypatch):
         if cancelled.is_set():
             late.append(1)
 
-    work = Jobs(on_progress, lambda *_: None)
+    work = JobRunner(on_progress, lambda *_: None)
     for _ in range(150):
         told.clear()
         cancelled.clear()
@@ -335,7 +335,7 @@ def busy(explorer, monkeypatch):
     """An explorer whose slow method runs until it is cancelled."""
     event = threading.Event()
     monkeypatch.setattr(scene, "attribute", _patient(event))
-    monkeypatch.setattr(jobs, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(background, "REPORT_EVERY", 0.0)
     explorer.state.method = "score-cam"
     explorer.controls.buttons["compute"].click()
     assert event.wait(WAIT)
@@ -416,7 +416,7 @@ def test_closing_during_the_warm_up_ends_it(explorer, gate, monkeypatch):
         yield
         raise AssertionError("a step after closing")
 
-    monkeypatch.setattr(explorer.network, "rehearse", rehearse)
+    monkeypatch.setattr(explorer.network, "warm_up", rehearse)
     explorer._warmup.start(explorer.network)
     gate.reached()
     thread = explorer._warmup._thread

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
-from cnn_widgets import lite0 as lite0_module
-from cnn_widgets import tiles
-from cnn_widgets.perturbation import _mask
-from cnn_widgets.probe import Probe
+from cnn_widgets.attribution.perturbation import _mask
+from cnn_widgets.attribution.probe import Probe
+from cnn_widgets.drawing import mosaics
+from cnn_widgets.networks import efficientnet_lite as lite0_module
 
 pytestmark = pytest.mark.slow  # a minute in all
 STORED = np.load(Path(__file__).parent / "references" / "references.npz")
@@ -160,7 +160,7 @@ def test_rise_equals_the_paper_s_sum_in_pytorch_on_the_same_masks(lite0, gallery
     sample, index, count = gallery[picture], PICTURES[picture], 32
     rng = np.random.default_rng(0)
     masks = np.stack([_mask(rng, 224, 224, 7, 0.5) for _ in range(count)])
-    probe = Probe(lite0, sample, lite0.weights_of([index])[0], None, "logit")
+    probe = Probe(lite0, sample, lite0.score_weights([index])[0], None, "logit")
     mean = probe.score(probe.x * masks[..., None]).mean()
     found = cw.attribute(lite0, sample, "rise", index, masks=count)
     summed = (found.raw + mean) * masks.mean(0)  # ours divides by how often a pixel was shown
@@ -183,8 +183,8 @@ def test_score_cam_equals_the_paper_s_algorithm_in_pytorch(lite0, gallery, pictu
 def test_score_cam_differs_from_the_library_by_how_it_resizes_the_masks(lite0, gallery):
     """With masks resized from corner to corner our scores give pytorch-grad-cam's map."""
     sample, index, layer = gallery["cat"], PICTURES["cat"], "block5_expand_relu"
-    probe = Probe(lite0, sample, lite0.weights_of([index])[0], layer, "logit")
-    masks = tiles.scale_filters(probe.activations)
+    probe = Probe(lite0, sample, lite0.score_weights([index])[0], layer, "logit")
+    masks = mosaics.scale_filters(probe.activations)
     size, side = masks.shape[0], probe.x.shape[0]
     at = np.arange(side) * (size - 1) / (side - 1)
     low = np.minimum(at.astype(int), size - 2)

@@ -9,10 +9,10 @@ import pytest
 from conftest import fingerprint, tiny
 
 import cnn_widgets as cw
-from cnn_widgets.depths import film_strip
-from cnn_widgets.pointing import SUBJECTS, pointing, right_share
-from cnn_widgets.ranking import EDGES, RANDOM, beside_chance, meaningless, rank
-from cnn_widgets.sanity import rank_correlation, sanity_check
+from cnn_widgets.attribution.depth_strip import film_strip
+from cnn_widgets.evaluation.localization import SUBJECTS, pointing, right_share
+from cnn_widgets.evaluation.randomization import rank_correlation, sanity_check
+from cnn_widgets.evaluation.ranking import EDGES, RANDOM, beside_chance, control_maps, rank
 
 # --- a network of its own weights ---------------------------------------------------------------
 
@@ -180,8 +180,8 @@ def test_methods_are_ranked_by_their_areas_beside_chance(lite0, gallery):
 
 
 def test_the_meaningless_maps_know_the_picture_but_not_the_network(gallery):
-    maps = meaningless(gallery["cat"], seed=1)
-    again, other = meaningless(gallery["cat"], seed=1), meaningless(gallery["cat"], seed=2)
+    maps = control_maps(gallery["cat"], seed=1)
+    again, other = control_maps(gallery["cat"], seed=1), control_maps(gallery["cat"], seed=2)
     for name, values in maps.items():
         assert values.shape == gallery["cat"].size
         np.testing.assert_array_equal(values, again[name])
@@ -189,7 +189,7 @@ def test_the_meaningless_maps_know_the_picture_but_not_the_network(gallery):
     np.testing.assert_array_equal(maps[EDGES], other[EDGES])
     step = np.zeros((6, 8, 3), np.uint8)
     step[:, 4:] = 255
-    edges = meaningless(cw.load_image(step))[EDGES]
+    edges = control_maps(cw.load_image(step))[EDGES]
     assert edges[:, 3:5].min() > 0
     assert edges[:, [0, 1, 6, 7]].max() == 0
 
@@ -353,7 +353,7 @@ def test_the_sanity_check_is_a_film_strip_and_a_curve(explorer):
 def test_the_same_question_is_asked_of_every_layer(explorer, lite0, gallery):
     explorer.show(image="espresso", method="grad-cam", trust=True)
     shown = judge(explorer, "depths")
-    browsed = lite0.engine.browsed()
+    browsed = lite0.engine.browsed_layers()
     assert shown.count("<figure>") == len(browsed)
     assert "Grad-CAM for espresso at 34 layers" in shown
     assert "Grad-CAM, head_relu: 7×7; strongest at" in shown
@@ -373,7 +373,7 @@ def test_a_film_strip_wants_a_method_that_looks_at_layers(tiny_net, photo):
     with pytest.raises(ValueError, match="'saliency' looks at the input"):
         film_strip(tiny_net, photo, "saliency")
     strip = film_strip(tiny_net, photo, "hirescam", 1, versus=2)
-    assert [each.layer for each in strip] == list(tiny_net.engine.browsed())
+    assert [each.layer for each in strip] == list(tiny_net.engine.browsed_layers())
     assert {each.question for each in strip} == {"for class 1 rather than class 2"}
 
 

@@ -10,11 +10,11 @@ from conftest import FAST, fingerprint
 from test_network import low_rank, mid_training, nested, quantised, subclassed_nested, used_twice
 
 import cnn_widgets as cw
-from cnn_widgets.depths import film_strip
+from cnn_widgets.attribution.depth_strip import film_strip
+from cnn_widgets.engine.tracing import CompiledFunction
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.faithfulness import curves
-from cnn_widgets.sanity import sanity_check
-from cnn_widgets.traces import Trace
+from cnn_widgets.evaluation.faithfulness import curves
+from cnn_widgets.evaluation.randomization import sanity_check
 
 KINDS = [nested, used_twice, subclassed_nested, mid_training, quantised, low_rank]
 SEEN = np.random.default_rng(1).integers(0, 256, (2, 16, 12, 3)).astype(np.float32)
@@ -306,7 +306,7 @@ def test_a_failure_while_something_is_compiled_leaves_model_and_network_whole(
 def test_a_failure_while_something_runs_leaves_model_and_network_whole(
     keras, photo, monkeypatch, error
 ):
-    fuse = Fuse(monkeypatch, Trace, "__call__", error)
+    fuse = Fuse(monkeypatch, CompiledFunction, "__call__", error)
     assert fail_everywhere(keras, photo, fuse) >= len(QUESTIONS)
 
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import tiny
 
 import cnn_widgets as cw
-from cnn_widgets import warmup
-from cnn_widgets.warmup import Warmup
+from cnn_widgets.explorer import warmup
+from cnn_widgets.explorer.warmup import Warmup
 
 
 @pytest.fixture
@@ -53,10 +53,10 @@ def test_a_rehearsal_leaves_model_and_results_alone(keras, photo):
     model = tiny(keras)
     net = cw.Network(model, preprocess="none")
     expected, before = net.predict(photo), fingerprint(model)
-    kept = net._passes.cache.nbytes
-    assert sum(1 for _ in net.rehearse(every_layer=True)) > 5
+    kept = net._runner.cache.nbytes
+    assert sum(1 for _ in net.warm_up(every_layer=True)) > 5
     assert fingerprint(model) == before
-    assert net._passes.cache.nbytes == kept
+    assert net._runner.cache.nbytes == kept
     assert net.predict(photo) == expected
 
 

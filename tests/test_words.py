@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnn_widgets import words
-from cnn_widgets.evidence import Attribution
-from cnn_widgets.heatmap import normalize
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.color import normalize
+from cnn_widgets.explorer import captions
 from cnn_widgets.records import LayerInfo, Prediction
 
 
@@ -28,8 +28,8 @@ from cnn_widgets.records import LayerInfo, Prediction
     ],
 )
 def test_a_share_is_a_percentage_of_two_digits(share, text):
-    assert words.percent(share) == text
-    assert words.percent(np.float32(share)) == text
+    assert captions.percent(share) == text
+    assert captions.percent(np.float32(share)) == text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_share_is_a_percentage_of_two_digits(share, text):
     [(54, "54"), (-1.5, "−1.5"), (0.0, "0"), (1234.5, "1.23e+03"), (-2e-7, "−2e−07")],
 )
 def test_a_number_has_three_digits_and_a_true_minus(value, text):
-    assert words.number(value) == text
+    assert captions.number(value) == text
 
 
 def spot(row: int, column: int, shape: tuple[int, int]) -> np.ndarray:
@@ -50,24 +50,24 @@ def spot(row: int, column: int, shape: tuple[int, int]) -> np.ndarray:
 def test_the_nine_places_are_symmetric(shape):
     bottom, right = shape[0] - 1, shape[1] - 1
     middle, centre = shape[0] // 2, shape[1] // 2
-    assert words.place(spot(0, 0, shape)) == "the upper left"
-    assert words.place(spot(0, right, shape)) == "the upper right"
-    assert words.place(spot(bottom, 0, shape)) == "the lower left"
-    assert words.place(spot(bottom, right, shape)) == "the lower right"
-    assert words.place(spot(middle, centre, shape)) == "the centre"
-    assert words.place(spot(0, centre, shape)) == "the upper centre"
-    assert words.place(spot(middle, right, shape)) == "the middle right"
+    assert captions.place_in_words(spot(0, 0, shape)) == "the upper left"
+    assert captions.place_in_words(spot(0, right, shape)) == "the upper right"
+    assert captions.place_in_words(spot(bottom, 0, shape)) == "the lower left"
+    assert captions.place_in_words(spot(bottom, right, shape)) == "the lower right"
+    assert captions.place_in_words(spot(middle, centre, shape)) == "the centre"
+    assert captions.place_in_words(spot(0, centre, shape)) == "the upper centre"
+    assert captions.place_in_words(spot(middle, right, shape)) == "the middle right"
     for row in range(shape[0]):
-        here = words.place(spot(row, 0, shape))
-        there = words.place(spot(bottom - row, 0, shape))
+        here = captions.place_in_words(spot(row, 0, shape))
+        there = captions.place_in_words(spot(bottom - row, 0, shape))
         swapped = here.replace("upper", "_").replace("lower", "upper").replace("_", "lower")
         assert there == swapped
 
 
 def test_small_maps_have_corners_too():
-    assert words.place(spot(1, 1, (2, 2))) == "the lower right"
-    assert words.place(spot(0, 1, (2, 2))) == "the upper right"
-    assert words.place(np.ones((1, 1))) == "the centre"
+    assert captions.place_in_words(spot(1, 1, (2, 2))) == "the lower right"
+    assert captions.place_in_words(spot(0, 1, (2, 2))) == "the upper right"
+    assert captions.place_in_words(np.ones((1, 1))) == "the centre"
 
 
 def found(raw, heatmap, signed=False) -> Attribution:
@@ -79,7 +79,7 @@ def found(raw, heatmap, signed=False) -> Attribution:
 
 
 def test_evidence_says_where_and_how_much():
-    line = words.evidence(found([[0, 2], [0, 1]], [[0, 1], [0, 0.5]]))
+    line = captions.evidence(found([[0, 2], [0, 1]], [[0, 1], [0, 0.5]]))
     assert line == (
         "cat: score −2.5, probability 77 %. Map from 0 to 2. Strongest at the upper right; "
         "25 % of the picture is above half of the maximum."
@@ -87,10 +87,10 @@ def test_evidence_says_where_and_how_much():
 
 
 def test_signed_evidence_says_how_much_speaks_against():
-    line = words.evidence(found([[-4, 1], [0, 0]], [[-1, 0.25], [0, 0]], signed=True))
+    line = captions.evidence(found([[-4, 1], [0, 0]], [[-1, 0.25], [0, 0]], signed=True))
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
-    assert words.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
+    assert captions.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
         "cat · score −2.5 · 77 % · map from −4 to 1 · strongest at the middle left, "
         "50 % above half · 50 % against"
     )
@@ -112,15 +112,15 @@ def test_signed_evidence_says_how_much_speaks_against():
 def test_a_map_without_evidence_is_called_so(raw, signed, empty):
     attribution = found(raw, normalize(np.array(raw), signed), signed)
     assert attribution.empty is empty
-    assert words.evidence(attribution).startswith("No evidence for cat") is empty
-    assert words.short_evidence(attribution).startswith("no evidence for cat") is empty
+    assert captions.evidence(attribution).startswith("No evidence for cat") is empty
+    assert captions.short_evidence(attribution).startswith("no evidence for cat") is empty
 
 
 def test_heat_that_lies_only_beside_the_photograph_is_called_so():
     beside = found([[1, 0]], [[0, 0]])  # all of it in a letterbox's bars
     assert not beside.empty
-    assert words.evidence(beside).startswith("No evidence for cat on the photograph")
-    assert "no evidence on the photograph" in words.short_evidence(beside)
+    assert captions.evidence(beside).startswith("No evidence for cat on the photograph")
+    assert "no evidence on the photograph" in captions.short_evidence(beside)
 
 
 def test_attributions_can_be_compared_though_they_hold_arrays():
@@ -131,12 +131,15 @@ def test_attributions_can_be_compared_though_they_hold_arrays():
 
 
 def test_a_prediction_is_named_with_its_probability():
-    assert words.believed(Prediction(285, "Egyptian cat", 0.77, 9.1)) == "Egyptian cat (77 %)"
-    assert words.believed(Prediction(0, "price", float("nan"), 9.1)) == "price (–)"
+    assert (
+        captions.with_probability(Prediction(285, "Egyptian cat", 0.77, 9.1))
+        == "Egyptian cat (77 %)"
+    )
+    assert captions.with_probability(Prediction(0, "price", float("nan"), 9.1)) == "price (–)"
 
 
 def test_numbers_of_an_array_are_its_extremes_mean_and_zeros():
-    text = words.numbers(np.array([[-1.0, 0.0], [0.0, 3.0]]))
+    text = captions.numbers(np.array([[-1.0, 0.0], [0.0, 3.0]]))
     assert text == "min −1 · mean 0.5 · max 3 · zeros 50 %"
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 import cnn_widgets as cw
-from cnn_widgets import heatmap
-from cnn_widgets.faithfulness import curves
-from cnn_widgets.perturbation import _mask
-from cnn_widgets.pointing import right_share
-from cnn_widgets.probe import Probe
+from cnn_widgets.attribution.perturbation import _mask
+from cnn_widgets.attribution.probe import Probe
+from cnn_widgets.drawing import color
+from cnn_widgets.evaluation.faithfulness import curves
+from cnn_widgets.evaluation.localization import right_share
 
 STORED = np.load(Path(__file__).parent.parent / "references" / "references.npz")
 PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
@@ -70,7 +70,7 @@ def reference(net, photos, method):
 def _sum_of_masks(net, sample, index, raw):
     rng = np.random.default_rng(0)
     masks = np.stack([_mask(rng, 224, 224, 7, 0.5) for _ in range(32)])
-    probe = Probe(net, sample, net.weights_of([index])[0], None, "logit")
+    probe = Probe(net, sample, net.score_weights([index])[0], None, "logit")
     return (raw + probe.score(probe.x * masks[..., None]).mean()) * masks.mean(0)
 
 
@@ -124,7 +124,7 @@ def identity(net, sample, method):
     if method == "guided-grad-cam":
         guided = cw.attribute(net, sample, "guided-backprop", index).raw
         cam = cw.attribute(net, sample, "grad-cam", index).raw
-        place = heatmap.normalize(heatmap.resize(cam, (224, 224)))
+        place = color.normalize(color.resize(cam, (224, 224)))
         return "= Grad-CAM ⊙ guided", error(raw, place * guided)
     if method == "occlusion":
         grey = cw.load_image(np.full_like(sample.pixels, 127))

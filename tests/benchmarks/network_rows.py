@@ -10,7 +10,7 @@ import numpy as np
 from timing import Row, faster, medians, within
 
 import cnn_widgets as cw
-from cnn_widgets.depths import film_strip
+from cnn_widgets.attribution.depth_strip import film_strip
 
 NAMES = ("MobileNetV2", "ResNet50", "VGG16", "EfficientNetV2B0", "DenseNet121")
 SIZES = (224, 320)

@@ -132,11 +132,11 @@ def importing() -> dict[str, float]:
 
 def bare_start() -> dict[str, float]:
     began = time.perf_counter()
-    from cnn_widgets import lite0
     from cnn_widgets.environment import tensorflow
+    from cnn_widgets.networks import efficientnet_lite
 
     tensorflow()
-    model = lite0.build()
+    model = efficientnet_lite.build()
     model.predict(np.zeros((1, 224, 224, 3), np.float32), verbose=0)
     return {"seconds": time.perf_counter() - began}
 
@@ -297,12 +297,12 @@ def streamed(count: int = 1000) -> dict[str, float]:
     import baselines
 
     import cnn_widgets as cw
-    from cnn_widgets.passes import BATCH
+    from cnn_widgets.engine.batches import BATCH_SIZE
 
     net = cw.load_network()
     with tempfile.TemporaryDirectory() as place:
         photographs(Path(place), count)
-        x = net.input_tensor(list(cw.gallery().values())[:BATCH])
+        x = net.input_tensor(list(cw.gallery().values())[:BATCH_SIZE])
         bare = baselines.forward_and_backward(net.model, net.default_layer, x)
         spent: dict[str, list[float]] = {"ours": [], "bare": []}
         memory, began = [], time.perf_counter()
@@ -315,7 +315,7 @@ def streamed(count: int = 1000) -> dict[str, float]:
             spent["ours"].append((time.perf_counter() - began) / 100)
             memory.append(resident())
             began = time.perf_counter()
-            for _ in range(80 // BATCH):
+            for _ in range(80 // BATCH_SIZE):
                 bare()
             spent["bare"].append((time.perf_counter() - began) / 80)
             began = time.perf_counter()
@@ -340,7 +340,7 @@ def one_core() -> dict[str, float]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
     import cnn_widgets as cw
-    from cnn_widgets.methods import QUICK
+    from cnn_widgets.attribution.methods import QUICK
 
     explorer = cw.CNNExplorer()
     displayed(explorer)

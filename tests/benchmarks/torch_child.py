@@ -10,8 +10,9 @@ from make import loaded
 from pytorch_grad_cam import AblationCAM, GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-from cnn_widgets import gallery, lite0
-from cnn_widgets.images import fit_to
+from cnn_widgets import gallery
+from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.networks import efficientnet_lite
 
 KINDS = {"grad-cam": GradCAM, "ablation-cam": AblationCAM}
 
@@ -19,8 +20,8 @@ KINDS = {"grad-cam": GradCAM, "ablation-cam": AblationCAM}
 def main() -> None:
     """Serve until standard input ends."""
     net, units = loaded()
-    pixels = fit_to(gallery()["cat"], lite0.INPUT_SIZE).astype(np.float32)
-    x = torch.from_numpy(lite0.preprocess(pixels).transpose(2, 0, 1)[None].copy())
+    pixels = resize_to_input(gallery()["cat"], efficientnet_lite.INPUT_SIZE).astype(np.float32)
+    x = torch.from_numpy(efficientnet_lite.preprocess(pixels).transpose(2, 0, 1)[None].copy())
     explainers = {name: kind(net, [units["head"].relu]) for name, kind in KINDS.items()}
     print("ready", flush=True)
     for line in sys.stdin:

@@ -31,10 +31,11 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 from torch.nn import functional
 
-from cnn_widgets import gallery, lite0
-from cnn_widgets.checkpoint import read_checkpoint
-from cnn_widgets.images import fit_to
-from cnn_widgets.perturbation import _mask
+from cnn_widgets import gallery
+from cnn_widgets.attribution.perturbation import _mask
+from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.networks import efficientnet_lite
+from cnn_widgets.networks.torch_checkpoint import read_checkpoint
 
 PICTURES = {"cat": 285, "espresso": 967, "officer": 652}
 LAYERS = ("block5_expand_relu", "block10_expand_relu", "block13_expand_relu",
@@ -93,7 +94,7 @@ class Lite0(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem, self.blocks, given = Unit(3, 32, 3, 2), nn.ModuleList(), 32
-        for repeats, kernel, stride, expand, wanted in lite0._STAGES:
+        for repeats, kernel, stride, expand, wanted in efficientnet_lite._STAGES:
             for repeat in range(repeats):
                 step = stride if repeat == 0 else 1
                 self.blocks.append(Block(given, kernel, step, expand, wanted))
@@ -109,15 +110,15 @@ class Lite0(nn.Module):
 
 def loaded():
     """Return the network with the checkpoint's arrays in their places, by their own names."""
-    net, arrays = Lite0(), read_checkpoint(lite0.weights_path())
+    net, arrays = Lite0(), read_checkpoint(efficientnet_lite.weights_path())
     units = {"stem": net.stem, "head": net.head}
     for index, block in enumerate(net.blocks):
         for part in ("expand", "depthwise", "project"):
             units[f"block{index}_{part}"] = getattr(block, part)
     for name, unit in units.items():
         if isinstance(unit, Unit):
-            put(unit.conv.weight, arrays[lite0._array_names(name)[0]])
-            names = lite0._array_names(f"{name}_bn")
+            put(unit.conv.weight, arrays[efficientnet_lite._array_names(name)[0]])
+            names = efficientnet_lite._array_names(f"{name}_bn")
             for place, key in zip(("weight", "bias", "running_mean", "running_var"), names,
                                   strict=True):  # fmt: skip
                 put(getattr(unit.bn, place), arrays[key])
@@ -138,8 +139,8 @@ def main():
         "torch", "grad-cam", "captum")])}  # fmt: skip
     pictures = gallery()
     for picture, index in PICTURES.items():
-        pixels = fit_to(pictures[picture], lite0.INPUT_SIZE).astype(np.float32)
-        x = torch.from_numpy(lite0.preprocess(pixels).transpose(2, 0, 1)[None].copy())
+        pixels = resize_to_input(pictures[picture], efficientnet_lite.INPUT_SIZE).astype(np.float32)
+        x = torch.from_numpy(efficientnet_lite.preprocess(pixels).transpose(2, 0, 1)[None].copy())
         with torch.no_grad():
             scores = net(x)[0]
         found[f"{picture}/scores"] = scores.numpy()

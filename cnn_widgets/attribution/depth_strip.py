@@ -1,0 +1,54 @@
+"""One question asked of every layer: a film-strip through the depth of the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_widgets.attribution.explain import at_layers
+from cnn_widgets.attribution.methods import METHODS, find_method
+from cnn_widgets.attribution.probe import Progress
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import ImageSample
+
+
+def film_strip(
+    net: Network,
+    sample: ImageSample,
+    method: str = "grad-cam",
+    class_index: int | str | None = None,
+    target: str = "logit",
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[Attribution, ...]:
+    """Return a class activation map at every feature layer, from the input to the scores.
+
+    The gradients at all layers come from one pass; `net.default_layer` is the last.
+
+    Parameters
+    ----------
+    net, sample, class_index, target, **options
+        As for `attribute`.
+    method : str
+        A method that looks at a layer.
+
+    Raises
+    ------
+    ValueError
+        If the method looks at the input, or for what `attribute` refuses.
+
+    Examples
+    --------
+    >>> net, cat = cw.load_network(), cw.gallery()["cat"]
+    >>> strip = film_strip(net, cat, "layercam")
+    >>> strip[0].layer, strip[0].raw.shape, strip[-1].layer, strip[-1].raw.shape
+    ('stem', (112, 112), 'head_relu', (7, 7))
+    """
+    if find_method(method).at == "input":
+        cams = [name for name, each in METHODS.items() if each.at == "layer"]
+        raise ValueError(f"{method!r} looks at the input, not at a layer. These do: {cams}.")
+    layers = net.engine.browsed_layers()
+    return tuple(
+        at_layers(net, sample, layers, method, class_index, target, progress=progress, **options)
+    )

@@ -1,0 +1,281 @@
+"""Which pixels speak for a class: one door to every method, for one image or many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from cnn_widgets import records
+from cnn_widgets.attribution.methods import Method, find_method
+from cnn_widgets.attribution.probe import Probe, Progress, partial_progress
+from cnn_widgets.attribution.result import Attribution, Origin
+from cnn_widgets.drawing.color import normalize
+from cnn_widgets.images import resizing
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Floats, ImageSample
+
+
+@overload
+def attribute(
+    net: Network,
+    sample: ImageSample,
+    method: str = ...,
+    class_index: int | str | None = ...,
+    layer: str | None = ...,
+    target: str = ...,
+    **options: Any,
+) -> Attribution: ...
+
+
+@overload
+def attribute(
+    net: Network,
+    sample: Sequence[ImageSample],
+    method: str = ...,
+    class_index: int | str | Sequence[int] | None = ...,
+    layer: str | None = ...,
+    target: str = ...,
+    **options: Any,
+) -> list[Attribution]: ...
+
+
+def attribute(
+    net: Network,
+    sample: Any,
+    method: str = "grad-cam",
+    class_index: Any = None,
+    layer: str | None = None,
+    target: str = "logit",
+    *,
+    versus: int | str | None = None,
+    counter: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Any:
+    """Return which pixels speak for a class.
+
+    Parameters
+    ----------
+    net : Network
+    sample : ImageSample or sequence of ImageSample
+        A sequence gives a list; fast methods run it as a batch.
+    method : str
+        A name in `METHODS`.
+    class_index : int or str, optional
+        The class, by index or name; by default the most likely one of each image. For a sequence
+        also one index per image.
+    layer : str, optional
+        Where class activation maps look; by default `net.default_layer`. Methods that look at the
+        input take none.
+    target : {"logit", "probability"}
+        Y: the score before the softmax, or the probability after it.
+    versus : int or str, optional
+        Another class: Y is then the difference of the two, and the map says what speaks for the
+        one rather than the other.
+    counter : bool
+        Whether to explain -Y: what speaks against the class.
+    progress : callable, optional
+        Called with (steps done, steps in all) by methods that take many passes, and for lists;
+        returning False cancels, with a `concurrent.futures.CancelledError`.
+    **options
+        What the method itself takes, such as `steps`, `samples`, `masks`, `seed`.
+
+    Returns
+    -------
+    Attribution
+        `.raw` (h, w) float32 as the equation gives it; `.heatmap` (H, W): raw resized bilinearly
+        to the photograph, then divided by its maximum ([0, 1]) or, if signed, its largest
+        absolute value ([-1, 1]). A map without evidence is all zero.
+
+    Raises
+    ------
+    ValueError
+        If method, class, layer or target is unknown, or the layer has no spatial map.
+    TypeError
+        If the method takes no such option.
+
+    Examples
+    --------
+    >>> net, images = cw.load_network(), cw.gallery()
+    >>> cw.attribute(net, images["cat"], class_index="Egyptian cat").raw.shape
+    (7, 7)
+    """
+    chosen = find_method(method)
+    where = None if chosen.at == "input" else layer_for(net, layer)
+    asked = _Asked(net, chosen, where, target, versus, counter, options)
+    with net.weights_checked():
+        if not isinstance(sample, Sequence):
+            return asked.one(sample, class_index, progress)
+        samples = records.as_samples(sample)
+        return list(asked.many(samples, _listed(net, class_index, len(samples)), progress))
+
+
+def at_layers(
+    net: Network,
+    sample: ImageSample,
+    layers: Sequence[str],
+    method: str,
+    class_index: int | str | None,
+    target: str,
+    *,
+    versus: int | str | None = None,
+    counter: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Attribution]:
+    """Return the maps of one question at several layers; see `attribute`."""
+    chosen = find_method(method)
+    with net.weights_checked():
+        return [
+            _Asked(net, chosen, layer_for(net, layer), target, versus, counter, options).one(
+                sample, class_index, partial_progress(progress, place, len(layers))
+            )
+            for place, layer in enumerate(layers)
+        ]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question, to be put to any number of samples."""
+
+    net: Network
+    method: Method
+    layer: str | None
+    target: str
+    versus: int | str | None
+    counter: bool
+    options: dict[str, Any]
+
+    def one(self, sample: ImageSample, wanted: Any, progress: Progress | None) -> Attribution:
+        """Return the map of one sample, for the class wanted or (None) the most likely."""
+        scores, probabilities = self.net.scores(sample)
+        index = _class(self.net, wanted, scores)
+        weights = self.net.score_weights([index], self.versus, self.counter)[0]
+        probe = Probe(self.net, sample, weights, self.layer, self.target, progress,
+                      self.method.averaged)  # fmt: skip
+        summed = self.method.explain(probe, **self.options)
+        return self._attribution(sample, index, summed, scores, probabilities)
+
+    def many(
+        self, samples: Sequence[ImageSample], wanted: Sequence[Any], progress: Progress | None
+    ) -> Iterator[Attribution]:
+        """Yield the maps of a list; run in batches where gradients are all the method needs."""
+        if self.method.plain:
+            for place, found in enumerate(self.stream(samples, list(wanted))):
+                partial_progress(progress, place, len(samples))
+                yield found
+            return
+        for place, (sample, each) in enumerate(zip(samples, wanted, strict=True)):
+            yield self.one(sample, each, partial_progress(progress, place, len(samples)))
+
+    def stream(self, samples: Iterable[ImageSample], wanted: Any = None) -> Iterator[Attribution]:
+        """Yield the maps of samples drawn as needed.
+
+        `wanted` is a list with a class for each, one class for all, or None: the most likely.
+        """
+        if not self.method.plain:
+            yield from (self.one(sample, wanted, None) for sample in samples)
+            return
+        net, chosen = self.net, dict[int, int]()
+
+        def weigh(scores: Floats, some: slice) -> Floats:
+            classes = wanted[some] if isinstance(wanted, list) else [wanted] * len(scores)
+            found = [_class(net, each, row) for each, row in zip(classes, scores, strict=True)]
+            chosen.update(enumerate(found, some.start))
+            return net.score_weights(found, self.versus, self.counter)
+
+        found = net.gradient_stream(samples, self.layer, weigh, self.target, self.method.averaged)
+        for place, (sample, scores, probabilities, values, gradients) in enumerate(found):
+            summed = self.method.of(values, gradients, **self.options)
+            yield self._attribution(sample, chosen.pop(place), summed, scores, probabilities)
+
+    def _attribution(
+        self,
+        sample: ImageSample,
+        index: int,
+        summed: Floats,
+        scores: Floats,
+        probabilities: Floats,
+    ) -> Attribution:
+        net, method = self.net, self.method
+        raw = np.maximum(summed, 0) if method.rectified else summed
+        placed = resizing.place_on_photo(raw, sample.size, net.input_size, sample.fit)
+        other = None if self.versus is None else net.class_index(self.versus)
+        card = {"title": method.title, "equation": method.equation, "paper": method.paper}
+        return Attribution(
+            raw=raw,
+            heatmap=normalize(placed, method.signed),
+            method=method.name,
+            class_index=index,
+            class_name=net.class_names[index],
+            layer=self.layer,
+            target=self.target,
+            signed=method.signed,
+            score=float(scores[index]),
+            probability=float(probabilities[index]),
+            versus=None if other is None else net.class_names[other],
+            versus_index=other,
+            counter=self.counter,
+            removed=_removed(summed) if method.rectified else 0.0,
+            origin=Origin(sample, card, dict(self.options), net, net.weights_state(reread=False)),
+        )
+
+
+def streamed(
+    net: Network,
+    samples: Iterable[ImageSample],
+    method: str,
+    class_index: int | str | None,
+    layer: str | None,
+    target: str,
+    **options: Any,
+) -> Iterator[Attribution]:
+    """Yield the maps of samples that are drawn as they are needed; see `attribute`."""
+    chosen = find_method(method)
+    where = None if chosen.at == "input" else layer_for(net, layer)
+    wanted = None if class_index is None else net.class_index(class_index)
+    net.engine.check(where, target)
+    versus, counter = options.pop("versus", None), options.pop("counter", False)
+    asked = _Asked(net, chosen, where, target, versus, counter, options)
+    return asked.stream(samples, wanted)
+
+
+def layer_for(net: Network, layer: str | None) -> str:
+    """Return the layer a class activation map looks at, checked to have a map."""
+    if layer is None:
+        if net.default_layer is None:
+            raise ValueError(
+                f"Network {net.name!r} has no layer with a spatial map (h, w, K) "
+                "larger than 1×1, so there is no class activation map. "
+                "method='saliency' needs none."
+            )
+        return net.default_layer
+    if not net.layer(layer).spatial:
+        raise ValueError(
+            f"Layer {layer!r} puts out shape {net.layer(layer).shape}, no spatial "
+            f"map (h, w, K). The default is {net.default_layer!r}."
+        )
+    return layer
+
+
+def _class(net: Network, wanted: Any, scores: Floats) -> int:
+    """Return the class wanted, or (None) the most likely."""
+    return int(scores.argmax()) if wanted is None else net.class_index(wanted)
+
+
+def _listed(net: Network, wanted: Any, count: int) -> list[Any]:
+    """Return the class wanted for each of `count` images; None: the most likely one."""
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        if len(wanted) != count:
+            raise ValueError(f"Expected one class per image, {count}. Received: {len(wanted)}")
+        return [net.class_index(index) for index in wanted]
+    return [None if wanted is None else net.class_index(wanted)] * count
+
+
+def _removed(summed: Floats) -> float:
+    """Return the share of a map's absolute sum that is below zero."""
+    whole = float(np.abs(summed).sum(dtype=np.float64))
+    return float(-np.minimum(summed, 0).sum(dtype=np.float64)) / whole if whole > 0 else 0.0

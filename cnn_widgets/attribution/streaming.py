@@ -1,0 +1,140 @@
+"""Any number of photographs, one after another: a folder's worth in the memory of a few."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnn_widgets.attribution.explain import streamed
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import ImageSample, Prediction
+
+#: Endings of the files that are taken for pictures in a folder.
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no single ==
+class Explained:
+    """What a network says of one photograph, and why; or why it could not be asked.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, or the sample's.
+    sample : ImageSample or None
+    predictions : tuple of Prediction
+        The most likely classes, best first.
+    attribution : Attribution or None
+    error : Exception or None
+        Why the photograph could not be read; the rest is empty then.
+    """
+
+    name: str
+    sample: ImageSample | None = None
+    predictions: tuple[Prediction, ...] = ()
+    attribution: Attribution | None = None
+    error: Exception | None = None
+
+
+def stream(
+    net: Network,
+    images: str | Path | Iterable[Any],
+    method: str = "grad-cam",
+    class_index: int | str | None = None,
+    layer: str | None = None,
+    target: str = "logit",
+    *,
+    top: int = 5,
+    fit: str | None = None,
+    **options: Any,
+) -> Iterator[Explained]:
+    """Yield predictions and a map of each photograph in a folder, or of any iterable.
+
+    They are read, run in batches and forgotten as you go: a thousand take the memory of sixteen.
+
+    Parameters
+    ----------
+    net : Network
+    images : folder, or iterable of sources
+        A folder's pictures in the order of their names, or anything `load_image` takes, one by
+        one (a generator may be endless).
+    method, class_index, layer, target, **options
+        As for `attribute`; by default each photograph's most likely class is explained.
+    top : int
+        How many classes to list.
+    fit : {"squash", "crop", "letterbox"}, optional
+        See `load_image`.
+
+    Yields
+    ------
+    Explained
+        In the order of the images. One that cannot be read has its `error` and ends nothing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ValueError
+        If the folder holds no picture, or for what `attribute` refuses; at once, before anything
+        is read.
+
+    Examples
+    --------
+    >>> net, photographs = cw.load_network(), cw.gallery().values()
+    >>> [each.predictions[0].name for each in cw.stream(net, photographs)][:2]
+    ['Egyptian cat', 'espresso']
+    """
+    if top < 1:
+        raise ValueError(f"Expected top to be at least 1. Received: {top}")
+    sources = _pictures(Path(images)) if isinstance(images, str | Path) else images
+    order: deque[Explained] = deque()
+    maps = streamed(
+        net, _readable(sources, fit, order), method, class_index, layer, target, **options
+    )
+    return _merged(net, maps, order, top)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder by name."""
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    if not found:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds no pictures: no file that ends in "
+            f"{', '.join(PICTURES)}."
+        )
+    return found
+
+
+def _readable(
+    sources: Iterable[Any], fit: str | None, order: deque[Explained]
+) -> Iterator[ImageSample]:
+    """Yield the samples that can be read; note each source, also those that cannot, in order."""
+    for source in sources:
+        name = source.name if isinstance(source, Path | ImageSample) else str(source)[:80]
+        try:
+            sample = load_image(source, fit=fit)
+        except (ValueError, TypeError, OSError) as error:  # what `load_image` says it raises
+            order.append(Explained(name, error=error))
+            continue
+        order.append(Explained(name, sample))
+        yield sample
+
+
+def _merged(
+    net: Network, maps: Iterator[Attribution], order: deque[Explained], top: int
+) -> Iterator[Explained]:
+    """Yield what was noted in order, each readable sample with its map."""
+    for found in maps:
+        while (noted := order.popleft()).error is not None:
+            yield noted
+        best = net.predict([found.sample], top)[0]  # known from the pass of the map
+        yield Explained(noted.name, found.sample, tuple(best), found)
+    yield from order

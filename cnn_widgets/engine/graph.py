@@ -1,0 +1,190 @@
+"""A model's traced graph: what it computes, its layers, its end, and gradients on demand.
+
+The model is run once, symbolically, with taps on all its layers; nothing of it is changed.
+Gradients are added to the same graph when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cnn_widgets.engine.guided_relu import guided_relus
+from cnn_widgets.engine.layers import LayerTable
+from cnn_widgets.engine.model_inputs import ModelInput, as_model_input
+from cnn_widgets.engine.model_outputs import (
+    Head,
+    chosen_output,
+    find_head,
+    mean_over_positions,
+    named_outputs,
+)
+from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, after_activation, tapped
+from cnn_widgets.engine.tracing import TracedGraph, ancestor_operations
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.records import LayerInfo
+
+if TYPE_CHECKING:
+    import keras
+
+
+TARGETS = ("logit", "probability")
+_VALUES = {"logit": "scores", "probability": "probabilities"}
+
+
+@dataclass(frozen=True)
+class _Tracing:
+    """A model's traced graph, and its tensors by the names that a `TracedGraph` knows them by."""
+
+    graph: Any
+    places: dict[Any, Any]
+
+
+class TracedModel:
+    """Traces one model, learns its layers from that, and hands out `TracedGraph`s.
+
+    Attributes
+    ----------
+    layer_table : LayerTable
+        Its layers.
+    head : Head
+        What the end of the model computes.
+    notes : list of str
+        What was guessed, in words.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        model_input: ModelInput,
+        output: int | str | None,
+        head: str | None,
+    ) -> None:
+        self._tf = tensorflow()
+        self.model, self._model_input = model, model_input
+        self._output, self._head_kind = output, head
+        self._tracing: _Tracing | None = None
+        self._graphs: dict[Any, TracedGraph] = {}
+        self._score: Any = None
+        self.head: Head
+        self.layer_table = LayerTable((), None)
+        self.notes: list[str] = []
+        self.forward()
+
+    def forward(self) -> TracedGraph:
+        """Return the graph from x to scores, probabilities, and what every layer puts out."""
+        with TRACE_LOCK:
+            if "forward" not in self._graphs:
+                traced = self._trace()
+                self._graphs["forward"] = TracedGraph(traced.graph, traced.places)
+            return self._graphs["forward"]
+
+    def gradients(self, target: str, guided: bool = False) -> TracedGraph:
+        """Return the graph from x and Y's weights to dY/dA at every layer, and dY/dx.
+
+        Guided: through ReLUs that pass only positive gradients, and dY/dx alone.
+        """
+        tf, key = self._tf, ("gradients", target, guided)
+        with TRACE_LOCK:
+            if key not in self._graphs:
+                traced = self._trace()
+                places = dict(traced.places)
+                outputs = {  # guided ones are asked for at the input only
+                    key: tensor
+                    for key, tensor in places.items()
+                    if key[0] == "output" and tensor.dtype.is_floating and not guided
+                }
+                relus = guided_relus(traced.graph) if guided else nullcontext()
+                with relus, traced.graph.as_default():
+                    weights = tf.compat.v1.placeholder(tf.float32, self._weight_shape())
+                    y = tf.reduce_sum(places[_VALUES[target]] * weights)
+                    where = [*outputs.values(), places["x"]]
+                    zero = tf.UnconnectedGradients.ZERO
+                    found = tf.gradients(y, where, unconnected_gradients=zero)
+                names = [*(name for _, name in outputs), None]
+                places["weights"] = weights
+                places |= {("gradient", name): g for name, g in zip(names, found, strict=True)}
+                self._graphs[key] = TracedGraph(traced.graph, places)
+            return self._graphs[key]
+
+    def clear(self) -> None:
+        """Forget everything traced; it is traced again when it is asked for."""
+        with TRACE_LOCK:
+            self._graphs.clear()
+            self._tracing = None
+
+    def _trace(self) -> _Tracing:
+        """Return the model's graph, traced on first use."""
+        if self._tracing is None:
+            places: dict[Any, Any] = {}
+
+            def forward(x: Any) -> Any:
+                with tapped(self.model) as visits:
+                    values = self._call(x)
+                own = [visit for visit in visits if _is_layer(visit)]
+                if not self.layer_table.layers:
+                    self._learn(own)
+                places.update({"x": x} | dict(zip(_VALUES.values(), values, strict=True)))
+                for visit in own:
+                    places["output", visit.name] = visit.output
+                    browsed = visit.name in self.layer_table.browsed
+                    if browsed and (after := after_activation(visit, visits)) is not None:
+                        places["peak", visit.name] = after
+                return values
+
+            spec = self._spec()
+            compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
+            self._tracing = _Tracing(compiled.get_concrete_function().graph, places)
+        return self._tracing
+
+    def _call(self, x: Any) -> tuple[Any, Any]:
+        """Run the model inside a trace; return scores and probabilities (N, C)."""
+        outputs = named_outputs(
+            self.model, self.model(as_model_input(self.model, x), training=False)
+        )
+        output = outputs[chosen_output(outputs, self._output)]
+        if len(outputs) > 1 and self._output is None and not self.layer_table.layers:
+            self.notes.append(
+                f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
+            )
+        head, tensor = find_head(output, self._head_kind)
+        if not self.layer_table.layers:
+            self.head, self._score = head, tensor
+        maps = head.scores(tensor)
+        return mean_over_positions(maps), mean_over_positions(head.probabilities(maps))
+
+    def _spec(self) -> Any:
+        return self._tf.TensorSpec(
+            (self._model_input.batch, *self._model_input.size, self._model_input.channels),
+            self._tf.float32,
+        )
+
+    def _weight_shape(self) -> tuple[int | None, int]:
+        return self._model_input.batch, self.head.classes
+
+    def _learn(self, visits: list[LayerCall]) -> None:
+        """Note the layers, in the order they ran, and where class activation maps look."""
+        layers = tuple(LayerInfo(visit.name, visit.kind, visit.shape) for visit in visits)
+        before = ancestor_operations([self._score])
+        maps = [
+            visit.name
+            for visit, info in zip(visits, layers, strict=True)
+            if info.spatial and visit.output.op in before and visit.output is not self._score
+        ]
+        self.layer_table = LayerTable(layers, maps[-1] if maps else None)
+        self._score = None
+        if self.head.kind in ("logits", "probabilities", "values"):
+            self.notes.append(
+                f"No softmax or sigmoid found at the end: outputs are taken as "
+                f"{self.head.kind} (head= changes it)."
+            )
+        if self.head.kind == "softmax" and self.head.units == 1:
+            self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
+
+
+def _is_layer(visit: LayerCall) -> bool:
+    """Tell a layer from a model inside a model, whose layers are there themselves."""
+    import keras
+
+    return not isinstance(visit.layer, keras.Model) and visit.kind != "InputLayer"

@@ -1,0 +1,170 @@
+"""What a Keras model takes in: image size, channels, fixed batch size, structure and type.
+
+All of it is read off the model; what had to be assumed is said in `ModelInput.notes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.engine.taps import walk_layers
+from cnn_widgets.records import Floats
+
+if TYPE_CHECKING:
+    import keras
+
+
+#: float32 pixels (N, H, W, C), 0 to 255 → model input.
+Preprocess = Callable[[Any], Any]
+
+FREE_SIZE = (224, 224)
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A model's input.
+
+    Attributes
+    ----------
+    size : (H, W)
+    channels : int
+        1 or 3.
+    batch : int or None
+        The only batch size the model takes, if it is fixed.
+    preprocess : callable or None
+        float32 pixels (N, H, W, C), 0 to 255 → model input. None: nothing is done outside.
+    notes : tuple of str
+        What was guessed, in words for the user.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    batch: int | None
+    preprocess: Preprocess | None
+    notes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of the input."""
+        return (*self.size, self.channels)
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
+        """Return pixels (N, H, W, C) as the model's input; works on a copy."""
+        given = pixels.astype(np.float32)  # a copy: keras' preprocess_input works in place
+        ready = given if self.preprocess is None else np.asarray(self.preprocess(given))
+        if ready.shape != pixels.shape or ready.dtype.kind not in "fiu":
+            raise ValueError(
+                f"preprocess must return an array of the shape it was given, {pixels.shape}. "
+                f"Received: {ready.dtype} {ready.shape}"
+            )
+        return np.ascontiguousarray(ready, np.float32)
+
+
+def read_model_input(
+    model: keras.Model,
+    input_size: Sequence[int] | None = None,
+) -> ModelInput:
+    """Return what a model takes in; its preprocessing is left open (None).
+
+    Raises
+    ------
+    ValueError
+        If the model is unbuilt, takes several inputs, no images, or images channels-first.
+    """
+    shape = _input_shape(model)
+    if shape is None and input_size is None:
+        raise ValueError(
+            f"The input shape of model {model.name!r} is not known"
+            f"{'' if model.built else ': it is not built'}. Pass "
+            "input_size=(height, width), or build it first: model.build((None, H, W, 3))."
+        )
+    shape = shape or (None, None, None, 3)
+    if len(shape) != 4:
+        raise ValueError(
+            f"Expected a model that takes images (batch, H, W, channels). Model {model.name!r} "
+            f"takes shape {shape}."
+        )
+    _refuse_channels_first(model, shape)
+    kinds = [str(tensor.dtype) for tensor in getattr(model, "inputs", None) or ()]
+    if kinds and not re.match("u?int|b?float", kinds[0]):
+        raise ValueError(
+            f"Expected a model that takes numbers. Model {model.name!r} takes {kinds[0]}."
+        )
+    if shape[3] not in (1, 3):
+        raise ValueError(
+            f"Expected a model that takes images of 1 or 3 channels. Model {model.name!r} takes "
+            f"{shape[3]}."
+        )
+    size, notes = _size(shape, input_size)
+    batch = None if shape[0] is None else int(shape[0])
+    return ModelInput(size, int(shape[3]), batch, None, notes)
+
+
+def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
+    """Return the shape of a model's one input, with the batch axis, or None if it is not known."""
+    inputs = getattr(model, "inputs", None)
+    if inputs:
+        if len(inputs) > 1:
+            names = ", ".join(tensor.name for tensor in inputs)
+            raise ValueError(
+                f"Model {model.name!r} takes {len(inputs)} inputs ({names}). One image is all "
+                "that can be given: wrap the model so that the other inputs are constants."
+            )
+        return tuple(inputs[0].shape)
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    known = [s for s in shapes.values() if isinstance(s, list | tuple) and len(s) == 4]
+    # a subclassed model remembers the shape of its first call; that batch size binds nobody
+    return (None, *known[0][1:]) if len(known) == 1 else None
+
+
+def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) -> None:
+    first = [
+        path
+        for path, layer in walk_layers(model)
+        if getattr(layer, "data_format", None) == "channels_first"
+    ]
+    if first or (shape[1] in (1, 3) and shape[3] not in (1, 3)):
+        where = f" (layer {first[0]!r})" if first else f" (input shape {shape})"
+        raise ValueError(
+            f"Model {model.name!r} works channels-first{where}. cnn_widgets, like TensorFlow on "
+            "a CPU, needs channels last: rebuild it with data_format='channels_last'."
+        )
+
+
+def _size(
+    shape: tuple[int | None, ...], wanted: Sequence[int] | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Return ((H, W), notes): the wanted size where the model leaves it free."""
+    if wanted is not None and (len(wanted) != 2 or any(int(n) < 1 for n in wanted)):
+        raise ValueError(f"Expected input_size=(height, width). Received: {wanted!r}")
+    asked = FREE_SIZE if wanted is None else (int(wanted[0]), int(wanted[1]))
+    size = (shape[1] or asked[0], shape[2] or asked[1])
+    if wanted is not None and size != asked:
+        raise ValueError(f"The model takes images of {size[0]}×{size[1]}, not {asked}.")
+    if wanted is None and None in shape[1:3]:
+        return size, (
+            f"The model takes any image size; {size[0]}×{size[1]} is used "
+            "(input_size= changes it).",
+        )
+    return size, ()
+
+
+def as_model_input(model: Any, x: Any) -> Any:
+    """Return a batch of images in the structure and type that the model's input has."""
+    import tensorflow as tf
+
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        return x
+    kind = tf.as_dtype(inputs[0].dtype)
+    x = x if kind.is_floating else tf.cast(x, kind)
+    struct = getattr(model, "_inputs_struct", None)
+    if isinstance(struct, dict):
+        return {next(iter(struct)): x}
+    return [x] if isinstance(struct, list | tuple) else x

@@ -1,0 +1,166 @@
+"""Judging a map by experiment: the score should fall when what it marks is taken away.
+
+Deletion and insertion (Petsiuk et al. 2018): the pixels are taken away, or given back, in the
+order of the map, and the class's probability is drawn against the share of pixels. A faithful map
+makes the deletion curve fall early (small area) and the insertion curve rise early (large area).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+
+from cnn_widgets.attribution.probe import Progress, partial_progress
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.color import resize
+from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.images.resizing import visible_window
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Floats, ImageSample
+
+Baseline = Literal["blur", "mean"]
+BASELINES = get_args(Baseline)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One deletion or insertion curve.
+
+    Attributes
+    ----------
+    kind : {"deletion", "insertion"}
+    shares : ndarray, shape (n,)
+        Share of pixels changed, 0 to 1.
+    probabilities : ndarray, shape (n,)
+        The class's probability then (its score, for a network without probabilities).
+    """
+
+    kind: Literal["deletion", "insertion"]
+    shares: Floats = field(repr=False)
+    probabilities: Floats = field(repr=False)
+
+    @property
+    def area(self) -> float:
+        """The area under the curve, by the trapezoid rule."""
+        return float(np.trapezoid(self.probabilities, self.shares))
+
+
+def curves(
+    net: Network,
+    sample: ImageSample,
+    found: Attribution | Floats,
+    class_index: int | str | None = None,
+    *,
+    baseline: Baseline = "blur",
+    steps: int = 50,
+    progress: Progress | None = None,
+) -> tuple[Curve, Curve]:
+    """Return the deletion and the insertion curve of a map.
+
+    Parameters
+    ----------
+    found : Attribution or ndarray, shape (h, w)
+        The map to judge: an attribution of this sample, or any map over the photograph (a random
+        one, an edge detector) to set beside it.
+    class_index : int or str, optional
+        The class; by default that of the attribution.
+    baseline : {"blur", "mean"}
+        What a pixel that is taken away becomes: the blurred photograph, or its mean colour.
+    steps : int
+        Points of the curves, less one.
+    progress : callable, optional
+        As for `attribute`.
+
+    Raises
+    ------
+    ValueError
+        If the baseline is unknown, or an array came without a class.
+
+    References
+    ----------
+    Petsiuk et al. 2018, arXiv 1806.07421, section 4.
+
+    Examples
+    --------
+    >>> net, cat = cw.load_network(), cw.gallery()["cat"]
+    >>> deletion, insertion = curves(net, cat, cw.attribute(net, cat), steps=4)
+    >>> bool(deletion.probabilities[0] > deletion.probabilities[-1])
+    True
+    """
+    if baseline not in BASELINES:
+        raise ValueError(f"Expected baseline to be 'blur' or 'mean'. Received: {baseline!r}")
+    if isinstance(found, Attribution):
+        values = found.heatmap
+        index = found.class_index if class_index is None else net.class_index(class_index)
+    elif class_index is None:
+        raise ValueError("A bare map needs a class: class_index=…")
+    else:
+        values, index = np.asarray(found, np.float32), net.class_index(class_index)
+    whole = net.input_tensor(sample)
+    empty = _emptied(net, sample, baseline)
+    ranks = _ranks(_at_input(net, sample, values))
+    shares = np.linspace(0, 1, steps + 1).astype(np.float32)
+    deletion, insertion = (
+        _probabilities(
+            net, before, after, ranks, shares, index, partial_progress(progress, number, 2)
+        )
+        for number, (before, after) in enumerate(((whole, empty), (empty, whole)))
+    )
+    return Curve("deletion", shares, deletion), Curve("insertion", shares, insertion)
+
+
+def _at_input(net: Network, sample: ImageSample, values: Floats) -> Floats:
+    """Return a map over the photograph as a map over the network's input."""
+    if values.shape != sample.size:
+        values = resize(values, sample.size)
+    top, left, height, width = visible_window(sample.size, net.input_size, sample.fit)
+    view = np.zeros((height, width), np.float32)
+    rows = slice(max(top, 0), min(top + height, sample.size[0]))
+    columns = slice(max(left, 0), min(left + width, sample.size[1]))
+    view[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[
+        rows, columns
+    ]
+    return resize(view, net.input_size)
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return each pixel's place in the order of the map, 0 (most evidence) to nearly 1."""
+    flat = values.ravel()
+    order = np.argsort(-flat, kind="stable")
+    ranks = np.empty(flat.size, np.float32)
+    ranks[order] = np.arange(flat.size, dtype=np.float32) / flat.size
+    return ranks.reshape(values.shape)
+
+
+def _emptied(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
+    """Return the input of the photograph with nothing left to recognise in it."""
+    if baseline == "mean":
+        mean = sample.pixels.mean(axis=(0, 1)).round().astype(np.uint8)
+        pixels = np.broadcast_to(mean, sample.pixels.shape).copy()
+    else:
+        sigma = max(sample.size) / 20
+        pixels = np.asarray(cv2.GaussianBlur(sample.pixels, (0, 0), sigma), np.uint8)
+    return net.input_tensor(ImageSample(pixels, sample.name, sample.source, sample.fit))
+
+
+def _probabilities(
+    net: Network,
+    before: Floats,
+    after: Floats,
+    ranks: Floats,
+    shares: Floats,
+    index: int,
+    progress: Progress,
+) -> Floats:
+    found: list[Floats] = []
+    for start in range(0, len(shares), net.batch or BATCH_SIZE):
+        progress(start, len(shares))
+        some = shares[start : start + (net.batch or BATCH_SIZE), None, None]
+        changed = (ranks[None] < some)[..., None]
+        seen = net.engine.observe(np.where(changed, after[None], before[None]), ())
+        usable = np.isfinite(seen.probabilities).all()
+        found.append((seen.probabilities if usable else seen.scores)[:, index])
+    return np.concatenate(found)

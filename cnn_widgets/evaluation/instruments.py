@@ -1,0 +1,167 @@
+"""The instruments that judge a map, as the explorer offers them: a registry.
+
+A new instrument is one function here (or in a module of its own), one entry in `INSTRUMENTS`, and
+one function in `verdicts` that shows what it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnn_widgets.attribution.depth_strip import film_strip
+from cnn_widgets.attribution.explain import attribute
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.probe import Progress, partial_progress
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.evaluation.faithfulness import Baseline
+from cnn_widgets.evaluation.localization import pointing
+from cnn_widgets.evaluation.randomization import sanity_check
+from cnn_widgets.evaluation.ranking import beside_chance, rank
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Floats, ImageSample
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be judged: one photograph's map, and what the instruments are set to.
+
+    ``layer`` is where the method looks (None: at the input), ``place`` where class activation
+    maps look; ``ranked`` the methods compared; ``known`` the map, if it has been computed.
+    """
+
+    network: Network
+    sample: ImageSample
+    method: str
+    class_index: int
+    layer: str | None
+    place: str | None
+    target: str
+    versus: int | None
+    counter: bool
+    baseline: Baseline
+    ranked: tuple[str, ...]
+    known: Attribution | None = field(default=None, repr=False)
+
+    @property
+    def revision(self) -> int:
+        """Which of the network's weights are meant."""
+        return self.network.revision
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One instrument: what it is called, what it tells, and what it takes.
+
+    Attributes
+    ----------
+    name, title, tells : str
+        The key in `INSTRUMENTS`, what a person reads, and one line on what it answers.
+    compute : callable
+        (subject, progress) → what it found.
+    asks : frozenset of str
+        The fields of a `Subject` that the answer depends on, beside network and photograph.
+    """
+
+    name: str
+    title: str
+    tells: str
+    compute: Callable[[Subject, Progress | None], Any]
+    asks: frozenset[str]
+
+    def question(self, subject: Subject) -> tuple[Any, ...]:
+        """Return all that the answer depends on: the key under which it is kept."""
+        asked = (getattr(subject, name) for name in sorted(self.asks))
+        key = subject.sample.key if self.name != "pointing" else ""
+        return (self.name, subject.network.name, subject.revision, key, *asked)
+
+
+def find_instrument(name: str) -> Instrument:
+    """Return an instrument by name; a ValueError names those there are."""
+    if name not in INSTRUMENTS:
+        raise ValueError(f"Unknown instrument {name!r}. Instruments: {', '.join(INSTRUMENTS)}.")
+    return INSTRUMENTS[name]
+
+
+def arrays(found: Any) -> Iterable[Floats]:
+    """Yield the arrays that make a result heavy."""
+    for shown in getattr(found, "maps", found):
+        if isinstance(shown, Attribution):
+            yield from (shown.raw, shown.heatmap)
+
+
+def _curves(subject: Subject, progress: Progress | None) -> Any:
+    shown = subject.known or attribute(
+        subject.network, subject.sample, subject.method, subject.class_index, subject.layer,
+        subject.target, versus=subject.versus, counter=subject.counter,
+        progress=partial_progress(progress, 0, 2),
+    )  # fmt: skip
+    rest = progress if subject.known else partial_progress(progress, 1, 2)
+    return beside_chance(subject.network, shown, baseline=subject.baseline, steps=30, progress=rest)
+
+
+def _ranking(subject: Subject, progress: Progress | None) -> Any:
+    return rank(
+        subject.network, subject.sample, subject.ranked, subject.class_index, subject.place,
+        subject.target, baseline=subject.baseline, progress=progress,
+    )  # fmt: skip
+
+
+def _sanity(subject: Subject, progress: Progress | None) -> Any:
+    return sanity_check(
+        subject.network, subject.sample, subject.method, subject.class_index, subject.layer,
+        subject.target, versus=subject.versus, counter=subject.counter, progress=progress,
+    )  # fmt: skip
+
+
+def _depths(subject: Subject, progress: Progress | None) -> Any:
+    method = subject.method if METHODS[subject.method].at == "layer" else "grad-cam"
+    return film_strip(
+        subject.network, subject.sample, method, subject.class_index, subject.target,
+        versus=subject.versus, counter=subject.counter, progress=progress,
+    )  # fmt: skip
+
+
+def _pointing(subject: Subject, progress: Progress | None) -> Any:
+    return pointing(
+        subject.network, subject.ranked, subject.place, subject.target, progress=progress
+    )
+
+
+_MAP = frozenset({"method", "class_index", "layer", "target", "versus", "counter"})
+INSTRUMENTS: dict[str, Instrument] = {
+    each.name: each
+    for each in (
+        Instrument(
+            "curves", "Deletion and insertion",
+            "Takes the brightest pixels away, or gives them back first: where the map is right, "
+            "the probability falls, or rises, early. A random map and an edge detector stand "
+            "beside it.",
+            _curves, _MAP | {"baseline"},
+        ),
+        Instrument(
+            "ranking", "Ranking of methods",
+            "Deletion and insertion for each method selected, on this photograph, in one table.",
+            _ranking, frozenset({"class_index", "place", "target", "baseline", "ranked"}),
+        ),
+        Instrument(
+            "sanity", "Sanity check",
+            "Randomises the network layer by layer from the top, on a private copy. A map that "
+            "explains the network must fall apart with it.",
+            _sanity, _MAP,
+        ),
+        Instrument(
+            "depths", "Layer by layer",
+            "The same question asked of every layer, from the input to the scores: where does the "
+            "network begin to tell this class by its place?",
+            _depths, _MAP - {"layer"},
+        ),
+        Instrument(
+            "pointing", "Pointing",
+            "Two subjects side by side: the share of the heat that lies on the right half for "
+            "each one's class. 50 % is chance.",
+            _pointing, frozenset({"place", "target", "ranked"}),
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,147 @@
+"""Which method explains this picture best? Each one's map judged by deletion and insertion.
+
+A random map and an edge detector stand in the same table: a method that does no better than they
+do has told nothing about the network.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from cnn_widgets.attribution.explain import attribute
+from cnn_widgets.attribution.methods import METHODS, QUICK, find_method
+from cnn_widgets.attribution.probe import Progress, partial_progress
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.evaluation.faithfulness import Baseline, Curve, curves
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Floats, ImageSample
+
+RANDOM, EDGES = "random map", "edge detector"
+
+
+@dataclass(frozen=True)
+class RankedMap:
+    """How one map fares.
+
+    Attributes
+    ----------
+    title : str
+        The method's title, `RANDOM` or `EDGES`.
+    method : str or None
+        Its name in `METHODS`; None for the two that explain nothing.
+    deletion, insertion : Curve
+    seconds : float
+        What the map took to compute.
+    """
+
+    title: str
+    method: str | None
+    deletion: Curve = field(repr=False)
+    insertion: Curve = field(repr=False)
+    seconds: float = 0.0
+
+    @property
+    def gain(self) -> float:
+        """The area of insertion less that of deletion: larger is better."""
+        return self.insertion.area - self.deletion.area
+
+
+def rank(
+    net: Network,
+    sample: ImageSample,
+    methods: Sequence[str] | None = None,
+    class_index: int | str | None = None,
+    layer: str | None = None,
+    target: str = "logit",
+    *,
+    baseline: Baseline = "blur",
+    steps: int = 20,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[RankedMap, ...]:
+    """Return how the maps of several methods fare on one picture, the best first.
+
+    Parameters
+    ----------
+    net, sample, class_index, layer, target
+        As for `attribute`.
+    methods : sequence of str, optional
+        Names in `METHODS`; by default all that take one or two passes.
+    baseline, steps
+        As for `curves`.
+    seed : int
+        Of the random map.
+    progress : callable, optional
+        As for `attribute`.
+
+    Examples
+    --------
+    >>> net, cup = cw.load_network(), cw.gallery()["espresso"]
+    >>> table = rank(net, cup, ["grad-cam"], steps=8)
+    >>> sorted(each.title for each in table)
+    ['Grad-CAM', 'edge detector', 'random map']
+    """
+    chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
+    count = 2 * len(chosen) + 2  # a map and its curves each; the two that explain nothing
+    found = []
+    for number, method in enumerate(chosen):
+        began = time.perf_counter()
+        shown = attribute(
+            net, sample, method.name, class_index, layer if method.at == "layer" else None, target,
+            progress=partial_progress(progress, 2 * number, count),
+        )  # fmt: skip
+        spent = time.perf_counter() - began
+        pair = curves(net, sample, shown, baseline=baseline, steps=steps,
+                      progress=partial_progress(progress, 2 * number + 1, count))  # fmt: skip
+        found.append(RankedMap(method.title, method.name, *pair, seconds=spent))
+    index = _class(net, sample, class_index)
+    for number, (title, values) in enumerate(control_maps(sample, seed).items(), count - 2):
+        pair = curves(net, sample, values, index, baseline=baseline, steps=steps,
+                      progress=partial_progress(progress, number, count))  # fmt: skip
+        found.append(RankedMap(title, None, *pair))
+    return tuple(sorted(found, key=lambda each: -each.gain))
+
+
+def beside_chance(
+    net: Network,
+    found: Attribution,
+    *,
+    baseline: Baseline = "blur",
+    steps: int = 50,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[RankedMap, ...]:
+    """Return how one map fares, and beside it the random map and the edge detector."""
+    maps: dict[str, Attribution | Floats] = {METHODS[found.method].title: found}
+    maps |= control_maps(found.sample, seed)
+    standings = []
+    for number, (title, values) in enumerate(maps.items()):
+        pair = curves(net, found.sample, values, found.class_index, baseline=baseline, steps=steps,
+                      progress=partial_progress(progress, number, len(maps)))  # fmt: skip
+        standings.append(RankedMap(title, None if number else found.method, *pair))
+    return tuple(standings)
+
+
+def control_maps(sample: ImageSample, seed: int = 0) -> dict[str, Floats]:
+    """Return two maps (H, W) that know nothing of the network: noise, and the picture's edges.
+
+    The noise is one random value per cell of a 7×7 grid, enlarged smoothly: single random pixels
+    would only tell how the network likes noise. The edges are Sobel's gradient magnitude.
+    """
+    rows, columns = sample.size
+    noise = np.random.default_rng(seed).random((7, 7)).astype(np.float32)
+    smooth = cv2.resize(noise, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(sample.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    edges = np.hypot(across, down)
+    return {RANDOM: np.asarray(smooth, np.float32), EDGES: np.asarray(edges, np.float32)}
+
+
+def _class(net: Network, sample: ImageSample, wanted: int | str | None) -> int:
+    scores, _ = net.scores(sample)
+    return int(scores.argmax()) if wanted is None else net.class_index(wanted)

@@ -1,0 +1,131 @@
+"""Numbers and pictures in words: captions, and the text twins of pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Prediction
+
+_ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage: two digits below ten, "–" where there is none.
+
+    >>> [percent(x) for x in (0.7709, 0.034, 0.0004, 0.0, float("nan"))]
+    ['77 %', '3.4 %', '< 0.1 %', '0 %', '–']
+    """
+    if not np.isfinite(share):
+        return "–"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return (
+        f"{share:.0%}".replace("%", " %")
+        if share >= 0.0995 or share == 0
+        else (f"{100 * share:.1f} %")
+    )
+
+
+def number(value: float) -> str:
+    """Return a value with three significant digits and a true minus sign.
+
+    >>> number(-0.012345)
+    '−0.0123'
+    """
+    return f"{value:.3g}".replace("-", "−")
+
+
+def fixed(value: float, digits: int = 3) -> str:
+    """Return a value with so many decimals and a true minus sign, to stand in a column.
+
+    >>> fixed(-0.0304), fixed(0.15, 2)
+    ('−0.030', '0.15')
+    """
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def place_in_words(heat: NDArray[Any]) -> str:
+    """Return where a map is largest, as one of nine places: "upper left", … "the centre"."""
+    row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
+    vertical = _ROWS[(6 * int(row) + 3) // (2 * heat.shape[0])]  # by the pixel's centre
+    horizontal = _COLUMNS[(6 * int(column) + 3) // (2 * heat.shape[1])]
+    if (vertical, horizontal) == ("middle", "centre"):
+        return "the centre"
+    return f"the {vertical} {horizontal}"
+
+
+def evidence(found: Attribution) -> str:
+    """Return one line on a map: what it says, and how much the network believes it."""
+    belief = f"score {number(found.score)}, probability {percent(found.probability)}"
+    if found.empty:
+        return f"No evidence {found.question} here: the map is zero everywhere ({belief})."
+    if not found.heatmap.any():
+        return f"No evidence {found.question} on the photograph, only beside it ({belief})."
+    share = float((np.abs(found.heatmap) > 0.5).mean())
+    asked = f"Evidence {found.question}. " if found.versus or found.counter else ""
+    line = (
+        f"{asked}{found.class_name}: {belief}. {_sentence(measured(found))} "
+        f"Strongest at {place_in_words(np.abs(found.heatmap))}; {percent(share)} of the picture is "
+        "above half of the maximum."
+    )
+    if found.signed:
+        line += f" {percent(float((found.raw < 0).mean()))} of the map speaks against."
+    if found.saturated:
+        line += f" {_sentence(_SATURATED)}"
+    return line
+
+
+def measured(found: Attribution) -> str:
+    """Return the raw map's range, and what the ReLU of its equation took away."""
+    line = f"map from {number(float(found.raw.min()))} to {number(float(found.raw.max()))}"
+    return f"{line}, ReLU took {percent(found.removed)}" if found.removed else line
+
+
+def _sentence(line: str) -> str:
+    return f"{line[0].upper()}{line[1:]}."
+
+
+_SATURATED = "probability saturated: its gradient has all but vanished, ask for the score"
+
+
+def short_evidence(found: Attribution) -> str:
+    """Return the same in few words, for the line under a picture."""
+    belief = f"score {number(found.score)} · {percent(found.probability)}"
+    if found.empty:
+        took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
+        return f"no evidence {found.question}: the map is zero{took} · {belief}"
+    share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
+    against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
+    if not found.heatmap.any():
+        return f"{found.class_name} · {belief} · no evidence on the photograph itself"
+    where = f"strongest at {place_in_words(np.abs(found.heatmap))}, {share} above half"
+    note = f" · {_SATURATED}" if found.saturated else ""
+    return f"{found.class_name} · {belief} · {measured(found)} · {where}{against}{note}"
+
+
+def with_probability(prediction: Prediction) -> str:
+    """Return a class with its probability, as in a list: "Egyptian cat (77 %)"."""
+    return f"{prediction.name} ({percent(prediction.probability)})"
+
+
+def about_network(network: Network) -> str:
+    """Return one line on a network: what it is, and what was guessed about it."""
+    rows, columns = network.input_size
+    facts = (
+        f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
+        f"{len(network.layers)} layers."
+    )
+    return " ".join((facts, *network.notes))
+
+
+def numbers(values: NDArray[Any]) -> str:
+    """Return minimum, mean, maximum and share of zeros of an array."""
+    return (
+        f"min {number(float(values.min()))} · mean {number(float(values.mean()))} · "
+        f"max {number(float(values.max()))} · zeros {percent(float((values == 0).mean()))}"
+    )

@@ -1,0 +1,178 @@
+"""What can be chosen in an explorer: its photographs and its networks, each by a name.
+
+Networks are loaded when they are first chosen, and stay.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.engine.cache import ByteCache
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.images.resizing import shrink
+from cnn_widgets.images.sample_gallery import gallery
+from cnn_widgets.networks import efficientnet_lite
+from cnn_widgets.networks.applications import Progress, applications
+from cnn_widgets.networks.loading import load_network
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Floats, ImageSample
+
+#: Longer side, in pixels, of the photographs kept.
+LONGEST = 1024
+
+#: How many bytes of slow methods' results are kept.
+RESULT_BYTES = 24 * 2**20
+
+
+class Catalog:
+    """Photographs and networks by name.
+
+    Parameters
+    ----------
+    images : source, sequence of sources, mapping of name to source, or None
+        Whatever `load_image` takes; None means the bundled gallery.
+    network : Network
+        The one to start with.
+    models : mapping of name to model, Network, or file
+        Further networks to choose from.
+    allow_private : bool
+        Whether photographs may come from addresses inside the local network.
+
+    Attributes
+    ----------
+    samples : dict of str to ImageSample
+    uploads : set of str
+        The names of those that somebody uploaded on the page.
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        network: Network,
+        models: Mapping[str, Any],
+        allow_private: bool = False,
+    ) -> None:
+        self.samples: dict[str, ImageSample] = {}
+        self.uploads: set[str] = set()
+        self._allow_private = allow_private
+        self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
+        self._fitted: dict[str, dict[str, ImageSample]] = {}
+        self._networks: dict[str, Network] = {network.name: network}
+        self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
+        self._sources: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        for name, source in models.items():
+            self._add_model(str(name), source)
+        for image, title in _listed(images):
+            self.add(image, title)
+        if not self.samples:
+            raise ValueError("Expected at least one image. Received an empty list.")
+
+    def add(self, image: Any, name: str | None = None) -> str:
+        """Load a photograph, keep it, and return its name (made unlike those there are).
+
+        Of a large one a copy of at most `LONGEST` pixels is kept: the page shows no more, and
+        thirty photographs of a telephone must fit into a small kernel.
+        """
+        sample = load_image(image, name=name, allow_private=self._allow_private)
+        if max(sample.size) > LONGEST:
+            sample = replace(sample, pixels=shrink(sample.pixels, LONGEST))
+        for known, other in self.samples.items():
+            if other.key == sample.key and other.name == sample.name:
+                return known
+        unique, count = sample.name, 2
+        while unique in self.samples:
+            unique, count = f"{sample.name} {count}", count + 1
+        self.samples[unique] = sample
+        if isinstance(image, dict):
+            self.uploads.add(unique)
+        self._fitted.clear()
+        return unique
+
+    def remove(self, name: str) -> None:
+        """Forget a photograph."""
+        self.samples.pop(name, None)
+        self.uploads.discard(name)
+        self._fitted.clear()
+
+    def fitted(self, fit: str) -> dict[str, ImageSample]:
+        """Return all photographs, each to be fitted to the network's input in the way named."""
+        if fit not in self._fitted:
+            self._fitted[fit] = {name: load_image(s, fit=fit) for name, s in self.samples.items()}
+        return self._fitted[fit]
+
+    def sample(self, name: str) -> ImageSample:
+        """Return a photograph by name; a ValueError names those there are."""
+        if name not in self.samples:
+            raise ValueError(
+                f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
+                "show(image=…) takes a path, an address or an array."
+            )
+        return self.samples[name]
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """Every network that can be chosen: those given, the bundled one, keras.applications."""
+        given = [*self._networks, *self._sources]
+        further = [name for name in (efficientnet_lite.NAME, *applications()) if name not in given]
+        return (*given, *further)
+
+    def network(self, name: str, progress: Progress | None = None) -> Network:
+        """Return a network by name, loaded on first use; a ValueError names those there are."""
+        with self._lock:
+            if name not in self._networks:
+                if name not in self.network_names:
+                    raise ValueError(
+                        f"Unknown network {name!r}. Networks: {', '.join(self.network_names)}."
+                    )
+                source = self._sources.get(name, name)
+                self._networks[name] = load_network(source, progress=progress)
+                self._sources.pop(name, None)
+            return self._networks[name]
+
+    def keep(self, question: tuple[Any, ...], result: Any, arrays: Iterable[Floats]) -> None:
+        """Keep what took long to compute; the oldest go when their arrays weigh too much."""
+        self.results.put(question, result, arrays)
+
+    def close(self) -> None:
+        """Forget photographs and cached results; networks that were given stay usable."""
+        for network in self._networks.values():
+            if network in self._given:
+                network.release()  # another explorer may show it: what it computed still holds
+            else:
+                network.close()
+        self._networks.clear()
+        self._sources.clear()
+        self.samples.clear()
+        self._fitted.clear()
+        self.results.clear()
+
+    def _add_model(self, name: str, source: Any) -> None:
+        if name in self._networks or name in self._sources:
+            raise ValueError(
+                f"Two networks are named {name!r}. Name them apart: models={{'other name': …}}, or "
+                "Network(model, name=…)."
+            )
+        if isinstance(source, Network):
+            self._networks[name] = source
+        else:
+            self._sources[name] = source
+
+
+def _listed(images: Any) -> Iterable[tuple[Any, str | None]]:
+    """Yield (source, name) of one source, several, or a mapping; of the gallery for None."""
+    if images is None:
+        yield from ((sample, None) for sample in gallery().values())
+    elif isinstance(images, Mapping):
+        yield from ((source, str(name)) for name, source in images.items())
+    elif isinstance(images, np.ndarray) and images.ndim == 4:
+        yield from ((each, f"image {i}") for i, each in enumerate(images))
+    elif isinstance(images, str | bytes | np.ndarray) or not isinstance(images, Iterable):
+        yield images, None
+    else:
+        yield from ((source, None) for source in images)

@@ -1,0 +1,61 @@
+"""What an explorer draws on: a box of HTML for every panel, and the line that says what is so."""
+
+from __future__ import annotations
+
+import logging
+from html import escape
+
+import ipywidgets as w
+
+from cnn_widgets.explorer.html import error_html, to_html
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.scene import Scene
+
+log = logging.getLogger(__name__)
+
+
+class Display:
+    """The panels and the status line.
+
+    Attributes
+    ----------
+    views : dict of str to HTML
+        A widget for each panel, by name.
+    frames : dict of str to int
+        How often each panel was drawn.
+    status : HTML
+        The line of text.
+    last_error : Exception or None
+        What could not be done last.
+    """
+
+    def __init__(self) -> None:
+        self.last_error: Exception | None = None
+        self.status = w.HTML()
+        self.status.add_class("cnnw-status")
+        self.frames = dict.fromkeys(PANELS, 0)
+        self.views = {panel: w.HTML() for panel in PANELS}
+        for panel, html in self.views.items():
+            html.add_class(f"cnnw-panel-{panel}")
+
+    def draw(self, name: str, scene: Scene) -> None:
+        """Draw a panel; one that cannot be drawn says why in its own place."""
+        panel = PANELS[name]
+        self.frames[name] += 1
+        try:
+            html = to_html(panel.view(scene), self.frames[name])
+        except Exception as error:
+            self.failed(panel.title, error)
+            html = error_html(panel.title, error, self.frames[name])
+        self.views[name].value = html
+
+    def say(self, text: str, failed: bool = False) -> None:
+        """Show a line of text."""
+        role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
+        self.status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Say that something could not be done, and why; and keep the error."""
+        log.info("%s could not be drawn", what, exc_info=error)
+        self.last_error = error
+        self.say(f"{what}: {error}", failed=True)

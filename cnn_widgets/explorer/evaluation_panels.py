@@ -1,0 +1,216 @@
+"""What the instruments found, as views: charts, tables, a film-strip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.color import diverging_colormap, overlay
+from cnn_widgets.evaluation.faithfulness import Curve
+from cnn_widgets.evaluation.instruments import INSTRUMENTS
+from cnn_widgets.evaluation.localization import SUBJECTS, Pointing
+from cnn_widgets.evaluation.randomization import SanityCheck
+from cnn_widgets.evaluation.ranking import RankedMap
+from cnn_widgets.explorer import captions
+from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.explorer.view import View
+from cnn_widgets.images.resizing import cached_thumbnail
+from cnn_widgets.records import Pixels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+INK, HERE, OTHERS = "#808080", "#e8743b", ("#5b9bd5", "#8a8f98")
+
+
+_WIDE = (4.6, 2.3)
+_STRIP = 132
+
+
+def evaluation(scene: Scene) -> View:
+    """Show what the instrument chosen says of the map on screen."""
+    if not scene.trust:
+        return View("The instruments are closed.")
+    instrument = INSTRUMENTS[scene.instrument]
+    found = scene.verdict
+    if found is None:
+        return View(f"{instrument.tells} Press Judge.")
+    return _SHOWN[scene.instrument](scene, found)
+
+
+def _curves(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
+    own, *others = standings
+    sign = -1 if scene.counter else 1  # what speaks against is taken away: the class must gain
+    best = max(others, key=lambda each: sign * each.gain)
+    word = "better" if sign * own.gain > sign * best.gain else "no better"
+    pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
+    asked = f"{own.title} {'against' if scene.counter else 'for'} {scene.chosen.name}"
+    line = (
+        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; {word} "
+        f"than the {best.title} ({best.deletion.area:.3f}, {best.insertion.area:.3f}). Pixels "
+        f"taken away are {pixels}."
+    )
+    kinds = ("deletion", "insertion")
+    parts = [_curve_chart(kind, standings, scene.counter) for kind in kinds]
+    return View(line, line, parts=(*parts, _standings(standings)))
+
+
+def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> View:
+    curves: list[tuple[str, Curve]] = [(s.title, getattr(s, kind)) for s in standings]
+    told = "; ".join(f"{title} {curve.area:.3f}" for title, curve in curves)
+    direction = "lower" if (kind == "deletion") != counter else "higher"
+    title = f"{kind} ({direction} is better)"
+
+    def draw(axes: Axes) -> None:
+        for (name, curve), color in zip(curves, (HERE, *OTHERS), strict=True):
+            axes.plot(curve.shares, curve.probabilities, color=color, linewidth=1.8, label=name)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([0, 0.5, 1], ["0", f"share of pixels {_DONE[kind]}", "100 %"])
+        axes.legend(fontsize=8, frameon=False, labelcolor=INK)
+        style_axes(axes, title)
+
+    return View(f"Curve of {title}. Area under it: {told}.", chart=draw, inches=_WIDE)
+
+
+_DONE = {"deletion": "taken away", "insertion": "given back"}
+
+
+def _standings(standings: tuple[RankedMap, ...]) -> View:
+    timed = any(each.seconds for each in standings)
+    head = ("map", "deletion ↓", "insertion ↑", "difference ↑", *(["first time"] if timed else []))
+    rows = tuple(
+        (
+            each.title,
+            captions.fixed(each.deletion.area),
+            captions.fixed(each.insertion.area),
+            captions.fixed(each.gain),
+            *([f"{1000 * each.seconds:.0f} ms" if each.seconds else "–"] if timed else []),
+        )
+        for each in standings
+    )
+    told = "; ".join(f"{row[0]} {row[1]}, {row[2]}" for row in rows)
+    return View(f"Areas under deletion and insertion: {told}.", table=(head, *rows))
+
+
+def _ranking(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
+    own = [each for each in standings if each.method is not None]
+    chance = max(each.gain for each in standings if each.method is None)
+    beaten = [each.title for each in own if each.gain <= chance]
+    line = f"For {scene.chosen.name} on {scene.image}: "
+    if not own:
+        return View(line, f"{line}no method is selected.", table=_standings(standings).table)
+    line += f"{own[0].title} comes first of {len(own)} methods. "
+    line += (
+        f"No better than a random map or an edge detector: {', '.join(beaten)}."
+        if beaten
+        else "All do better than a random map and an edge detector."
+    )
+    return View(line, line, table=_standings(standings).table)
+
+
+def _sanity(scene: Scene, check: SanityCheck) -> View:
+    title = METHODS[scene.method].title
+    first, last = float(check.correlations[1]), float(check.correlations[-1])
+    line = (
+        f"{title}: rank correlation with the trained network's map {captions.fixed(first, 2)} once "
+        f"the topmost layer is randomised, {captions.fixed(last, 2)} once all are. 1 would mean: "
+        "it does not depend on what was learned."
+    )
+    pictures = []
+    for stage, correlation, shown in zip(check.stages, check.correlations, check.maps, strict=True):
+        label = "trained" if stage == check.stages[0] else f"down to {stage}"
+        pictures.append(_still(scene, shown, f"{label}\n{captions.fixed(correlation, 2)}"))
+
+    def draw(axes: Axes) -> None:
+        axes.plot(check.shares, check.correlations, "o-", color=HERE, markersize=4)
+        axes.axhline(0, color=INK, linewidth=0.6)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(min(-0.2, float(check.correlations.min()) - 0.05), 1.05)
+        axes.set_xticks([0, 0.5, 1], ["0", "share of layers randomised", "100 %"])
+        style_axes(axes, "rank correlation with the trained map")
+
+    told = "; ".join(
+        f"{stage} {captions.fixed(value, 2)}"
+        for stage, value in zip(check.stages, check.correlations, strict=True)
+    )
+    chart = View(f"Rank correlation by layers randomised: {told}.", chart=draw, inches=_WIDE)
+    return View(line, line, parts=(View("Film-strip of maps.", strip=tuple(pictures)), chart))
+
+
+def _still(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
+    """Return one picture of a film-strip: its label, the overlay, its text twin."""
+    pixels = cached_thumbnail(scene.sample, _STRIP)
+    colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
+    picture = overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
+    told = (
+        "no evidence"
+        if shown.empty
+        else f"strongest at {captions.place_in_words(np.abs(shown.heatmap))}"
+    )
+    title = METHODS[shown.method].title
+    return label, picture, f"{title}, {label.replace(chr(10), ': ')}; {told}"
+
+
+def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
+    empty = [shown.layer for shown in found if shown.empty]
+    title = METHODS[found[0].method].title
+    line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
+    line += f" No evidence at {len(empty)} of them." if empty else ""
+    pictures = tuple(
+        _still(scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _size(shown)}")
+        for shown in found
+    )
+    return View(line, line, strip=pictures)
+
+
+def _size(shown: Attribution) -> str:
+    height, width = shown.raw.shape
+    return f"{width}×{height}"
+
+
+def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
+    sides = [
+        (name, side) for pair in SUBJECTS.values() for name, side in zip(pair, _SIDES, strict=True)
+    ]
+    head = ("method", *(f"{name}: on the {side}" for name, side in sides), "mean")
+    by_method: dict[str, list[float]] = {}
+    for each in found:
+        by_method.setdefault(each.method, []).extend(each.shares)
+    order = sorted(by_method, key=lambda name: -float(np.nan_to_num(np.mean(by_method[name]))))
+    rows = tuple(
+        (
+            METHODS[name].title,
+            *(captions.percent(share) for share in by_method[name]),
+            captions.percent(float(np.mean(by_method[name]))),
+        )
+        for name in order
+    )
+    line = "Share of the heat on the subject's own half of a photograph of two; 50 % is chance."
+    told = "; ".join(f"{row[0]} {row[-1]}" for row in rows)
+    return View(f"{line} {told}.", line, table=(head, *rows))
+
+
+_SIDES = ("left", "right")
+_SHOWN: dict[str, Callable[[Scene, Any], View]] = {
+    "curves": _curves,
+    "ranking": _ranking,
+    "sanity": _sanity,
+    "depths": _depths,
+    "pointing": _pointing,
+}
+
+
+def style_axes(axes: Axes, title: str = "") -> None:
+    """Make axes legible on light and dark ground alike."""
+    axes.tick_params(colors=INK, labelsize=9, length=2)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+    if title:
+        axes.set_title(title, fontsize=9, color=INK, loc="left")

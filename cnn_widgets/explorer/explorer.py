@@ -1,0 +1,329 @@
+"""`CNNExplorer`: a network, photographs and the engine, joined in one notebook cell.
+
+One direction only: widget → request → state → scene → panels. One lock rounds every change, one
+guard catches what goes wrong in a callback and says so on the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+from matplotlib.figure import Figure
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.evaluation.instruments import arrays
+from cnn_widgets.explorer import captions
+from cnn_widgets.explorer.background import BackgroundTasks
+from cnn_widgets.explorer.catalog import Catalog
+from cnn_widgets.explorer.controls import UPLOAD_MB, Controls
+from cnn_widgets.explorer.display import Display
+from cnn_widgets.explorer.export import is_private, preview_png, write_view
+from cnn_widgets.explorer.figure import to_figure
+from cnn_widgets.explorer.layout import build
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.scene import Scene, resolve
+from cnn_widgets.explorer.state import State
+from cnn_widgets.explorer.thumbnails import close_tree
+from cnn_widgets.explorer.warmup import Warmup
+from cnn_widgets.networks.loading import load_network
+from cnn_widgets.networks.network import Network
+
+log = logging.getLogger(__name__)
+
+
+class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Opens a convolutional network on the table, in one notebook cell.
+
+    Parameters
+    ----------
+    network : str, Path, keras.Model, Network or None
+        None: the bundled EfficientNet-Lite0, no download. Otherwise as `load_network` takes it.
+    images : source, sequence or mapping of sources, optional
+        Photographs, as `load_image` takes them; by default the bundled gallery. Of several, the
+        gallery of originals and overlays is open from the start.
+    models : mapping of str to model, Network or file, optional
+        Further networks to choose from.
+    allow_private : bool
+        Whether photographs may be fetched from addresses inside the local network, as in a lab
+        with a picture server of its own.
+    preprocess, class_names, **options
+        For your own model; see `Network`.
+
+    Attributes
+    ----------
+    state : State
+        What is shown; setting a trait redraws. See also `show`.
+    network : Network
+        The network chosen.
+    last_error : Exception or None
+        What went wrong last in a callback or in a panel.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to explore: no image, or no layer with a spatial map.
+
+    Examples
+    --------
+    >>> explorer = cw.CNNExplorer()
+    >>> explorer.show(image="espresso", layer="block3_expand", filter=7)
+    >>> explorer.state.image
+    'espresso'
+    """
+
+    def __init__(
+        self,
+        network: Any = None,
+        images: Any = None,
+        *,
+        models: Mapping[str, Any] | None = None,
+        allow_private: bool = False,
+        preprocess: Any = None,
+        class_names: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        given = (("preprocess", preprocess), ("class_names", class_names))
+        options |= {name: value for name, value in given if value is not None}
+        # Before any widget: ipywidgets keeps those of an explorer that could not be built
+        first = load_network(network, **options)  # a download shows Keras' own bar in the cell
+        self._catalogue = Catalog(images, first, models or {}, allow_private)
+        name = next(iter(self._catalogue.samples))
+        self.state = State(self._catalogue, name, first.name)
+        super().__init__()
+        self.add_class("cnnw-explorer")
+        self._screen, self._closed = Display(), False
+        self._drawn: tuple[str, int] | None = None
+        self._owed: frozenset[str] = frozenset()
+        self.state.fit = next(iter(self._catalogue.samples.values())).fit
+        self.state.progress = self._screen.say
+        if images is not None and len(self._catalogue.samples) > 1:
+            self.state.pairs = True
+        self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
+        self.add_class(self.controls.scope)
+        self._tasks = BackgroundTasks(self.controls, self._screen.say, self._on_result)
+        self._warmup, self._displayed = Warmup(), False
+        self.children = build(self.controls, self._screen.views, self._screen.status)
+        self.state.count_pictures()
+        self.state.on_change(self._on_state)
+        self._on_state(frozenset(State.ORDER))
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "CNNExplorer(closed)"
+        chosen = self.state
+        return f"CNNExplorer({chosen.network!r}, image={chosen.image!r}, layer={chosen.layer!r})"
+
+    # --- for scripts --------------------------------------------------------------------------
+
+    @property
+    def last_error(self) -> Exception | None:
+        """What went wrong last in a callback or in a panel; None to forget it."""
+        return self._screen.last_error
+
+    @last_error.setter
+    def last_error(self, error: Exception | None) -> None:
+        self._screen.last_error = error
+
+    @property
+    def network(self) -> Network:
+        """The network chosen."""
+        self._check_open()
+        return self.state.open_network()
+
+    @property
+    def scene(self) -> Scene:
+        """What is on screen, as arrays: predictions, activations, attribution."""
+        self._check_open()
+        return resolve(self.state, self._catalogue)
+
+    def show(self, image: Any = None, **changes: Any) -> None:
+        """Show an image (a name, or anything `load_image` takes) and change any other state.
+
+        All changes happen together; if one is refused, nothing changes and a ValueError says why.
+        """
+        self._check_open()
+        with self.state.together():  # what is drawn at its end is past being refused
+            before = set(self._catalogue.samples)
+            try:
+                if image is not None:
+                    known = isinstance(image, str) and image in before
+                    changes["image"] = image if known else self._catalogue.add(image)
+                net = self._catalogue.network(changes.get("network", self.state.network))
+                for trait in ("class_index", "versus"):
+                    if isinstance(changes.get(trait), str):
+                        changes[trait] = net.class_index(changes[trait])
+                self.state.update(**changes)
+            except BaseException:
+                for name in set(self._catalogue.samples) - before:
+                    self._catalogue.remove(name)
+                raise
+            self.state.count_pictures()
+
+    def compute(self) -> None:
+        """Compute the map of a slow method now, and show it; fast ones are there already."""
+        scene = self.scene
+        if METHODS[scene.method].slow:
+            self._keep("compute", scene.question, scene.compute())
+
+    def judge(self, instrument: str | None = None) -> Any:
+        """Put the map to the test with an instrument (by default the one chosen), and show it.
+
+        Returns
+        -------
+        What the instrument found: see `ranking`, `sanity` and `pointing`.
+        """
+        self._check_open()
+        self.state.update(trust=True, instrument=instrument or self.state.instrument)
+        scene = self.scene
+        if scene.verdict is None:
+            self._keep("judge", scene.trust_question, scene.judge())
+        return self.scene.verdict
+
+    def figure(self) -> Figure:
+        """Return the present view as a Matplotlib figure."""
+        return to_figure(self.scene)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
+        self._check_open()
+        return write_view(self.scene, path)
+
+    def close(self) -> None:
+        """Close the widgets and free images, networks and cached results."""
+        if getattr(self, "_closed", True):
+            return
+        self._tasks.jobs.cancel(silent=True)  # at once: the lock may be a drawing away
+        with self.state.lock:
+            if self._closed:  # another thread closed it meanwhile
+                return
+            self._closed = True
+            self._tasks.jobs.cancel(silent=True)  # and what was started meanwhile
+            self._warmup.stop()
+            self.state.on_change(None)
+            for child in self.children:
+                close_tree(child)
+            self._catalogue.close()
+        self.layout.close()
+        super().close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
+
+    # --- what the user does -------------------------------------------------------------------
+
+    def _request(self, **changes: Any) -> None:
+        """Carry out a wish that came from a widget."""
+        self._guarded(lambda: self.state.update(**changes))
+
+    def _open_image(self, source: Any) -> bool:
+        def add() -> None:
+            if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
+                raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
+            self._screen.say("Opening the picture …")
+            self.show(image=source, class_index=None)
+            self._screen.say(captions.about_network(self.network))
+
+        return self._guarded(add)
+
+    def _search_class(self, text: str) -> bool:
+        return self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
+
+    def _press(self, kind: str) -> None:
+        self._guarded(lambda: self._tasks.press(kind, self.scene))
+
+    def _on_result(self, kind: str, asked: Any, result: Any, error: Exception | None) -> None:
+        """Keep and show what a long computation found; called from its thread."""
+        with self.state.lock:
+            if self._closed:
+                return
+            self.controls.show_progress(None)
+            if result is not None:
+                self._keep(kind, asked, result)
+            elif error is not None:
+                self._screen.failed(self._tasks.title(kind, asked), error)
+            else:
+                self._screen.say("Cancelled.")
+
+    def _keep(self, kind: str, asked: Any, result: Any) -> None:
+        heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
+        self._catalogue.keep(asked, result, heavy)
+        self._on_state(frozenset({"method" if kind == "compute" else "instrument"}))
+
+    def _guarded(self, action: Callable[[], None]) -> bool:
+        """Run a callback's work; on failure say so on the page and put the widgets back."""
+        with self.state.lock:
+            if self._closed:
+                return False
+            try:
+                action()
+                return True
+            except Exception as error:
+                log.info("A wish could not be carried out", exc_info=error)
+                self.last_error = error
+                self._screen.say(str(error), failed=True)
+                with contextlib.suppress(Exception):  # said already; nothing else to put back
+                    self._sync()
+                return False
+
+    # --- what follows from it -----------------------------------------------------------------
+
+    def _on_state(self, changed: frozenset[str]) -> None:
+        """Redraw the panels that read what changed."""
+        with self.state.lock:
+            if self._closed:
+                return
+            network = self.network
+            with network.weights_checked():
+                drawn = network.name, network.revision
+                if drawn != self._drawn:  # other weights than on the page: all of it is old
+                    changed = frozenset(State.ORDER)
+                self._owed |= changed  # what an interrupt leaves undrawn is drawn the next time
+                self._redraw(self._owed)
+                self._drawn, self._owed = drawn, frozenset()
+            self._warmup.moved()
+            if self._displayed:
+                self._warmup.start(network, self.state.kinds == "all")
+
+    def _redraw(self, changed: frozenset[str]) -> None:
+        scene = resolve(self.state, self._catalogue)
+        self._screen.say(captions.about_network(scene.network))
+        (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
+        try:
+            self.controls.sync(scene, self.state, self._catalogue.network_names)
+        except Exception as error:
+            self._screen.failed("The controls", error)
+        self._tasks.keep_only(scene)
+        for name, panel in PANELS.items():
+            follows = panel.follows and scene.cam_layer == "follow"
+            fold = panel.opened_by
+            closed = fold and not getattr(scene, fold) and fold not in changed
+            if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
+                self._screen.draw(name, scene)
+
+    def _sync(self) -> None:
+        self.controls.sync(self.scene, self.state, self._catalogue.network_names)
+
+    # --- where there is no kernel -------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add a picture and a line of text, for viewers without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if self._closed or bundle is None:
+            return bundle
+        self._displayed = True
+        self._warmup.start(self.network, self.state.kinds == "all")
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = repr(self)
+        try:
+            if not is_private(self.scene, self._catalogue.uploads):
+                data["image/png"] = preview_png(self.scene)
+        except Exception as error:  # the page itself must show, and says what failed
+            log.info("No still picture", exc_info=error)
+            self.last_error = error
+        return bundle

@@ -1,0 +1,105 @@
+"""The present view as one Matplotlib figure, made without pyplot."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cnn_widgets.explorer import captions
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.explorer.view import View
+
+_LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
+_PAIRS_PER_ROW = 4
+
+
+def to_figure(scene: Scene, width: float = 14.0) -> Figure:
+    """Return what is on the page as a figure: the panels, and the row of pairs where it is open."""
+    pairs = PANELS["pairs"].view(scene).flat().pairs
+    rows = math.ceil(len(pairs) / _PAIRS_PER_ROW)
+    height = width * 0.55
+    figure = Figure(figsize=(width, height + rows * width * 0.14), layout="constrained")
+    if pairs:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[height, rows * width * 0.14])
+        upper: Any = parts[0]
+        _draw_pairs(parts[1], pairs, rows)
+    else:
+        upper = figure
+    for name, axes in upper.subplot_mosaic(_LAYOUT).items():
+        panel = PANELS[name]
+        marked = PANELS["frame"].view(scene).frame if name == "mosaic" else None
+        _draw(axes, panel.view(scene).flat(), marked)
+        axes.set_title(panel.title, fontsize=10, parse_math=False)
+    names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
+    figure.suptitle(names, fontsize=11, parse_math=False)
+    return figure
+
+
+def _draw_pairs(figure: Any, pairs: tuple[Any, ...], rows: int) -> None:
+    places = figure.subplots(rows, 2 * _PAIRS_PER_ROW, squeeze=False).ravel()
+    for axes in places:
+        axes.set_axis_off()
+    for index, (title, left, right, _) in enumerate(pairs):
+        places[2 * index].imshow(left)
+        places[2 * index + 1].imshow(right)
+        places[2 * index].set_title(_wrapped(title, 34), fontsize=7, loc="left", parse_math=False)
+
+
+def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
+    if view.rows:
+        _draw_rows(axes, view)
+    elif view.chart is not None:
+        view.chart(axes)
+        if view.marker is not None:
+            left, right = axes.get_xlim()
+            axes.axvline(left + view.marker * (right - left), color="#e8743b", linestyle=":")
+    elif view.picture is not None:
+        axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if view.bar:
+            colors: Any = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
+            axes.figure.colorbar(colors, ax=axes, fraction=0.046)
+        if marked:
+            height, width = view.picture.shape[:2]
+            corner = (marked[0] * width - 0.5, marked[1] * height - 0.5)
+            axes.add_patch(
+                Rectangle(
+                    corner,
+                    marked[2] * width,
+                    marked[3] * height,
+                    fill=False,
+                    edgecolor="#ff3b30",
+                    linewidth=1.5,
+                )
+            )
+    axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
+
+
+def _wrapped(text: str, width: int = 60) -> str:
+    lines = [""]
+    for word in text.split(" "):
+        if len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
+
+
+def _draw_rows(axes: Axes, view: View) -> None:
+    shares = [row[1] if np.isfinite(row[1]) else 0.0 for row in view.rows]
+    colors = ["#e8743b" if row[3] else "#5b9bd5" for row in view.rows]
+    axes.barh(range(len(shares)), shares, color=colors)
+    for line, (name, probability, score, _) in enumerate(view.rows):
+        text = f"{name}  {captions.percent(probability)}  (score {captions.number(score)})"
+        axes.text(0.01, line - 0.52, text, fontsize=8, va="center", parse_math=False)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(len(shares) - 0.4, -0.8)
+    axes.set_yticks([])

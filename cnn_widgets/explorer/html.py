@@ -1,0 +1,224 @@
+"""Views to HTML, and pictures to the bytes of a file.
+
+Small maps travel as lossless PNG in their own resolution and are enlarged by the browser;
+photographs and mosaics travel as JPEG. Every picture has its text twin in `alt`.
+"""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from io import BytesIO
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnn_widgets.drawing.color import lookup_table
+from cnn_widgets.drawing.encode import encode_image
+from cnn_widgets.engine.cache import ByteCache
+from cnn_widgets.explorer import captions
+from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.explorer.view import View
+from cnn_widgets.records import Pixels
+
+_CHART_DPI = 200
+_PHOTO = "cnnw-photo"
+
+#: Where a chart's axes stand in its picture: left, bottom, width, height, in shares.
+_AXES = (0.13, 0.13, 0.84, 0.76)
+
+#: Charts drawn lately, by their key.
+_CHARTS: ByteCache[bytes] = ByteCache(2**20)
+
+
+def to_html(view: View, frame: int = 0) -> str:
+    """Return a view as one HTML fragment; `frame` counts redraws, for those who watch."""
+    parts = [_body(view)]
+    if view.caption:
+        text = escape(view.caption)
+        parts.append(f'<div class="cnnw-caption" title="{text}">{text}</div>')
+    style = f' style="--aspect:{view.aspect:.5f}"' if view.aspect else ""
+    return f'<div class="cnnw-view" data-frame="{frame}"{style}>{"".join(parts)}</div>'
+
+
+def error_html(title: str, error: BaseException, frame: int = 0) -> str:
+    """Return a panel's message where drawing it failed."""
+    return (
+        f'<div class="cnnw-view cnnw-failed" role="alert" data-frame="{frame}"><b>'
+        f"{escape(title)} could not be drawn.</b> {escape(str(error))}</div>"
+    )
+
+
+def _body(view: View) -> str:
+    if view.rows:
+        return _rows(view)
+    if view.terms:
+        lines = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in view.terms)
+        return f'<dl class="cnnw-card">{lines}</dl>'
+    if view.parts:
+        return f'<div class="cnnw-parts">{"".join(_body(part) for part in view.parts)}</div>'
+    if view.table:
+        return _table(view)
+    if view.strip:
+        return f'<div class="cnnw-strip">{"".join(_still(*each) for each in view.strip)}</div>'
+    if view.pairs:
+        layered = view.alpha is not None
+        shown = "".join(_pair(*pair, layered) for pair in view.pairs)
+        return f'<div class="cnnw-pairs">{shown}</div>'
+    if view.frame:
+        left, top, width, height = (f"{100 * share:.3f}%" for share in view.frame)
+        box = f"left:{left};top:{top};width:{width};height:{height}"
+        return f'<div class="cnnw-frame" aria-label="{escape(view.alt)}" style="{box}"></div>'
+    if view.chart is not None:
+        return _charted(view)
+    if view.picture is None:
+        return f'<div class="cnnw-caption">{escape(view.alt)}</div>'
+    picture = _img(
+        encode_image(view.picture, view.exact),
+        "png" if view.exact else "jpeg",
+        view.alt,
+        "cnnw-exact" if view.exact else _PHOTO if view.alpha is None else f"{_PHOTO} cnnw-heat",
+    )
+    if view.legend:
+        return picture + _legend(*view.legend)
+    return picture + (_bar(*view.bar) if view.bar else "")
+
+
+def _img(data: bytes, kind: str, alt: str, style: str) -> str:
+    text = base64.b64encode(data).decode("ascii")
+    return (
+        f'<img class="cnnw-picture {style}" decoding="sync" alt="{escape(alt)}" '
+        f'src="data:image/{kind};base64,{text}">'
+    )
+
+
+def _bar(colormap: str, low: float, high: float) -> str:
+    """Return a colour bar: the colour map as a gradient, with its ends in numbers."""
+    return (
+        f'<div class="cnnw-bar" aria-hidden="true"><span>{captions.number(high)}</span>'
+        f'<i style="background:linear-gradient(to top,{_stops(colormap)})"></i>'
+        f"<span>{captions.number(low)}</span></div>"
+    )
+
+
+def _legend(colormap: str, low: str, meaning: str, high: str) -> str:
+    """Return what the colours mean: the colour map between two captions."""
+    return (
+        f'<div class="cnnw-legend" title="{escape(meaning)}"><span>{low}</span>'
+        f'<i style="background:linear-gradient(to right,{_stops(colormap)})"></i>'
+        f"<span>{high}</span></div>"
+    )
+
+
+def _stops(colormap: str) -> str:
+    table = lookup_table(colormap)[:: 255 // 15]
+    return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
+
+
+def _rows(view: View) -> str:
+    """Return the bar list of predictions: a table, for eyes and screen readers alike."""
+    lines = []
+    for name, probability, score, marked in view.rows:
+        width = 100 * probability if np.isfinite(probability) else 0
+        lines.append(
+            f'<tr class="{"cnnw-marked" if marked else ""}"><th scope="row">'
+            f'<i class="cnnw-fill" style="width:{width:.1f}%"></i>'
+            f'<span title="{escape(name)}">{escape(name)}</span></th>'
+            f"<td>{captions.percent(probability)}</td><td>{captions.number(score)}</td></tr>"
+        )
+    head = (
+        '<tr><th scope="col">class</th><th scope="col">probability</th>'
+        '<th scope="col">score</th></tr>'
+    )
+    return (
+        f'<table class="cnnw-rows" aria-label="{escape(view.alt)}"><thead>{head}</thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) -> str:
+    data = encode_image(photo)
+    right = _img(
+        encode_image(colors), "jpeg", alt, "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb"
+    )
+    if layered:
+        right = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{right}</span>'
+    left = _img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")
+    return f"<figure>{left}{right}<figcaption>{escape(title)}</figcaption></figure>"
+
+
+def _still(title: str, picture: Pixels, alt: str) -> str:
+    shown = _img(encode_image(picture), "jpeg", alt, "cnnw-still")
+    lines = "<br>".join(escape(line) for line in title.split("\n"))
+    return f"<figure>{shown}<figcaption>{lines}</figcaption></figure>"
+
+
+def _table(view: View) -> str:
+    """Return a table: its first column names the row."""
+    head, *rows = view.table
+    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>'
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in rows
+    )
+    return (
+        f'<table class="cnnw-table" aria-label="{escape(view.alt)}"><thead><tr>{top}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
+    )
+
+
+def _charted(view: View) -> str:
+    """Return a chart as a picture, with its marker over it."""
+    picture = _img(_chart(view), "png", view.alt, "cnnw-chart")
+    width, height = view.inches
+    mark = ""
+    if view.marker is not None:
+        left = 100 * (_AXES[0] + view.marker * _AXES[2])
+        top, tall = 100 * (1 - _AXES[1] - _AXES[3]), 100 * _AXES[3]
+        mark = f'<i style="left:{left:.2f}%;top:{top:.1f}%;height:{tall:.1f}%"></i>'
+    return f'<div class="cnnw-charted" style="--shape:{width / height:.4f}">{picture}{mark}</div>'
+
+
+def _chart(view: View) -> bytes:
+    """Return a chart as PNG with a transparent ground, to lie on light and dark pages."""
+    if view.key is not None and (kept := _CHARTS.get(view.key)) is not None:
+        return kept
+    figure = Figure(figsize=view.inches, dpi=_CHART_DPI)
+    figure.patch.set_alpha(0)
+    axes = figure.add_axes(_AXES)
+    axes.patch.set_alpha(0)
+    if view.chart is not None:
+        view.chart(axes)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    data = buffer.getvalue()
+    if view.key is not None:
+        _CHARTS.put(view.key, data, [np.frombuffer(data, np.uint8)])
+    return data
+
+
+def to_page(scene: Scene) -> str:
+    """Return the present view as one HTML page with the pictures inside, for any browser."""
+    parts = []
+    for panel in PANELS.values():
+        view = panel.view(scene).flat()
+        closed = panel.opened_by and not getattr(scene, panel.opened_by)
+        if panel.title and not closed:
+            parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
+    title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
+    style = (
+        "body{font:14px sans-serif;margin:2em;display:flex;flex-wrap:wrap;gap:2em}"
+        "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
+        "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
+        "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
+        "text-align:left}.cnnw-bar{display:inline-flex;flex-direction:column;height:200px}"
+        ".cnnw-bar i{flex:1;width:12px}.cnnw-legend{display:flex;gap:4px}.cnnw-legend i{flex:1}"
+        ".cnnw-photo{image-rendering:auto}.cnnw-charted{position:relative}.cnnw-charted i{"
+        "position:absolute;border-left:2px dotted #e8743b}"
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
+    )

@@ -1,0 +1,180 @@
+"""Networks known by name: the bundled one, and the classifiers of `keras.applications`.
+
+Each comes as a `ModelSource`: a Keras model together with its preprocessing and class names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import os
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnn_widgets.engine.model_inputs import Preprocess
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.networks import efficientnet_lite
+from cnn_widgets.networks.class_names import ClassTable, imagenet_names
+
+if TYPE_CHECKING:
+    import keras
+
+
+Progress = Callable[[str], None]
+CONNECT_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model and what belongs to it."""
+
+    model: keras.Model
+    name: str
+    preprocess: Preprocess | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Application:
+    """One classifier of `keras.applications`."""
+
+    build: Callable[..., Any]
+    preprocess: Preprocess
+
+
+@lru_cache(maxsize=1)
+def applications() -> dict[str, Application]:
+    """Return every classifier of `keras.applications` by its name."""
+    tensorflow()
+    import keras
+
+    found = {}
+    for name, build in inspect.getmembers(keras.applications, inspect.isfunction):
+        module = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
+        preprocess = getattr(module, "preprocess_input", None)
+        if name[0].isupper() and preprocess:
+            found[name] = Application(build, preprocess)
+    return dict(sorted(found.items()))
+
+
+def application_family(model_name: str) -> str | None:
+    """Return the name of the `keras.applications` family a model's name tells of, or None.
+
+    >>> application_family("mobilenetv2_1.00_224")
+    'MobileNetV2'
+    """
+    plain = model_name.lower().replace("_", "")
+    fitting = [name for name in applications() if plain.startswith(name.lower())]
+    return max(fitting, key=len, default=None)
+
+
+def bundled_network(weights: str | None = "imagenet") -> ModelSource:
+    """Return the bundled EfficientNet-Lite0."""
+    tensorflow()
+    return ModelSource(
+        efficientnet_lite.build(weights),
+        efficientnet_lite.NAME,
+        efficientnet_lite.preprocess,
+        imagenet_names(),
+    )
+
+
+def application_network(
+    name: str, weights: str | None = "imagenet", progress: Progress | None = None
+) -> ModelSource:
+    """Return a classifier of `keras.applications` by name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"MobileNetV2"``.
+    weights : "imagenet" or None
+        Trained weights, downloaded once by Keras into ``KERAS_HOME/models``, or random ones.
+    progress : callable, optional
+        Is called with a line of text while the weights come in.
+
+    Raises
+    ------
+    ValueError
+        If there is no such classifier.
+    ConnectionError
+        If the weights are neither on this machine nor to be had; the message says which file to
+        put where.
+    """
+    known = applications()
+    if name not in known:
+        raise ValueError(
+            f"Unknown network {name!r}. Known: {efficientnet_lite.NAME!r} (bundled), a .keras or "
+            f".h5 file, or a classifier of keras.applications: {', '.join(known)}."
+        )
+    if weights not in ("imagenet", None):
+        raise ValueError(f"Expected weights to be 'imagenet' or None. Received: {weights!r}")
+    try:
+        with _reporting(progress, name):
+            model = known[name].build(weights=weights)
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        address = re.search(r"URL fetch failure on (\S+):", str(error))
+        if not address and not isinstance(error, OSError):
+            raise
+        raise ConnectionError(_how_to_fetch(name, address and address[1])) from error
+    return ModelSource(model, name, known[name].preprocess, imagenet_names())
+
+
+def _how_to_fetch(name: str, address: str | None) -> str:
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # as Keras itself looks it up
+    folder = Path(home) / "models"
+    what = f"the file {address} and put it" if address else "its weights file and put it"
+    return (
+        f"The weights of {name} are not on this machine and cannot be downloaded. On a machine "
+        f"that is online, fetch {what} into {folder}. The bundled network "
+        f"({efficientnet_lite.NAME}) needs no download."
+    )
+
+
+@contextlib.contextmanager
+def _reporting(progress: Progress | None, name: str) -> Iterator[None]:
+    """Hand Keras' progress bar on as lines of text; do not wait for ever for a connection."""
+    before = socket.getdefaulttimeout()  # urllib's download, inside Keras, takes no timeout
+    socket.setdefaulttimeout(CONNECT_TIMEOUT)
+    try:
+        if progress is None:
+            yield
+        else:
+            progress(f"Loading {name} …")
+            with contextlib.redirect_stdout(_Lines(progress, name)):
+                yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+class _Lines(io.TextIOBase):
+    """Understands Keras' progress bar ("12345/67890 …") and says it in words."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name, self._last = progress, name, -1
+
+    def write(self, text: str) -> int:
+        counted = re.search(r"(\d{4,})\s*/\s*(\d{4,})", re.sub(r"\x1b\[[0-9;]*m", "", text))
+        if counted:
+            done, total = int(counted[1]), int(counted[2])
+            if (percent := 100 * done // total) != self._last:
+                self._last = percent
+                size = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+                self._progress(f"Downloading {self._name}: {percent} % ({size})")
+        return len(text)
+
+
+def class_table(
+    count: int, names: Sequence[str] | None, model_name: str
+) -> tuple[ClassTable, tuple[str, ...]]:
+    """Return the labels of a model's classes, and what was guessed about them, in words."""
+    if names is None and count == 1000 and application_family(model_name):
+        note = "Class names are ImageNet's, a guess (class_names= changes it)."
+        return ClassTable(count, imagenet_names()), (note,)
+    return ClassTable(count, names), ()

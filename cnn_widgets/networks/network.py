@@ -1,0 +1,302 @@
+"""A Keras model opened for looking inside: predictions, activations and gradients as arrays.
+
+`Network` is the public interface of the engine. It checks each question, prepares the images, keeps
+the results of recent images, and runs lists of images in batches.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.engine.batches import BatchRunner
+from cnn_widgets.engine.build import build_engine
+from cnn_widgets.engine.compiled import Observation
+from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
+from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.networks.applications import class_table
+from cnn_widgets.networks.preprocessing import with_preprocessing
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
+
+if TYPE_CHECKING:
+    import keras
+
+Samples = ImageSample | Sequence[ImageSample]
+
+#: Lists of up to this length run one image at a time: nothing is compiled, results are cached.
+FEW = 8
+
+
+class Network:
+    """A Keras model opened for looking inside. The model itself is never changed.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Functional, `Sequential`, nested or subclassed; one image in, one score per class out.
+    preprocess : callable or "none", optional
+        float32 pixels (N, H, W, C), 0 to 255 → model input. By default guessed: see `notes`.
+    class_names : sequence of str, optional
+        One name per class; for one sigmoid unit two names (off, on).
+    input_size : (H, W), optional
+        For a model that leaves it free.
+    output : int or str, optional
+        Which output, for a model with several. By default the first.
+    head : str, optional
+        What the output is, one of `HEAD_KINDS`, where a guess would be wrong.
+    max_cache_bytes : int
+        How much memory results of recent images may take.
+
+    Raises
+    ------
+    ValueError
+        If the model is unbuilt, takes no images, or has no such output.
+
+    Examples
+    --------
+    >>> net = cw.load_network()
+    >>> net.predict(cw.gallery()["cat"], top=1)[0].name
+    'Egyptian cat'
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        preprocess: Preprocess | str | None = None,
+        class_names: Sequence[str] | None = None,
+        *,
+        input_size: Sequence[int] | None = None,
+        output: int | str | None = None,
+        head: str | None = None,
+        name: str | None = None,
+        max_cache_bytes: int = 64 * 2**20,
+    ) -> None:
+        tensorflow()
+        import keras
+
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"Expected a Keras model. Received: {type(model).__name__}")
+        self.model = model
+        self.name = name or model.name
+        self._model_input = with_preprocessing(
+            read_model_input(model, input_size), model, preprocess
+        )
+        check_weights(model, self.name)
+        self.engine = build_engine(model, self._model_input, output, head, class_names)
+        self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
+        self._watch = WeightWatcher(model)
+        #: Counts how often results were forgotten, mostly because the weights had changed.
+        self.revision = 0
+        #: The weights of a private copy, from input to scores; none for any other network.
+        self.private_weights: tuple[PrivateWeight, ...] = ()
+        self._classes, guessed = class_table(self.engine.head.classes, class_names, model.name)
+        self._notes = (*self._model_input.notes, *self.engine.notes, *guessed)
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
+
+    @property
+    def batch(self) -> int | None:
+        """The only number of images the model takes at once, if it is fixed."""
+        return self._model_input.batch
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return self._model_input.size
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Every layer that puts out one tensor, in the order it runs."""
+        return self.engine.layers
+
+    @property
+    def feature_layers(self) -> tuple[LayerInfo, ...]:
+        """The layers worth browsing: the article's kinds, with a map larger than 1x1."""
+        return self.engine.layer_table.features
+
+    def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
+        """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
+        return self.engine.layer_table.of(kinds)
+
+    @property
+    def default_layer(self) -> str | None:
+        """The last layer with a map larger than 1x1, where CAMs look by default; None without."""
+        return self.engine.default_layer
+
+    @property
+    def classes(self) -> int:
+        """The number C of classes."""
+        return self.engine.head.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class."""
+        return self._classes.names
+
+    @property
+    def head(self) -> str:
+        """What kind of output the network has: one of `HEAD_KINDS`."""
+        return self.engine.head.kind
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about the model, in words."""
+        return self._notes
+
+    def layer(self, name: str) -> LayerInfo:
+        """Return a layer by its name; a ValueError names those there are."""
+        return self.engine.layer_table.find(name)
+
+    def class_index(self, wanted: int | str) -> int:
+        """Return the index of a class given by number, name, or a part of one name only."""
+        return self._classes.index(wanted)
+
+    def score_weights(
+        self, classes: Sequence[int], versus: int | str | None = None, counter: bool = False
+    ) -> Floats:
+        """Return Y's weights (N, C) over scores: a class, less `versus`; negated if `counter`."""
+        return self._classes.score_weights(classes, versus, counter)
+
+    def input_tensor(self, sample: Samples) -> Floats:
+        """Return the preprocessed model input, (H, W, C); (N, H, W, C) for a list."""
+        batch = self._runner.prepare(as_samples(sample))
+        return batch if isinstance(sample, Sequence) else batch[0]
+
+    def predict(self, sample: Samples, top: int = 5) -> Any:
+        """Return the `top` classes of a sample, best first; for a list, a list of such lists."""
+        if top < 1:
+            raise ValueError(f"Expected top to be at least 1. Received: {top}")
+        found = self.scores(sample)
+        if isinstance(sample, Sequence):
+            return [self._classes.ranked(*each, top) for each in zip(*found, strict=True)]
+        return self._classes.ranked(*found, top)
+
+    def scores(self, sample: Samples) -> tuple[Floats, Floats]:
+        """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
+        if isinstance(sample, Sequence):
+            self._watch.look(self.forget)
+            return self._runner.scores(as_samples(sample))
+        one = self.observe(sample)
+        return one.scores, one.probabilities
+
+    def activations(self, sample: Samples, layer: str) -> Floats:
+        """Return a layer's output, (h, w, K) for a feature map; with (N, ...) for a list."""
+        self.layer(layer)
+        if isinstance(sample, Sequence):
+            samples = as_samples(sample)
+            if 0 < len(samples) <= FEW and layer in self.engine.browsed_layers():
+                return np.stack([self.activations(each, layer) for each in samples])
+            return self._runner.activations(samples, layer)
+        return self.observe(sample, layer).activations[layer]
+
+    def peaks(self, sample: ImageSample) -> dict[str, Floats]:
+        """Return the largest value of each filter (K,) per feature layer, after its activation.
+
+        Linear layers are left out. A filter whose peak is not above 0 is silent on this image.
+        """
+        peaks = self.observe(sample).peaks
+        return {info.name: peaks[info.name] for info in self.feature_layers if info.name in peaks}
+
+    def gradients(
+        self,
+        sample: Samples,
+        layer: str | None = None,
+        class_index: int | Sequence[int] | NDArray[Any] = 0,
+        target: str = "logit",
+        averaged: bool = False,
+    ) -> tuple[Floats, Floats]:
+        """Return (A, dY/dA) at a layer, or (x, dY/dx) at the network's input for `layer=None`.
+
+        Parameters
+        ----------
+        class_index : int, sequence of N ints, or float array (C,) or (N, C)
+            The class, one per image; or a weight for every class, so that Y is the weighted sum
+            (1 and -1 contrast two classes). A list of samples adds a leading axis N.
+        target : {"logit", "probability"}
+            Whether Y is the score before the softmax or the probability after it.
+        averaged : bool
+            Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
+        """
+        self.engine.check(layer, target)
+        samples = as_samples(sample)
+        self._watch.look(self.forget)
+        weights = self._classes.weights(class_index, len(samples))
+        if isinstance(sample, Sequence):
+            return self._runner.all_gradients(samples, layer, weights, target, averaged)
+        return self._runner.gradient(sample, layer, weights, target, averaged)
+
+    def gradient_stream(
+        self,
+        samples: Iterable[ImageSample],
+        layer: str | None,
+        weigh: Callable[[Floats, slice], Floats],
+        target: str = "logit",
+        averaged: bool = False,
+    ) -> Iterator[tuple[ImageSample, Floats, Floats, Floats, Floats]]:
+        """Yield each sample with scores, probabilities, A and dY/dA; samples are drawn as needed.
+
+        `weigh` is called with the scores of a batch, (n, C), and its place among the samples, a
+        slice; it returns the weights of Y, (n, C).
+        """
+        self.engine.check(layer, target)
+        self._watch.look(self.forget)
+        found = self._runner.gradients(samples, layer, weigh, target, averaged)
+        for some, seen, values, slopes in found:
+            yield from zip(some, seen.scores, seen.probabilities, values, slopes, strict=True)
+
+    def warm_up(self, every_layer: bool = False) -> Iterator[None]:
+        """Compile the functions that first questions need; one step per item yielded."""
+        return self._runner.warm_up_steps(every_layer)
+
+    def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
+        """Return scores and activations of one sample (cached), see `BatchRunner.observe`."""
+        as_samples(sample)
+        self._watch.look(self.forget)
+        if layer is not None:
+            self.layer(layer)
+        return self._runner.observe(sample, layer)
+
+    def weights_checked(self) -> AbstractContextManager[None]:
+        """Look for changed weights once, on entering, instead of at every question inside."""
+        return self._watch.weights_checked(self.forget)
+
+    def private_copy(self) -> Network:
+        """Return a network that computes the same, with weights of its own to experiment on.
+
+        Change its `private_weights`, then call its `forget`. Nothing is rebuilt, the compiled
+        functions read other variables: so it works for nested and subclassed models too.
+        """
+        private = copy.copy(self)
+        private.engine = engine = PrivateEngine(self.engine)
+        private.private_weights = tuple(engine.weights)
+        private._watch = copy.copy(self._watch)  # this network has to notice a change by itself
+        limit = self._runner.cache.max_bytes
+        private._runner = BatchRunner(engine, self._model_input, limit, self.name)
+        return private
+
+    def weights_state(self, reread: bool = True) -> object:
+        """Return checksums that are equal for equal weights; the last known if not `reread`."""
+        if reread:
+            self._watch.look(self.forget, closely=True)
+        return self._watch.seen
+
+    def release(self) -> None:
+        """Free the memory that the cached results of recent images take."""
+        self._runner.cache.clear()
+
+    def forget(self) -> None:
+        """Drop the cached results of recent images, because the weights have changed."""
+        self.release()
+        self.revision += 1
+
+    def close(self) -> None:
+        """Forget every result and every compiled trace. The model is the user's and stays."""
+        self.forget()
+        self.engine.clear()
