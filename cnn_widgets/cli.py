@@ -1,4 +1,8 @@
-"""The command line: `cnn-widgets` opens the explorer; `cnn-widgets report` needs no notebook."""
+"""The command line: `cnn-widgets` opens JupyterLab, `cnn-widgets report` writes files.
+
+The package is imported inside the commands, so that `--help` and the start of JupyterLab do not
+wait for TensorFlow.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ FIRST = "01_explore.ipynb"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
+    """Run the command line and return the exit code.
+
+    An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
+    on standard error.
+    """
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -26,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser; the options of `explore` are also accepted without its name."""
     parser = argparse.ArgumentParser(
         prog="cnn-widgets", description="Look inside a convolutional network."
     )
@@ -66,12 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
+    """Write the report and print each image's most likely class."""
     from cnn_widgets.attribution import find_method
     from cnn_widgets.images import load_image
     from cnn_widgets.networks import load_network
     from cnn_widgets.report import write_report
 
-    find_method(options.method)
+    find_method(options.method)  # fails before the network is loaded, which takes seconds
     samples = [load_image(source) for source in options.images]
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
     written = write_report(
@@ -89,7 +99,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    """Start JupyterLab on the first notebook; does not return while it runs."""
+    """Replace this process by JupyterLab, opened on the first notebook."""
     folder = notebooks_folder(options.folder)
     print(f"The notebooks are in {folder}.")
     command = [
@@ -97,7 +107,7 @@ def _explore(options: argparse.Namespace) -> int:
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/doc/tree/{FIRST}",  # one document: all the width is its own
+        f"--LabApp.default_url=/doc/tree/{FIRST}",  # single-document mode: the notebook gets the full width
         "--LabApp.news_url=None",
         f"--port={options.port}",
     ]
@@ -111,6 +121,7 @@ def _explore(options: argparse.Namespace) -> int:
 
 
 def _has_browser() -> bool:
+    """Return whether Python finds a web browser on this machine."""
     try:
         webbrowser.get()
     except webbrowser.Error:
@@ -119,13 +130,14 @@ def _has_browser() -> bool:
 
 
 def notebooks_folder(wanted: Path | None = None) -> Path:
-    """Return a folder with the notebooks in it, copied there where they are not yet.
+    """Return a folder that holds the notebooks, after copying those that are missing there.
 
-    A notebook that is there already is never overwritten.
+    An existing notebook is never overwritten. In a checkout of the repository, and with no folder
+    given, nothing is copied: the result is the checkout's own folder.
     """
     source = _shipped_notebooks()
     if wanted is None and (source.parent / "pyproject.toml").exists():
-        return source  # a checkout: the notebooks are the user's to edit
+        return source  # a checkout: its notebooks are edited in place
     folder = (wanted or Path("cnn_widgets_notebooks")).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
     for notebook in sorted(source.glob("*.ipynb")):
@@ -135,6 +147,7 @@ def notebooks_folder(wanted: Path | None = None) -> Path:
 
 
 def _shipped_notebooks() -> Path:
+    """Return the notebooks' folder in the installed package or in a checkout."""
     here = Path(__file__).resolve().parent
     for folder in (here / "notebooks", here.parent / "notebooks"):
         if (folder / FIRST).exists():

@@ -1,7 +1,8 @@
-"""The records that the packages hand to each other.
+"""The data records shared by all packages: images, layers and predictions.
 
 An `ImageSample` is one photograph, a `LayerInfo` describes one layer of a network, and a
-`Prediction` is one line of the top-5. All are frozen dataclasses of plain values and arrays.
+`Prediction` is one class in the list of the most likely ones. All are frozen dataclasses of plain
+values and arrays.
 """
 
 from __future__ import annotations
@@ -20,21 +21,27 @@ Pixels = NDArray[np.uint8]
 FITS = ("squash", "crop", "letterbox")
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no single ==
+@dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class ImageSample:
-    """One photograph, upright, in true RGB.
+    """One photograph, turned upright, in RGB.
 
     Attributes
     ----------
     pixels : ndarray of uint8, shape (H, W, 3)
         The photograph, 0 to 255, channels in the order red, green, blue.
     name : str
-        A short name to show: the file's stem, ``"upload"``, ``"array"``.
+        A short name for display: the file's stem, ``"upload"``, ``"array"``.
     source : str
-        Where it came from, for the reader: a path, an address, a type.
+        Where the photograph came from, for display: a path, an address or a type.
     fit : {"squash", "crop", "letterbox"}
-        How it is brought to a network's input size: both sides scaled separately (the article's
-        way), the largest centred window of the input's shape, or the whole picture on black.
+        How the photograph is resized to a network's input: ``"squash"`` scales both sides
+        separately, ``"crop"`` takes the largest centred window with the input's aspect ratio,
+        ``"letterbox"`` keeps the whole photograph and pads it with black.
+
+    Raises
+    ------
+    ValueError
+        If ``pixels`` is no uint8 array of shape (H, W, 3), or ``fit`` is unknown.
     """
 
     pixels: Pixels = field(repr=False)
@@ -61,24 +68,24 @@ class ImageSample:
 
     @cached_property
     def key(self) -> str:
-        """A digest of pixels, size and fit: equal for samples a network cannot tell apart."""
+        """The cache key: a digest of pixels, size and fit, equal if the network input is equal."""
         return hashlib.sha256(f"{self.digest}{self.pixels.shape}{self.fit}".encode()).hexdigest()
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the pixels' bytes, row by row."""
+        """The SHA-256 of the pixels' bytes in row-major order, as hexadecimal digits."""
         return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One place in a network whose output can be looked at.
+    """The description of one layer whose output can be computed.
 
     Attributes
     ----------
     name : str
-        The layer's path, ``"resnet50/conv1_conv"`` for a layer of a nested model. The second
-        use of one layer is an entry of its own, ``"conv:1"``.
+        The layer's path, ``"resnet50/conv1_conv"`` for a layer of a nested model. A layer
+        called a second time has a second entry, ``"conv:1"``.
     kind : str
         The layer's class, such as ``"Conv2D"``.
     shape : tuple of int or None
@@ -91,7 +98,7 @@ class LayerInfo:
 
     @property
     def spatial(self) -> bool:
-        """Whether the output is a stack of maps (h, w, K) larger than 1x1."""
+        """Whether the output is a feature map (h, w, K) larger than 1x1 and of known size."""
         if len(self.shape) != 3 or None in self.shape:
             return False
         return int(self.shape[0] or 0) * int(self.shape[1] or 0) > 1
@@ -107,10 +114,10 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class the network considered.
+    """One class with its score and probability for one image.
 
-    ``score`` is the value before the softmax (or sigmoid), ``probability`` after it, in [0, 1];
-    NaN where the network has no probabilities (a regression).
+    ``score`` is the value before the softmax (or sigmoid). ``probability`` is the value after it,
+    in [0, 1], or NaN for a network without probabilities (a regression).
     """
 
     class_index: int
@@ -120,7 +127,13 @@ class Prediction:
 
 
 def as_samples(given: Any) -> Sequence[ImageSample]:
-    """Return one sample, or a sequence of samples, as a sequence; a TypeError for others."""
+    """Return one sample, or a sequence of samples, as a sequence.
+
+    Raises
+    ------
+    TypeError
+        If anything but an `ImageSample` is given.
+    """
     found = given if isinstance(given, Sequence) else [given]
     for each in found:
         if not isinstance(each, ImageSample):

@@ -1,4 +1,4 @@
-"""A report without a notebook: predictions, mosaics and overlays of some images, as files."""
+"""Writes predictions, filter mosaics and overlays of images as files, without a notebook."""
 
 from __future__ import annotations
 
@@ -31,27 +31,33 @@ def write_report(
     class_name: str | None = None,
     method: str = "grad-cam",
 ) -> Path:
-    """Write what a network says of some images, and return the path of the JSON file.
+    """Write predictions, mosaics and overlays of images; return the path of the JSON file.
 
     Parameters
     ----------
     net : Network
     samples : list of ImageSample
     folder : str or Path
-        Made if need be. For each image: ``NAME_mosaic.png``, all filters of the layer, and
-        ``NAME_overlay.png``, the heat-map over the photograph; ``predictions.json`` for all.
+        The folder to write to; created if it is missing. For each image it gets
+        ``NAME_mosaic.png`` with all filters of the layer, and ``NAME_overlay.png`` with the
+        heat-map over the photograph. ``predictions.json`` describes all images.
     layer : str, optional
-        The layer of the mosaic, and of the class activation map; by default the first browsed
-        layer and the network's default layer.
+        The layer of both the mosaic and the class activation map. By default the mosaic shows the
+        first feature layer, and the map is computed at the network's default layer.
     class_name : str, optional
-        The class explained, by name or index; by default each image's most likely one.
+        The class to explain, by name or index (as digits); by default each image's most likely
+        class.
+    method : str
+        A name in `METHODS`.
 
     Raises
     ------
     ValueError
-        If layer, class or method is unknown; nothing is written then.
+        If layer or class is unknown; nothing is written then.
+    KeyError
+        If the method is unknown; nothing is written then.
     OSError
-        If a file cannot be written; the message names it, and nothing new stays.
+        If a file cannot be written; the message names it, and none of the new files remains.
     """
     wanted = (
         None
@@ -85,6 +91,7 @@ def write_report(
 def _entry(
     net: Network, sample: ImageSample, name: str, found: Attribution, shown: str
 ) -> dict[str, Any]:
+    """Return the entry of one image in the JSON file."""
     return {
         "image": sample.name,
         "file": name,
@@ -113,11 +120,12 @@ def _entry(
 
 
 def _finite(value: float) -> float | None:
+    """Return the value, or None for NaN and infinity, which JSON cannot represent."""
     return value if np.isfinite(value) else None
 
 
 def _file_names(samples: list[ImageSample]) -> list[str]:
-    """Return a file name for each sample, safe on any system and unlike the others."""
+    """Return a unique file name for each sample, valid on any operating system."""
     names: list[str] = []
     for sample in samples:
         plain = re.sub(r"[^\w.-]+", "_", sample.name).strip("._") or "image"

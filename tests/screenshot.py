@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
+from helpers.lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from playwright.sync_api import sync_playwright
 
 CELL = """import cnn_widgets as cw

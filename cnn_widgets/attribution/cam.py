@@ -1,8 +1,9 @@
-"""Class activation maps: pure functions from activations and gradients to a map.
+"""Class activation maps (CAM): functions from activations and gradients to a map.
 
-A = (h, w, K) are a layer's activations for one image, g = dY/dA their gradients, Y the score of
-the class before the softmax. Every function returns float32 of shape (h, w); where the equation
-ends in a ReLU, `relu=False` leaves it out, to tell how much it takes away.
+A (h, w, K) are a layer's activations for one image, g = dY/dA (h, w, K) their gradients, and Y is
+the score of the class before the softmax. Every function returns float32 of shape (h, w). Where
+the equation ends in a ReLU, `relu=False` leaves it out, so that the share of the map that the ReLU
+removes can be measured.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ def grad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Float
     Parameters
     ----------
     activations, gradients : ndarray, shape (h, w, K)
-        A layer's output and dY/dA there; the gradients may be averaged already, (1, 1, K).
+        A layer's output and dY/dA there. Gradients already averaged over the positions, of shape
+        (1, 1, K), give the same map.
+    relu : bool
+        Whether to apply the ReLU.
 
     Returns
     -------
     ndarray of float32, shape (h, w)
-        Never negative. All zero if nothing in the layer speaks for the class.
+        Not negative with the ReLU. All zero if the layer holds no evidence for the class.
 
     References
     ----------
@@ -35,9 +39,9 @@ def grad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Float
 def grad_cam_plus_plus(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k · A_k) with w_k = Σ_ij α_ij ReLU(g_ij), the Grad-CAM++ map.
 
-    α = g² / (2 g² + ΣA · g³), ΣA the sum of A_k over all positions, and α = 0 where the
-    denominator is 0. This is the paper's closed form for Y passed through an exponential, whose
-    constant factor exp(Y) only scales the map and is left out.
+    α = g² / (2 g² + ΣA · g³), where ΣA is the sum of A_k over all positions, and α = 0 where the
+    denominator is 0. This is the paper's closed form for Y passed through an exponential. Its
+    factor exp(Y) is left out: it is the same for all filters and only scales the map.
 
     References
     ----------
@@ -51,7 +55,9 @@ def grad_cam_plus_plus(activations: Floats, gradients: Floats, relu: bool = True
 
 
 def hires_cam(activations: Floats, gradients: Floats) -> Floats:
-    """Return Σ_k g_k ⊙ A_k, the HiResCAM map: signed, the gradients are not averaged.
+    """Return Σ_k g_k ⊙ A_k, the HiResCAM map.
+
+    The map is signed. Unlike in Grad-CAM, the gradients are not averaged over the positions.
 
     References
     ----------
@@ -63,7 +69,8 @@ def hires_cam(activations: Floats, gradients: Floats) -> Floats:
 def xgrad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k w_k · A_k) with w_k = Σ_ij g·A / ΣA, the XGrad-CAM map.
 
-    A filter whose activations sum to 0 has weight 0. Before the ReLU the map sums to Σ g·A.
+    A filter whose activations sum to 0 has weight 0. The other filters' share of the map, before
+    the ReLU, sums to Σ g·A over all positions.
 
     References
     ----------
@@ -76,7 +83,9 @@ def xgrad_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floa
 
 
 def layer_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floats:
-    """Return ReLU(Σ_k ReLU(g_k) ⊙ A_k), the LayerCAM map; fine-grained in early layers too.
+    """Return ReLU(Σ_k ReLU(g_k) ⊙ A_k), the LayerCAM map.
+
+    Each position has its own weight, so that the map is usable in early layers too.
 
     References
     ----------
@@ -87,17 +96,18 @@ def layer_cam(activations: Floats, gradients: Floats, relu: bool = True) -> Floa
 
 
 def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
-    """Return A · v₁, v₁ the first right singular vector of A as a (h·w, K) matrix: Eigen-CAM.
+    """Return A · v₁, the Eigen-CAM map, v₁ being the first right singular vector of A (h·w, K).
 
-    The class plays no part (the gradients are not used), and A is not centred. A singular
-    vector's sign is arbitrary: it is chosen so that the map correlates with the mean activation.
+    The map does not depend on the class (the gradients are not used), and A is not centred. The
+    sign of a singular vector is arbitrary: here it is the one for which the map correlates
+    positively with the mean activation.
 
     References
     ----------
     Muhammad & Yeasin 2020, arXiv 2008.00299, equations 3 and 4.
     """
     flat = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
-    if flat.shape[0] <= flat.shape[1]:  # the smaller of the two Gram matrices has all we need
+    if flat.shape[0] <= flat.shape[1]:  # decompose the smaller of the two Gram matrices
         values, vectors = np.linalg.eigh(flat @ flat.T)
         projected = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
     else:
@@ -109,7 +119,7 @@ def eigen_cam(activations: Floats, gradients: Floats) -> Floats:
 
 
 def weighted(activations: Floats, weights: np.ndarray, relu: bool = True) -> Floats:
-    """Return ReLU(Σ_k w_k A_k)."""
-    # not by `@`: OpenBLAS' threads keep spinning after it, in the way of TensorFlow's
+    """Return ReLU(Σ_k w_k A_k), (h, w), for activations (h, w, K) and weights (K,)."""
+    # einsum, not `@`: OpenBLAS' threads stay busy after a product and slow TensorFlow's down
     summed = np.einsum("ijk,k->ij", activations, np.asarray(weights, activations.dtype))
     return np.asarray(np.maximum(summed, 0) if relu else summed, np.float32)

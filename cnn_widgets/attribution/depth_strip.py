@@ -1,4 +1,4 @@
-"""One question asked of every layer: a film-strip through the depth of the network."""
+"""Class activation maps of one image and class at every feature layer of a network."""
 
 from __future__ import annotations
 
@@ -24,19 +24,26 @@ def film_strip(
 ) -> tuple[Attribution, ...]:
     """Return a class activation map at every feature layer, from the input to the scores.
 
-    The gradients at all layers come from one pass; `net.default_layer` is the last.
+    The gradients at all layers come from one backward pass. `net.default_layer` is the last layer.
 
     Parameters
     ----------
     net, sample, class_index, target, **options
         As for `attribute`.
     method : str
-        A method that looks at a layer.
+        A name in `METHODS` whose `at` is ``"layer"``.
+    progress : callable, optional
+        As for `attribute`.
+
+    Returns
+    -------
+    tuple of Attribution
+        One per layer, in the order the layers run; each `.raw` has its layer's size (h, w).
 
     Raises
     ------
     ValueError
-        If the method looks at the input, or for what `attribute` refuses.
+        If the method works on the input, or for the same reasons as `attribute`.
 
     Examples
     --------

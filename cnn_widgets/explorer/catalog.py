@@ -27,6 +27,8 @@ LONGEST = 1024
 
 #: How many bytes of slow methods' results are kept.
 RESULT_BYTES = 24 * 2**20
+#: Largest upload, in MB: the notebook server drops larger messages without a word.
+UPLOAD_MB = 8
 
 
 class Catalog:
@@ -176,3 +178,9 @@ def _listed(images: Any) -> Iterable[tuple[Any, str | None]]:
         yield images, None
     else:
         yield from ((source, None) for source in images)
+
+
+def check_upload(source: Any) -> None:
+    """Refuse an upload of more than `UPLOAD_MB` megabytes; other sources have their own limits."""
+    if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
+        raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")

@@ -14,6 +14,7 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
+from cnn_widgets.explorer.catalog import UPLOAD_MB
 from cnn_widgets.explorer.options import (
     FIXED,
     LABELS,
@@ -29,7 +30,6 @@ from cnn_widgets.explorer.stylesheet import opacity_sheet
 from cnn_widgets.explorer.thumbnails import Thumbnails
 
 Request = Callable[..., None]
-UPLOAD_MB = 8
 
 #: The long computations: the name of each one's button, and what it says.
 TASKS = {"compute": "Compute", "judge": "Judge"}

@@ -49,10 +49,25 @@ class Display:
             html = error_html(panel.title, error, self.frames[name])
         self.views[name].value = html
 
+    def draw_changed(self, scene: Scene, changed: frozenset[str]) -> None:
+        """Draw the panels that read one of the traits changed; a closed fold is left out."""
+        for name, panel in PANELS.items():
+            follows = panel.follows and scene.cam_layer == "follow"
+            fold = panel.opened_by
+            closed = fold and not getattr(scene, fold) and fold not in changed
+            if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
+                self.draw(name, scene)
+
     def say(self, text: str, failed: bool = False) -> None:
         """Show a line of text."""
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
         self.status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
+
+    def refused(self, error: Exception) -> None:
+        """Say that a request could not be carried out, and why; and keep the error."""
+        log.info("A request could not be carried out", exc_info=error)
+        self.last_error = error
+        self.say(str(error), failed=True)
 
     def failed(self, what: str, error: Exception) -> None:
         """Say that something could not be done, and why; and keep the error."""

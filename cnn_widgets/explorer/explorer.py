@@ -1,7 +1,7 @@
 """`CNNExplorer`: a network, photographs and the engine, joined in one notebook cell.
 
-One direction only: widget → request → state → scene → panels. One lock rounds every change, one
-guard catches what goes wrong in a callback and says so on the page.
+One direction only: widget → request → state → scene → panels. One lock encloses every change and
+every redraw. Every callback runs inside `_guarded`, which shows an exception on the page.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import arrays
 from cnn_widgets.explorer import captions
 from cnn_widgets.explorer.background import BackgroundTasks
-from cnn_widgets.explorer.catalog import Catalog
-from cnn_widgets.explorer.controls import UPLOAD_MB, Controls
+from cnn_widgets.explorer.catalog import Catalog, check_upload
+from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.export import is_private, preview_png, write_view
 from cnn_widgets.explorer.figure import to_figure
 from cnn_widgets.explorer.layout import build
-from cnn_widgets.explorer.panels import PANELS
 from cnn_widgets.explorer.scene import Scene, resolve
 from cnn_widgets.explorer.state import State
 from cnn_widgets.explorer.thumbnails import close_tree
@@ -37,20 +36,18 @@ log = logging.getLogger(__name__)
 
 
 class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Opens a convolutional network on the table, in one notebook cell.
+    """The explorer: look inside a convolutional network in one notebook cell.
 
     Parameters
     ----------
     network : str, Path, keras.Model, Network or None
         None: the bundled EfficientNet-Lite0, no download. Otherwise as `load_network` takes it.
     images : source, sequence or mapping of sources, optional
-        Photographs, as `load_image` takes them; by default the bundled gallery. Of several, the
-        gallery of originals and overlays is open from the start.
+        Photographs, as `load_image` takes them; by default the bundled gallery.
     models : mapping of str to model, Network or file, optional
         Further networks to choose from.
     allow_private : bool
-        Whether photographs may be fetched from addresses inside the local network, as in a lab
-        with a picture server of its own.
+        Whether photographs may be fetched from addresses inside the local network.
     preprocess, class_names, **options
         For your own model; see `Network`.
 
@@ -58,8 +55,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ----------
     state : State
         What is shown; setting a trait redraws. See also `show`.
-    network : Network
-        The network chosen.
     last_error : Exception or None
         What went wrong last in a callback or in a panel.
 
@@ -98,12 +93,17 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.add_class("cnnw-explorer")
         self._screen, self._closed = Display(), False
         self._drawn: tuple[str, int] | None = None
-        self._owed: frozenset[str] = frozenset()
+        self._undrawn: frozenset[str] = frozenset()
         self.state.fit = next(iter(self._catalogue.samples.values())).fit
         self.state.progress = self._screen.say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True
-        self.controls = Controls(self._request, self._open_image, self._search_class, self._press)
+        self.controls = Controls(
+            self._request,
+            self._open_image,
+            lambda text: self._guarded(lambda: self.show(class_index=text)),
+            lambda kind: self._guarded(lambda: self._tasks.press(kind, self.scene)),
+        )
         self.add_class(self.controls.scope)
         self._tasks = BackgroundTasks(self.controls, self._screen.say, self._on_result)
         self._warmup, self._displayed = Warmup(), False
@@ -117,8 +117,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return "CNNExplorer(closed)"
         chosen = self.state
         return f"CNNExplorer({chosen.network!r}, image={chosen.image!r}, layer={chosen.layer!r})"
-
-    # --- for scripts --------------------------------------------------------------------------
 
     @property
     def last_error(self) -> Exception | None:
@@ -147,7 +145,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         All changes happen together; if one is refused, nothing changes and a ValueError says why.
         """
         self._check_open()
-        with self.state.together():  # what is drawn at its end is past being refused
+        with self.state.together():  # redrawn at the end, after every change was accepted
             before = set(self._catalogue.samples)
             try:
                 if image is not None:
@@ -171,12 +169,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._keep("compute", scene.question, scene.compute())
 
     def judge(self, instrument: str | None = None) -> Any:
-        """Put the map to the test with an instrument (by default the one chosen), and show it.
-
-        Returns
-        -------
-        What the instrument found: see `ranking`, `sanity` and `pointing`.
-        """
+        """Judge the map with an instrument (by default the one chosen); show and return it."""
         self._check_open()
         self.state.update(trust=True, instrument=instrument or self.state.instrument)
         scene = self.scene
@@ -197,12 +190,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Close the widgets and free images, networks and cached results."""
         if getattr(self, "_closed", True):
             return
-        self._tasks.jobs.cancel(silent=True)  # at once: the lock may be a drawing away
+        self._tasks.jobs.cancel(silent=True)  # now: the lock may be held by a long redraw
         with self.state.lock:
             if self._closed:  # another thread closed it meanwhile
                 return
             self._closed = True
-            self._tasks.jobs.cancel(silent=True)  # and what was started meanwhile
+            self._tasks.jobs.cancel(silent=True)  # also a job started since the line above
             self._warmup.stop()
             self.state.on_change(None)
             for child in self.children:
@@ -215,27 +208,18 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if self._closed:
             raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
 
-    # --- what the user does -------------------------------------------------------------------
-
     def _request(self, **changes: Any) -> None:
-        """Carry out a wish that came from a widget."""
+        """Change the state as a widget asks."""
         self._guarded(lambda: self.state.update(**changes))
 
     def _open_image(self, source: Any) -> bool:
         def add() -> None:
-            if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
-                raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
+            check_upload(source)
             self._screen.say("Opening the picture …")
             self.show(image=source, class_index=None)
             self._screen.say(captions.about_network(self.network))
 
         return self._guarded(add)
-
-    def _search_class(self, text: str) -> bool:
-        return self._guarded(lambda: self.state.update(class_index=self.network.class_index(text)))
-
-    def _press(self, kind: str) -> None:
-        self._guarded(lambda: self._tasks.press(kind, self.scene))
 
     def _on_result(self, kind: str, asked: Any, result: Any, error: Exception | None) -> None:
         """Keep and show what a long computation found; called from its thread."""
@@ -256,7 +240,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._on_state(frozenset({"method" if kind == "compute" else "instrument"}))
 
     def _guarded(self, action: Callable[[], None]) -> bool:
-        """Run a callback's work; on failure say so on the page and put the widgets back."""
+        """Run a callback; if it fails, show the error on the page and reset the widgets."""
         with self.state.lock:
             if self._closed:
                 return False
@@ -264,14 +248,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 action()
                 return True
             except Exception as error:
-                log.info("A wish could not be carried out", exc_info=error)
-                self.last_error = error
-                self._screen.say(str(error), failed=True)
-                with contextlib.suppress(Exception):  # said already; nothing else to put back
-                    self._sync()
+                self._screen.refused(error)
+                with contextlib.suppress(Exception):  # the first error is the one to show
+                    self.controls.sync(self.scene, self.state, self._catalogue.network_names)
                 return False
-
-    # --- what follows from it -----------------------------------------------------------------
 
     def _on_state(self, changed: frozenset[str]) -> None:
         """Redraw the panels that read what changed."""
@@ -281,11 +261,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             network = self.network
             with network.weights_checked():
                 drawn = network.name, network.revision
-                if drawn != self._drawn:  # other weights than on the page: all of it is old
+                if drawn != self._drawn:  # the weights have changed: every panel is outdated
                     changed = frozenset(State.ORDER)
-                self._owed |= changed  # what an interrupt leaves undrawn is drawn the next time
-                self._redraw(self._owed)
-                self._drawn, self._owed = drawn, frozenset()
+                # Kept until the redraw has finished: if it is interrupted, the next one repeats it
+                self._undrawn |= changed
+                self._redraw(self._undrawn)
+                self._drawn, self._undrawn = drawn, frozenset()
             self._warmup.moved()
             if self._displayed:
                 self._warmup.start(network, self.state.kinds == "all")
@@ -299,20 +280,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         except Exception as error:
             self._screen.failed("The controls", error)
         self._tasks.keep_only(scene)
-        for name, panel in PANELS.items():
-            follows = panel.follows and scene.cam_layer == "follow"
-            fold = panel.opened_by
-            closed = fold and not getattr(scene, fold) and fold not in changed
-            if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
-                self._screen.draw(name, scene)
-
-    def _sync(self) -> None:
-        self.controls.sync(self.scene, self.state, self._catalogue.network_names)
-
-    # --- where there is no kernel -------------------------------------------------------------
+        self._screen.draw_changed(scene, changed)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Add a picture and a line of text, for viewers without a kernel."""
+        """Add a PNG and a line of text to the output, for viewers without a kernel."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if self._closed or bundle is None:
             return bundle
@@ -323,7 +294,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         try:
             if not is_private(self.scene, self._catalogue.uploads):
                 data["image/png"] = preview_png(self.scene)
-        except Exception as error:  # the page itself must show, and says what failed
-            log.info("No still picture", exc_info=error)
+        except Exception as error:  # the widget itself must still be displayed
+            log.info("The preview picture could not be drawn", exc_info=error)
             self.last_error = error
         return bundle

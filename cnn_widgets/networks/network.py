@@ -84,15 +84,13 @@ class Network:
             raise TypeError(f"Expected a Keras model. Received: {type(model).__name__}")
         self.model = model
         self.name = name or model.name
-        self._model_input = with_preprocessing(
-            read_model_input(model, input_size), model, preprocess
-        )
+        found = read_model_input(model, input_size)
+        self._model_input = with_preprocessing(found, model, preprocess)
         check_weights(model, self.name)
         self.engine = build_engine(model, self._model_input, output, head, class_names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model)
-        #: Counts how often results were forgotten, mostly because the weights had changed.
-        self.revision = 0
+        self.revision = 0  #: How often cached results were dropped: the weights had changed.
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[PrivateWeight, ...] = ()
         self._classes, guessed = class_table(self.engine.head.classes, class_names, model.name)

@@ -71,7 +71,7 @@ MOVES = (
 
 def rows(presses: int = 24) -> Iterator[Row]:
     """Yield the rows that need a browser; none where there is no Chromium."""
-    from lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
+    from helpers.lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
     from playwright.sync_api import sync_playwright
 
     if not Path(CHROMIUM or "").exists():

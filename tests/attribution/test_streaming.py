@@ -1,0 +1,103 @@
+"""A folder of photographs, one after another."""
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers.networks import tiny
+from PIL import Image
+
+import cnn_widgets as cw
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(5)
+    for number in range(21):
+        pixels = rng.integers(0, 256, (20, 14 + number % 3, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number:02}.png")
+    (tmp_path / "05.png").write_bytes(b"no picture")
+    (tmp_path / "20.png").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("not asked for")
+    return tmp_path
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "saliency", "occlusion"])
+def test_a_folder_gives_what_its_files_give_one_by_one(tiny_net, folder, method):
+    found = list(cw.stream(tiny_net, folder, method))
+    assert [each.name for each in found] == [f"{n:02}.png" for n in range(21)]
+    for each in found:
+        if each.name in ("05.png", "20.png"):
+            assert isinstance(each.error, ValueError)
+            assert each.name in str(each.error)
+            assert (each.sample, each.predictions, each.attribution) == (None, (), None)
+            continue
+        sample = cw.load_image(folder / each.name)
+        alone = cw.attribute(tiny_net, sample, method)
+        assert each.error is None
+        assert each.attribution.class_index == alone.class_index
+        np.testing.assert_allclose(
+            each.attribution.raw, alone.raw, atol=1e-4 * max(np.abs(alone.raw).max(), 1e-6)
+        )
+        assert [p.class_index for p in each.predictions] == [
+            p.class_index for p in tiny_net.predict(sample)
+        ]
+        np.testing.assert_array_equal(each.sample.pixels, sample.pixels)
+
+
+def test_a_class_holds_for_all(tiny_net, folder):
+    found = [each for each in cw.stream(tiny_net, folder, class_index=2) if not each.error]
+    assert {each.attribution.class_index for each in found} == {2}
+
+
+def test_an_endless_stream_is_drawn_from_only_as_it_is_needed(tiny_net):
+    drawn = []
+
+    def endless():
+        for number in itertools.count():
+            drawn.append(number)
+            yield np.full((8, 8, 3), number % 256, np.uint8)
+
+    first = list(itertools.islice(cw.stream(tiny_net, endless()), 10))
+    assert len(first) == 10
+    assert len(drawn) <= 32
+
+
+def test_what_was_shown_is_not_held(keras):
+    import gc
+    import weakref
+
+    net = cw.Network(tiny(keras), preprocess="none", max_cache_bytes=1000)
+    sources = (np.full((8, 8, 3), n % 256, np.uint8) for n in range(64))
+    seen = []
+    for each in cw.stream(net, sources):
+        seen.append(weakref.ref(each.sample))
+    del each
+    gc.collect()
+    assert sum(ref() is not None for ref in seen) <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "nope"}, "Unknown method"),
+        ({"layer": "nope"}, "Unknown layer"),
+        ({"class_index": 99}, "Unknown class 99"),
+        ({"target": "nope"}, "Expected target"),
+        ({"top": 0}, "top to be at least 1"),
+    ],
+)
+def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, message):
+    def never():
+        raise AssertionError("read")
+        yield
+
+    with pytest.raises(ValueError, match=message):
+        cw.stream(tiny_net, never(), **options)
+
+
+def test_a_folder_without_pictures_and_no_folder_are_named(tiny_net, tmp_path):
+    with pytest.raises(ValueError, match="holds no pictures"):
+        cw.stream(tiny_net, tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        cw.stream(tiny_net, tmp_path / "nowhere")

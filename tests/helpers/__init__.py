@@ -1,0 +1,1 @@
+"""What several tests share: tiny networks, a real JupyterLab, a seeded person."""

@@ -1,0 +1,68 @@
+"""The benchmark's own arithmetic, and that each of its parts can be started."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(FOLDER))
+
+import timing  # noqa: E402
+
+
+def test_medians_are_taken_in_turns_after_a_warm_up():
+    calls = []
+
+    def slow():
+        calls.append("slow")
+        time.sleep(0.004)
+
+    spent = timing.medians({"slow": slow, "fast": lambda: calls.append("fast")}, repeat=3, burst=2)
+    turn = ["slow", "slow", "fast", "fast"]
+    assert calls == ["slow", "fast", *turn * 3]
+    assert spent["slow"] >= 0.004 > spent["fast"]
+
+
+def test_a_row_says_whether_its_target_was_met():
+    row = timing.faster("maps", 0.002, "theirs", 0.3, 80)
+    assert (row.ours, row.ratio, row.met) == ("2 ms", "150.0× as fast", True)
+    assert row.markdown() == "| maps | 2 ms | theirs: 300 ms | 150.0× as fast | ≥ 80× | yes |"
+    assert timing.within("pass", 0.03, "bare", 0.02, 1.4).met is False
+    assert "**no**" in timing.within("pass", 0.03, "bare", 0.02, 1.4).markdown()
+    missing = timing.Row("maps", "2 ms", "xplique: not installed", "–", "≥ 10×")
+    assert missing.markdown().endswith("| – |")
+    assert json.loads(json.dumps(row.plain()))["target"] == "≥ 80×"
+
+
+def test_the_command_names_its_groups():
+    done = subprocess.run(
+        [sys.executable, str(FOLDER), "--help"], capture_output=True, text=True, check=True
+    )
+    for group in ("engine", "page", "browser", "networks"):
+        assert group in done.stdout
+
+
+@pytest.mark.slow
+def test_what_runs_in_a_process_of_its_own_reports():
+    import page_rows
+
+    light = page_rows.child("importing")
+    assert light["tensorflow"] is False
+    assert page_rows.child("imported")["mb"] > 100
+    with pytest.raises(RuntimeError, match="KeyError"):
+        page_rows.child("nothing")
+
+
+def test_what_a_slider_showed_must_follow_its_values():
+    from browser_rows import follows
+
+    values = [0.1, 0.2, 0.3, 0.2, 0.1]
+    assert follows([0.1, 0.3, 0.2], values)
+    assert follows([], values)
+    assert not follows([0.3, 0.3], values)
+    assert not follows([0.3, 0.2, 0.2], values)
+    assert not follows([0.5], values)
