@@ -1,8 +1,4 @@
-"""The command line: `cnn-widgets` opens JupyterLab, `cnn-widgets report` writes files.
-
-The package is imported inside the commands, so that `--help` and the start of JupyterLab do not
-wait for TensorFlow.
-"""
+"""The command line: `cnn-widgets` opens JupyterLab, `cnn-widgets report` writes files."""
 
 from __future__ import annotations
 
@@ -107,7 +103,7 @@ def _explore(options: argparse.Namespace) -> int:
         "-m",
         "jupyterlab",
         f"--ServerApp.root_dir={folder}",
-        f"--LabApp.default_url=/doc/tree/{FIRST}",  # single-document mode: the notebook gets the full width
+        f"--LabApp.default_url=/doc/tree/{FIRST}",  # single-document mode: full width
         "--LabApp.news_url=None",
         f"--port={options.port}",
     ]

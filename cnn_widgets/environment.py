@@ -1,4 +1,4 @@
-"""The ground everything stands on: TensorFlow is there, seeds are set, files are written whole."""
+"""The process environment: importing TensorFlow on demand, seeds, writing files atomically."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ import numpy as np
 
 
 def tensorflow() -> Any:
-    """Return the module `tensorflow`, imported on first use, with Keras on top of it.
+    """Return the module `tensorflow`, imported on first use, after checking the Keras backend.
 
     Raises
     ------
     ImportError
-        If TensorFlow is missing (the message names the extras that bring it), or Keras was told
-        to use another backend.
+        If TensorFlow is missing (the message names the extras that install it), or Keras is
+        configured to use another backend.
     FileNotFoundError
-        If there is no folder for temporary files: importing TensorFlow needs one.
+        If no folder for temporary files is writable: importing TensorFlow needs one.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import
     try:
@@ -58,49 +58,50 @@ def tensorflow() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what is written to standard error meanwhile; hand it on if something fails.
+    """Discard what is written to standard error inside the block; write it out if the block fails.
 
-    TensorFlow 2.21 prints notices while it is imported that no setting silences; in a notebook
-    they stand in red above the first result. Where there is no standard error, or no place to
-    hold it back in, nothing is held back.
+    TensorFlow 2.21 prints notices during its import that no setting turns off; a notebook shows
+    them in red above the first result. They come from C++ code, so file descriptor 2 is redirected
+    to a temporary file. If the process has no descriptor 2, or no temporary file can be created,
+    nothing is redirected.
     """
     with contextlib.ExitStack() as opened:
         try:
-            held = opened.enter_context(tempfile.TemporaryFile())
-            kept = os.dup(2)
-        except OSError:  # no writable folder for temporary files; a process without descriptor 2
+            buffer = opened.enter_context(tempfile.TemporaryFile())
+            stderr_copy = os.dup(2)
+        except OSError:  # no writable temporary folder, or no descriptor 2
             yield
             return
         if sys.stderr is not None:
             sys.stderr.flush()
-        os.dup2(held.fileno(), 2)
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            buffer.seek(0)
+            os.write(stderr_copy, buffer.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
 
 
 @contextlib.contextmanager
 def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
-    """Yield a place to write files in; they come into the folder when all of them are complete.
+    """Yield a temporary folder whose files are moved to `folder` once all of them are complete.
 
     Parameters
     ----------
     folder : Path
-        Where they belong; it must be there.
+        The final folder of the files; it must exist.
     names : str
-        What is written, in the order in which it is put in place.
+        The names of the files that the block writes, in the order in which they are moved.
 
     Raises
     ------
     OSError
-        If a file cannot be written, on a full disk for instance; the message names it, no part
-        of it stays, and a file of that name from before is as it was.
+        If a file cannot be written, for instance on a full disk. The message names the file. No
+        incomplete file remains, and an earlier file of that name is unchanged.
     """
     at = names[0]
     try:
@@ -108,7 +109,7 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
             place = Path(made)
             try:
                 yield place
-            except OSError as error:  # it may name the file; else it was the last that is there
+            except OSError as error:  # an error without a file name: assume the last file begun
                 there = [name for name in names if (place / name).exists()]
                 named = Path(str(error.filename)).name
                 at = named if named in names else [*names[:1], *there][-1]
@@ -117,14 +118,26 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
                 os.replace(place / at, folder / at)
     except OSError as error:
         file, reason = str(folder / at), f"Cannot write: {error.strerror or error}"
-        if error.errno is None:  # NumPy's own message for a full disk
+        if error.errno is None:  # NumPy reports a full disk by message only
             raise OSError(f"{reason}: {file!r}") from error
         raise OSError(error.errno, reason, file) from error
 
 
 @dataclass(frozen=True, repr=False)
 class Environment:
-    """What `configure` found and set."""
+    """The settings that `configure` made and the device and versions that it found.
+
+    Attributes
+    ----------
+    seed : int
+        The seed set for Python's `random`, NumPy and TensorFlow.
+    device : str
+        The description of the CPU or GPU in use.
+    deterministic : bool
+        Whether TensorFlow's deterministic operations are switched on.
+    versions : dict of str to str
+        Versions of Python and of the installed libraries, by package name.
+    """
 
     seed: int
     device: str
@@ -143,23 +156,24 @@ class Environment:
 
 
 def configure(seed: int = 42, deterministic: bool = False) -> Environment:
-    """Set the article's environment: seeds, one GPU with growing memory; say what was found.
+    """Set seeds and GPU memory growth as the source article does, and return the environment.
 
     Parameters
     ----------
     seed : int
-        For Python's `random`, NumPy and TensorFlow.
+        The seed for Python's `random`, NumPy and TensorFlow.
     deterministic : bool
-        Whether TensorFlow must give the same bits every time, at some cost in speed.
+        Whether TensorFlow must give bit-identical results in every run, which is slower.
 
     Returns
     -------
     Environment
-        Device, seed and versions; a notebook shows it when it is the cell's last line.
+        Device, seed and versions; a notebook displays it as the last line of a cell.
 
     Notes
     -----
-    GPU settings can only be made before TensorFlow first uses the device, so call this first.
+    TensorFlow accepts GPU settings only before it first uses the device, so call this function
+    before any other that computes.
     """
     tf = tensorflow()
     random.seed(seed)
@@ -171,7 +185,7 @@ def configure(seed: int = 42, deterministic: bool = False) -> Environment:
 
 
 def _device(tf: Any) -> str:
-    """Return the device's description; of several GPUs only the first stays visible."""
+    """Return the device's description, after hiding every GPU but the first from TensorFlow."""
     found = tf.config.list_physical_devices("GPU")
     if not found:
         return f"CPU ({os.cpu_count()} cores)"
@@ -179,14 +193,14 @@ def _device(tf: Any) -> str:
         tf.config.set_visible_devices(found[0], "GPU")
         tf.config.experimental.set_memory_growth(found[0], True)
         memory = "memory grows as needed"
-    except RuntimeError:  # TensorFlow has started already: its settings are fixed
+    except RuntimeError:  # the device is initialised already: its settings are fixed
         memory = "already in use, memory settings unchanged"
     details = tf.config.experimental.get_device_details(found[0])
     return f"GPU {details.get('device_name', found[0].name)} ({memory})"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that make the numbers."""
+    """Return the versions of Python and of the installed libraries that results depend on."""
     found = {"Python": platform.python_version()}
     names = (
         "cnn-widgets",

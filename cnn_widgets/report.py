@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_widgets.attribution.explain import attribute
-from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import diverging_colormap, overlay
 from cnn_widgets.drawing.mosaics import mosaic
@@ -53,9 +53,7 @@ def write_report(
     Raises
     ------
     ValueError
-        If layer or class is unknown; nothing is written then.
-    KeyError
-        If the method is unknown; nothing is written then.
+        If layer, class or method is unknown; nothing is written then.
     OSError
         If a file cannot be written; the message names it, and none of the new files remains.
     """
@@ -69,7 +67,7 @@ def write_report(
     pictures: dict[str, Any] = {}
     for name, sample in zip(_file_names(samples), samples, strict=True):
         found = attribute(
-            net, sample, method, wanted, layer if METHODS[method].at == "layer" else None
+            net, sample, method, wanted, layer if find_method(method).at == "layer" else None
         )
         colors = diverging_colormap("jet") if found.signed else "jet"
         pictures[f"{name}_mosaic.png"] = mosaic(net.activations(sample, shown))

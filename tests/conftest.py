@@ -9,7 +9,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 import pytest
+from helpers.hostile_server import resolve, server  # noqa: F401  (fixtures)
 from helpers.networks import tiny
+from helpers.pictures import picture  # noqa: F401  (a fixture)
 
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow

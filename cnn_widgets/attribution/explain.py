@@ -1,4 +1,4 @@
-"""Which pixels speak for a class: one door to every method, for one image or many."""
+"""`attribute`: the public function that runs any attribution method on one image or many."""
 
 from __future__ import annotations
 
@@ -55,47 +55,47 @@ def attribute(
     progress: Progress | None = None,
     **options: Any,
 ) -> Any:
-    """Return which pixels speak for a class.
+    """Return the attribution map of a class: how much each pixel is evidence for it.
 
     Parameters
     ----------
     net : Network
     sample : ImageSample or sequence of ImageSample
-        A sequence gives a list; fast methods run it as a batch.
+        A sequence gives a list of results. Methods that need only gradients run it in batches.
     method : str
         A name in `METHODS`.
     class_index : int or str, optional
-        The class, by index or name; by default the most likely one of each image. For a sequence
-        also one index per image.
+        The class, by index or name; by default the most likely class of each image. For a
+        sequence of images, also a sequence with one index per image.
     layer : str, optional
-        Where class activation maps look; by default `net.default_layer`. Methods that look at the
-        input take none.
+        The layer of a class activation map; by default `net.default_layer`. Ignored by methods
+        that work on the input.
     target : {"logit", "probability"}
-        Y: the score before the softmax, or the probability after it.
+        The quantity Y to explain: the score before the softmax, or the probability after it.
     versus : int or str, optional
-        Another class: Y is then the difference of the two, and the map says what speaks for the
-        one rather than the other.
+        Another class to compare with: Y is then the class's value minus that of `versus`.
     counter : bool
-        Whether to explain -Y: what speaks against the class.
+        Whether to explain -Y, which shows the evidence against the class.
     progress : callable, optional
-        Called with (steps done, steps in all) by methods that take many passes, and for lists;
-        returning False cancels, with a `concurrent.futures.CancelledError`.
+        Called with (steps done, total steps) by methods that take many passes, and for lists.
+        If it returns False, the computation stops with `concurrent.futures.CancelledError`.
     **options
-        What the method itself takes, such as `steps`, `samples`, `masks`, `seed`.
+        Parameters of the method's own function, such as `steps`, `samples`, `masks`, `seed`.
 
     Returns
     -------
     Attribution
-        `.raw` (h, w) float32 as the equation gives it; `.heatmap` (H, W): raw resized bilinearly
-        to the photograph, then divided by its maximum ([0, 1]) or, if signed, its largest
-        absolute value ([-1, 1]). A map without evidence is all zero.
+        Its `.raw` (h, w), float32, is the result of the method's equation. Its `.heatmap` (H, W)
+        is `.raw` resized bilinearly to the photograph, then divided by its maximum, range [0, 1],
+        or for a signed method by its largest absolute value, range [-1, 1]. A map without
+        evidence is all zero. A list of images gives a list of `Attribution`.
 
     Raises
     ------
     ValueError
         If method, class, layer or target is unknown, or the layer has no spatial map.
     TypeError
-        If the method takes no such option.
+        If the method has no such option.
 
     Examples
     --------
@@ -105,12 +105,12 @@ def attribute(
     """
     chosen = find_method(method)
     where = None if chosen.at == "input" else layer_for(net, layer)
-    asked = _Asked(net, chosen, where, target, versus, counter, options)
+    request = _Request(net, chosen, where, target, versus, counter, options)
     with net.weights_checked():
         if not isinstance(sample, Sequence):
-            return asked.one(sample, class_index, progress)
+            return request.one(sample, class_index, progress)
         samples = records.as_samples(sample)
-        return list(asked.many(samples, _listed(net, class_index, len(samples)), progress))
+        return list(request.many(samples, _class_list(net, class_index, len(samples)), progress))
 
 
 def at_layers(
@@ -126,11 +126,11 @@ def at_layers(
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Attribution]:
-    """Return the maps of one question at several layers; see `attribute`."""
+    """Return one map per layer, all with the same image, method and class; see `attribute`."""
     chosen = find_method(method)
     with net.weights_checked():
         return [
-            _Asked(net, chosen, layer_for(net, layer), target, versus, counter, options).one(
+            _Request(net, chosen, layer_for(net, layer), target, versus, counter, options).one(
                 sample, class_index, partial_progress(progress, place, len(layers))
             )
             for place, layer in enumerate(layers)
@@ -138,8 +138,8 @@ def at_layers(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """One question, to be put to any number of samples."""
+class _Request:
+    """The arguments of `attribute` that hold for every sample, and how to run them."""
 
     net: Network
     method: Method
@@ -150,7 +150,7 @@ class _Asked:
     options: dict[str, Any]
 
     def one(self, sample: ImageSample, wanted: Any, progress: Progress | None) -> Attribution:
-        """Return the map of one sample, for the class wanted or (None) the most likely."""
+        """Return the map of one sample, for class `wanted` or (None) the most likely class."""
         scores, probabilities = self.net.scores(sample)
         index = _class(self.net, wanted, scores)
         weights = self.net.score_weights([index], self.versus, self.counter)[0]
@@ -162,7 +162,7 @@ class _Asked:
     def many(
         self, samples: Sequence[ImageSample], wanted: Sequence[Any], progress: Progress | None
     ) -> Iterator[Attribution]:
-        """Yield the maps of a list; run in batches where gradients are all the method needs."""
+        """Yield the map of each sample; methods that need only gradients run in batches."""
         if self.method.plain:
             for place, found in enumerate(self.stream(samples, list(wanted))):
                 partial_progress(progress, place, len(samples))
@@ -172,9 +172,10 @@ class _Asked:
             yield self.one(sample, each, partial_progress(progress, place, len(samples)))
 
     def stream(self, samples: Iterable[ImageSample], wanted: Any = None) -> Iterator[Attribution]:
-        """Yield the maps of samples drawn as needed.
+        """Yield the map of each sample of an iterable that is read one batch at a time.
 
-        `wanted` is a list with a class for each, one class for all, or None: the most likely.
+        `wanted` is a list with one class per sample, one class for all samples, or None for each
+        sample's most likely class.
         """
         if not self.method.plain:
             yield from (self.one(sample, wanted, None) for sample in samples)
@@ -182,6 +183,7 @@ class _Asked:
         net, chosen = self.net, dict[int, int]()
 
         def weigh(scores: Floats, some: slice) -> Floats:
+            # called before the batch's maps are yielded: the classes chosen wait in `chosen`
             classes = wanted[some] if isinstance(wanted, list) else [wanted] * len(scores)
             found = [_class(net, each, row) for each, row in zip(classes, scores, strict=True)]
             chosen.update(enumerate(found, some.start))
@@ -200,6 +202,7 @@ class _Asked:
         scores: Floats,
         probabilities: Floats,
     ) -> Attribution:
+        """Return the result for one map (h, w), given as it is before the equation's ReLU."""
         net, method = self.net, self.method
         raw = np.maximum(summed, 0) if method.rectified else summed
         placed = resizing.place_on_photo(raw, sample.size, net.input_size, sample.fit)
@@ -233,18 +236,27 @@ def streamed(
     target: str,
     **options: Any,
 ) -> Iterator[Attribution]:
-    """Yield the maps of samples that are drawn as they are needed; see `attribute`."""
+    """Yield the map of each sample of a lazily read iterable; see `attribute`.
+
+    Arguments are checked at the call, before the first sample is read.
+    """
     chosen = find_method(method)
     where = None if chosen.at == "input" else layer_for(net, layer)
     wanted = None if class_index is None else net.class_index(class_index)
     net.engine.check(where, target)
     versus, counter = options.pop("versus", None), options.pop("counter", False)
-    asked = _Asked(net, chosen, where, target, versus, counter, options)
-    return asked.stream(samples, wanted)
+    request = _Request(net, chosen, where, target, versus, counter, options)
+    return request.stream(samples, wanted)
 
 
 def layer_for(net: Network, layer: str | None) -> str:
-    """Return the layer a class activation map looks at, checked to have a map."""
+    """Return the layer of a class activation map: the one given, or the default layer.
+
+    Raises
+    ------
+    ValueError
+        If the layer is unknown or its output is no spatial map (h, w, K).
+    """
     if layer is None:
         if net.default_layer is None:
             raise ValueError(
@@ -262,12 +274,12 @@ def layer_for(net: Network, layer: str | None) -> str:
 
 
 def _class(net: Network, wanted: Any, scores: Floats) -> int:
-    """Return the class wanted, or (None) the most likely."""
+    """Return the index of class `wanted`, or (None) of the class with the highest score."""
     return int(scores.argmax()) if wanted is None else net.class_index(wanted)
 
 
-def _listed(net: Network, wanted: Any, count: int) -> list[Any]:
-    """Return the class wanted for each of `count` images; None: the most likely one."""
+def _class_list(net: Network, wanted: Any, count: int) -> list[Any]:
+    """Return a list with one class index per image; None stands for the most likely class."""
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         if len(wanted) != count:
             raise ValueError(f"Expected one class per image, {count}. Received: {len(wanted)}")
@@ -276,6 +288,6 @@ def _listed(net: Network, wanted: Any, count: int) -> list[Any]:
 
 
 def _removed(summed: Floats) -> float:
-    """Return the share of a map's absolute sum that is below zero."""
+    """Return the share, 0 to 1, of a map's absolute sum that its negative values make up."""
     whole = float(np.abs(summed).sum(dtype=np.float64))
     return float(-np.minimum(summed, 0).sum(dtype=np.float64)) / whole if whole > 0 else 0.0

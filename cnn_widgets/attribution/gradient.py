@@ -1,7 +1,8 @@
-"""Methods that ask the gradient of the score at the network's input.
+"""Attribution methods that use the gradient of the score with respect to the network's input.
 
-x = (H, W, C) is the preprocessed input, g = dY/dx. Colours are summed where the sign means
-something, and the largest absolute value is taken where it does not.
+x (H, W, C) is the preprocessed input with C colours, and g = dY/dx its gradient. Every function
+returns a float32 map (H, W) at the input's size. Signed maps sum over the colours; unsigned maps
+take the largest absolute value over the colours.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from cnn_widgets.records import Floats
 
 
 def saliency(inputs: Floats, gradients: Floats) -> Floats:
-    """Return max_c |dY/dx_c|, the vanilla saliency map (H, W): never negative.
+    """Return max_c |dY/dx_c|, the vanilla saliency map (H, W), not negative.
 
-    Says where a change of the input would change Y most, for or against alike.
+    The map shows where a small change of the input changes Y most, whether up or down.
 
     References
     ----------
@@ -27,7 +28,9 @@ def saliency(inputs: Floats, gradients: Floats) -> Floats:
 
 
 def gradient_times_input(inputs: Floats, gradients: Floats) -> Floats:
-    """Return Σ_c x_c · dY/dx_c, signed, (H, W): the first-order share of each pixel in Y.
+    """Return Σ_c x_c · dY/dx_c, the gradient × input map (H, W), signed.
+
+    Each value is the pixel's contribution to Y in a first-order approximation.
 
     References
     ----------
@@ -42,11 +45,11 @@ def smooth_grad(probe: Probe, samples: int = 50, noise: float = 0.15, seed: int 
     Parameters
     ----------
     samples : int
-        How many noisy copies; the paper finds little gain beyond 50.
+        Number of noisy copies. The paper finds little improvement beyond 50.
     noise : float
         Standard deviation of the Gaussian noise, as a share of max(x) - min(x).
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     References
     ----------
@@ -64,16 +67,16 @@ def smooth_grad(probe: Probe, samples: int = 50, noise: float = 0.15, seed: int 
 
 
 def integrated_gradients(probe: Probe, steps: int = 100) -> Floats:
-    """Return Σ_c (x - x') · ∫ dY/dx along the line from x' to x, signed, (H, W).
+    """Return Σ_c (x - x') · ∫ dY/dx along the line from x' to x, a signed map (H, W).
 
-    x' is a black photograph, preprocessed as x is. The integral is a Gauss-Legendre sum; the map
-    adds up to Y(x) - Y(x').
+    The baseline x' is a black photograph, preprocessed like x. The integral is approximated by
+    Gauss-Legendre quadrature. The exact map sums to Y(x) - Y(x').
 
     Parameters
     ----------
     steps : int
-        Points of the sum. On the bundled network 50 points miss Y(x) - Y(x') by 6 to 13 %, 100 by
-        1 to 4 %.
+        Number of quadrature points. On the bundled network the sum of the map differs from
+        Y(x) - Y(x') by 6 to 13 % with 50 points, by 1 to 4 % with 100.
 
     References
     ----------
@@ -92,11 +95,12 @@ def integrated_gradients(probe: Probe, steps: int = 100) -> Floats:
 
 
 def guided_backprop(probe: Probe) -> Floats:
-    """Return Σ_c of the guided gradient, signed, (H, W).
+    """Return Σ_c of the guided gradient, the guided backpropagation map (H, W), signed.
 
-    On the way back through every ReLU only positive gradients pass. The network is not changed:
-    its ReLUs have this gradient in one trace of their own. Smooth activations (swish, GELU) keep
-    their true gradient. Beware: the map depends little on the class (Adebayo et al. 2018).
+    In the backward pass every ReLU passes positive gradients only. The model is not changed: a
+    separately compiled function replaces the gradient of its ReLUs. Smooth activations (swish,
+    GELU) keep their true gradient. The map depends little on the class (Adebayo et al. 2018,
+    arXiv 1810.03292).
 
     References
     ----------
@@ -106,7 +110,9 @@ def guided_backprop(probe: Probe) -> Floats:
 
 
 def guided_grad_cam(probe: Probe) -> Floats:
-    """Return Grad-CAM, resized to the input and scaled to [0, 1], times guided backprop; signed.
+    """Return Grad-CAM times guided backpropagation, a signed map (H, W).
+
+    The Grad-CAM map (h, w) is first resized to the input and scaled to [0, 1].
 
     References
     ----------

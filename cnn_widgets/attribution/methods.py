@@ -1,6 +1,6 @@
-"""The registry of attribution methods, each with its card: what it computes and how to read it.
+"""The registry of attribution methods: each with its equation, paper, cost and caveat.
 
-A new method is one function (in `cams`, `sensitivity` or `perturbation`) and one entry here.
+A new method is one function in `cam`, `gradient` or `perturbation`, and one entry here.
 """
 
 from __future__ import annotations
@@ -31,34 +31,37 @@ from cnn_widgets.attribution.perturbation import ablation_cam, occlusion, rise, 
 from cnn_widgets.attribution.probe import Probe
 from cnn_widgets.records import Floats
 
-_FOR = "bright: what the layer found here speaks for the class"
+_UNSIGNED = "bright: what the layer found here speaks for the class"
 _SIGNED = "red speaks for the class, blue against it, white is neutral"
 
 
 @dataclass(frozen=True)
 class Method:
-    """One way to attribute a class to pixels.
+    """One attribution method: its function, its properties and its description.
 
     Attributes
     ----------
     name, title : str
-        The key in `METHODS`, and what a person reads.
+        The key in `METHODS`, and the name for display.
     map : callable
-        (values, gradients) → map where `plain`, otherwise (probe, **options) → map.
+        The function that computes the map: (values, gradients) → map if `plain`, otherwise
+        (probe, **options) → map.
     plain : bool
-        Whether activations (or the input) and their gradients are all it needs.
+        Whether the method needs nothing but the values (activations of a layer, or the input) and
+        their gradients. Such methods run in batches.
     at : {"layer", "input"}
-        Whether it looks at a layer that can be chosen.
+        Whether the map is computed at a layer, which can be chosen, or at the network's input.
     signed : bool
-        Whether negative values speak against the class.
+        Whether the map has negative values that are evidence against the class.
     rectified : bool
-        Whether the equation ends in a ReLU; `map` then takes `relu=False`.
-    averaged : bool
-        Whether of the gradients only their mean over positions counts: much less to compute.
+        Whether the equation ends in a ReLU; `map` then accepts `relu=False`.
     slow : bool
-        Whether it takes so many passes that progress and cancelling matter.
+        Whether the method takes so many passes that it reports progress and can be cancelled.
     equation, paper, reads, cost, caveat : str
-        Its card.
+        The description for display: equation, source, how to read the map, the number of passes,
+        and a known weakness.
+    averaged : bool
+        Whether only the mean of the gradients over positions is used, which is cheaper to compute.
     """
 
     name: str
@@ -77,13 +80,13 @@ class Method:
     averaged: bool = False
 
     def explain(self, probe: Probe, **options: Any) -> Floats:
-        """Return the map of one image, as it is before the ReLU of the equation, if it has one."""
+        """Return the map of one image, without the ReLU at the end of the equation."""
         if not self.plain:
             return self.of(probe, **options)
         return self.of(probe.activations, probe.gradients, **options)
 
     def of(self, *given: Any, **options: Any) -> Floats:
-        """Return `map`, before the ReLU of the equation, if it has one."""
+        """Return `map(*given, **options)` as float32, without the ReLU that ends the equation."""
         if self.rectified:
             options["relu"] = False
         return np.asarray(self.map(*given, **options), np.float32)
@@ -91,8 +94,9 @@ class Method:
 
 def _cam(name: str, title: str, function: Callable[..., Floats], equation: str, paper: str,
          caveat: str, signed: bool = False, averaged: bool = False) -> Method:  # fmt: skip
+    """Return the entry of a CAM that needs one backward pass; unsigned ones end in a ReLU."""
     return Method(name, title, function, True, "layer", signed, not signed, False, equation, paper,
-                  _SIGNED if signed else _FOR, "one pass through the end of the network",
+                  _SIGNED if signed else _UNSIGNED, "one pass through the end of the network",
                   caveat, averaged)  # fmt: skip
 
 
@@ -123,11 +127,11 @@ METHODS: dict[str, Method] = {
                "a singular value decomposition", "the class plays no part"),
         Method("score-cam", "Score-CAM", score_cam, False, "layer", False, True, True,
                "ReLU(Σₖ αₖAₖ), α = softmax of the rise in Y with filter k as a mask",
-               "Wang et al. 2020, arXiv 1910.01279", _FOR, "one pass per filter",
+               "Wang et al. 2020, arXiv 1910.01279", _UNSIGNED, "one pass per filter",
                "the softmax often lets one filter decide"),
         Method("ablation-cam", "Ablation-CAM", ablation_cam, False, "layer", False,
                True, True, "ReLU(Σₖ wₖAₖ), wₖ = (Y − Y without k) / |Y|",
-               "Ramaswamy & Desai 2020, WACV", _FOR,
+               "Ramaswamy & Desai 2020, WACV", _UNSIGNED,
                "one pass through the end of the network per filter",
                "filters are removed one at a time: what two do together is not seen"),
         Method("saliency", "Saliency", saliency, True, "input", False, False, False,
@@ -168,12 +172,12 @@ METHODS: dict[str, Method] = {
 }  # fmt: skip
 
 
-#: Methods that take one or two passes: those compared unless others are named.
+#: Methods that take one or two passes: the default of every comparison of methods.
 QUICK = tuple(name for name, method in METHODS.items() if not method.slow)
 
 
 def find_method(name: str) -> Method:
-    """Return a method by name; a ValueError names those there are."""
+    """Return a method by name; a ValueError lists the names if it is unknown."""
     if name not in METHODS:
         raise ValueError(f"Unknown method {name!r}. Methods: {', '.join(METHODS)}.")
     return METHODS[name]

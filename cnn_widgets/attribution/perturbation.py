@@ -1,6 +1,8 @@
-"""Methods that change something and look at the score: slow, gradient-free, easy to believe.
+"""Attribution methods that perturb the input or a layer and measure the change of the score.
 
-They run in batches and report each step, so that a caller can show progress and cancel.
+They use no gradients and take many passes, which run in batches. Each batch is reported, so that a
+caller can show progress and cancel. Y is the score explained, x (H, W, C) the preprocessed input,
+A (h, w, K) the activations of a layer.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ from cnn_widgets.records import Floats
 
 
 def score_cam(probe: Probe, relu: bool = True) -> Floats:
-    """Return ReLU(Σ_k α_k A_k), α the softmax over filters of how each, as a mask, raises Y.
+    """Return ReLU(Σ_k α_k A_k), the Score-CAM map (h, w).
 
-    Filter k is resized to the input, stretched to [0, 1] and multiplied with the input; the rise
-    is the masked input's Y less that of an all-zero input. A flat filter masks everything.
+    Filter k is scaled to [0, 1], resized to the input and multiplied with it. The rise of filter k
+    is Y of the masked input minus Y of an all-zero input, and α is the softmax of the rises over
+    the filters. A filter that is constant over all positions becomes a mask of zeros.
 
     References
     ----------
@@ -29,9 +32,9 @@ def score_cam(probe: Probe, relu: bool = True) -> Floats:
     activations, count = probe.activations, probe.activations.shape[-1]
     masks = scale_filters(activations)
     size = (probe.x.shape[0], probe.x.shape[1])
-    rises, room = np.empty(count, np.float64), _Room(probe.x)
+    rises, buffer = np.empty(count, np.float64), _MaskBuffer(probe.x)
     for batch in probe.batches(count):
-        masked = room.masked(resize(masks[..., k], size) for k in batch)
+        masked = buffer.masked(resize(masks[..., k], size) for k in batch)
         rises[batch.start : batch.stop] = probe.score(masked)
         probe.step(batch.stop, count)
     rises -= probe.score(np.zeros_like(probe.x)[None])[0]
@@ -40,11 +43,11 @@ def score_cam(probe: Probe, relu: bool = True) -> Floats:
 
 
 def ablation_cam(probe: Probe, relu: bool = True) -> Floats:
-    """Return ReLU(Σ_k w_k A_k), w_k = (Y - Y without filter k) / Y, the Ablation-CAM map.
+    """Return ReLU(Σ_k w_k A_k), w_k = (Y - Y without filter k) / |Y|, the Ablation-CAM map (h, w).
 
-    Filters are set to 0 in the layer's output and only what follows the layer is run again. The
-    paper divides by Y; here by |Y|, so that for a negative Y a filter that speaks for the class
-    still has a positive weight (at Y = 0 nothing is divided).
+    Each filter is set to 0 in the layer's output, and only the layers after it are run again.
+    Deviation: the paper divides by Y. Division by |Y| keeps the weight of a filter positive if it
+    raises a negative Y. At Y = 0 nothing is divided.
 
     References
     ----------
@@ -63,15 +66,15 @@ def ablation_cam(probe: Probe, relu: bool = True) -> Floats:
 
 
 def occlusion(probe: Probe, patch: float = 0.2, stride: float = 0.07) -> Floats:
-    """Return how much Y drops when a grey patch covers a place, signed, (H, W).
+    """Return the drop of Y when a grey patch covers a pixel, a signed map (H, W).
 
-    Each pixel gets the mean drop over the patches that cover it. The patch is mid-grey in the
-    photograph, preprocessed as the input is.
+    Each pixel's value is the mean drop over all patches that cover it. The patch is mid-grey in
+    the photograph and preprocessed like the input.
 
     Parameters
     ----------
     patch, stride : float
-        Side of the patch and the way it moves, as shares of the input's sides.
+        Side of the patch and step between patches, as shares of the input's height and width.
 
     References
     ----------
@@ -101,16 +104,22 @@ def occlusion(probe: Probe, patch: float = 0.2, stride: float = 0.07) -> Floats:
 def rise(
     probe: Probe, masks: int = 1000, cells: int = 7, keep: float = 0.5, seed: int = 0
 ) -> Floats:
-    """Return E[Y | pixel shown] - E[Y] over random masks, signed, (H, W).
+    """Return E[Y | pixel shown] - E[Y] over random masks, the RISE map (H, W), signed.
 
-    Masks are random grids of cells, shifted and enlarged smoothly, multiplied with the input.
-    The paper's map is the first term; the mean is subtracted here (a constant), so that 0 stands
-    for a pixel that makes no difference.
+    A mask is a random grid of cells, resized bilinearly, shifted, and multiplied with the input.
+    Deviation: the paper's map is the first term only. The constant E[Y] is subtracted here, so
+    that a pixel with no influence has the value 0.
 
     Parameters
     ----------
-    masks, cells, keep, seed
-        Number of masks; grid cells per side; share of cells kept; seed of the masks.
+    masks : int
+        Number of random masks.
+    cells : int
+        Grid cells per side of a mask.
+    keep : float
+        Probability that a cell is shown.
+    seed : int
+        Seed of the masks.
 
     References
     ----------
@@ -119,10 +128,10 @@ def rise(
     rng = np.random.default_rng(seed)
     rows, columns = probe.x.shape[:2]
     shown, weighted = np.zeros((rows, columns)), np.zeros((rows, columns))
-    total, room = 0.0, _Room(probe.x)
+    total, buffer = 0.0, _MaskBuffer(probe.x)
     for batch in probe.batches(masks):
         drawn = [_mask(rng, rows, columns, cells, keep) for _ in batch]
-        scores = probe.score(room.masked(drawn)).astype(np.float64)
+        scores = probe.score(buffer.masked(drawn)).astype(np.float64)
         for score, mask in zip(scores, drawn, strict=True):
             weighted += score * mask
             shown += mask
@@ -131,10 +140,10 @@ def rise(
     return np.asarray(weighted / np.maximum(shown, 1e-9) - total / masks, np.float32)
 
 
-class _Room:
-    """A place in memory for one batch of masked inputs, used again for the next.
+class _MaskBuffer:
+    """A buffer for one batch of masked inputs, reused for every batch.
 
-    New memory for every batch would cost as much as the multiplication.
+    Allocating new memory for every batch would take as long as the multiplication.
     """
 
     def __init__(self, x: Floats) -> None:
@@ -142,7 +151,7 @@ class _Room:
         self._batch = np.empty((0, *x.shape), np.float32)
 
     def masked(self, masks: Iterable[Floats]) -> Floats:
-        """Return the input times each mask (H, W); the batch before is overwritten."""
+        """Return the input times each mask (H, W), as (N, H, W, C); overwrites the last result."""
         drawn = list(masks)
         if len(drawn) > len(self._batch):
             self._batch = np.empty((len(drawn), *self._x.shape), np.float32)
@@ -152,7 +161,7 @@ class _Room:
 
 
 def _mask(rng: np.random.Generator, rows: int, columns: int, cells: int, keep: float) -> Floats:
-    """Return one smooth random mask: a grid one cell larger than the picture, shifted."""
+    """Return one smooth random mask (rows, columns), cut at a random offset from a larger grid."""
     height, width = -(-rows // cells), -(-columns // cells)
     grid = (rng.random((cells + 1, cells + 1)) < keep).astype(np.float32)
     large = resize(grid, ((cells + 1) * height, (cells + 1) * width))
@@ -161,9 +170,10 @@ def _mask(rng: np.random.Generator, rows: int, columns: int, cells: int, keep: f
 
 
 def _starts(length: int, side: int, step: int) -> list[int]:
-    """Return where patches begin, so that the last one ends at the edge."""
+    """Return the first pixel of each patch along a side; the last patch ends at the edge."""
     return sorted({*range(0, length - side, step), length - side})
 
 
 def _window(place: tuple[int, int], side: list[int]) -> tuple[slice, slice]:
+    """Return the rows and columns that a patch at `place` (top, left) covers."""
     return slice(place[0], place[0] + side[0]), slice(place[1], place[1] + side[1])

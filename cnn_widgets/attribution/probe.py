@@ -1,6 +1,7 @@
-"""What a method may ask of a network about one image: its only window on the network.
+"""The interface between attribution methods and a network, for one image.
 
-Methods stay pure functions of arrays and of these few questions; no method sees Keras.
+Methods access the network only through a `Probe`: scores, activations and gradients as NumPy
+arrays. No method depends on Keras.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from cnn_widgets.engine.batches import BATCH_SIZE
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
-#: Is told (steps done, steps in all); returning False cancels.
+#: Called with (steps done, total steps); the computation is cancelled if it returns False.
 Progress = Callable[[int, int], bool | None]
 
-#: Into how many steps each part of a compound computation is divided.
+#: The number of progress steps that each part of a compound computation is divided into.
 FINE = 100
 
 
 def partial_progress(progress: Progress | None, number: int, count: int) -> Progress:
-    """Return the progress of one part, the `number`-th of `count`, of a larger computation.
+    """Return a progress function for part `number` (from 0) of `count` parts of a computation.
 
-    It tells the whole's progress at once: a part may report nothing of its own. A CancelledError
-    ends it where the answer is False.
+    It converts the part's progress to that of the whole and passes it to `progress`. The start of
+    the part is reported immediately, because a part may report nothing itself.
+
+    Raises
+    ------
+    concurrent.futures.CancelledError
+        If `progress` returns False, here or later in the function returned.
     """
 
     def inner(done: int, total: int) -> bool:
@@ -44,16 +50,23 @@ def partial_progress(progress: Progress | None, number: int, count: int) -> Prog
 
 @dataclass(frozen=True)
 class Probe:
-    """One image, one score Y, one layer, one network.
+    """Access to one network for one image, one score Y and one layer.
 
     Attributes
     ----------
+    network : Network
+    sample : ImageSample
     weights : ndarray of float32, shape (C,)
-        Y = Σ_c weights_c · score_c (or probability_c): 1 for one class, and -1 to contrast.
+        The weights of the C classes in Y = Σ_c weights_c · score_c (or probability_c): 1 for the
+        class explained, -1 for a class it is compared with.
     layer : str or None
-        Where activations are taken.
+        The layer whose activations are used; None for the network's input.
+    target : {"logit", "probability"}
+        Whether Y is made of scores before the softmax or probabilities after it.
+    progress : callable, optional
+        See `step`.
     averaged : bool
-        Whether the gradients' mean over positions is enough.
+        Whether only the mean of the gradients over positions is needed.
     """
 
     network: Network
@@ -71,34 +84,34 @@ class Probe:
 
     @cached_property
     def black(self) -> Floats:
-        """A black photograph, preprocessed as the input is, (H, W, C)."""
-        return self._plain(0)
+        """A black photograph, preprocessed like the input, (H, W, C)."""
+        return self._uniform(0)
 
     @cached_property
     def grey(self) -> Floats:
-        """A mid-grey photograph, preprocessed as the input is, (H, W, C)."""
-        return self._plain(127)
+        """A mid-grey photograph, preprocessed like the input, (H, W, C)."""
+        return self._uniform(127)
 
-    def _plain(self, level: int) -> Floats:
+    def _uniform(self, level: int) -> Floats:
         pixels = np.full((*self.network.input_size, 3), level, np.uint8)
-        plain: Floats = self.network.input_tensor(ImageSample(pixels))
-        return plain
+        uniform: Floats = self.network.input_tensor(ImageSample(pixels))
+        return uniform
 
     @cached_property
-    def _pair(self) -> tuple[Floats, Floats]:
+    def _values_and_gradients(self) -> tuple[Floats, Floats]:
         return self.network.gradients(
             self.sample, self.layer, self.weights, self.target, self.averaged
         )
 
     @property
     def activations(self) -> Floats:
-        """The layer's activations A, (h, w, K); x where there is no layer."""
-        return self._pair[0]
+        """The layer's activations A, (h, w, K); without a layer the input x, (H, W, C)."""
+        return self._values_and_gradients[0]
 
     @property
     def gradients(self) -> Floats:
-        """dY/dA, (h, w, K); dY/dx where there is no layer."""
-        return self._pair[1]
+        """dY/dA, (h, w, K), or its mean (1, 1, K) if `averaged`; without a layer dY/dx."""
+        return self._values_and_gradients[1]
 
     def score(self, x: Floats) -> Floats:
         """Return Y of a batch of inputs (N, H, W, C), shape (N,)."""
@@ -106,18 +119,19 @@ class Probe:
         return self._y(seen.scores, seen.probabilities)
 
     def tail(self, activations: Floats) -> Floats:
-        """Return Y of a batch of activations (N, h, w, K) put in the layer's place, shape (N,)."""
+        """Return Y, shape (N,), with the layer's output replaced by activations (N, h, w, K)."""
         if self.layer is None:
             raise ValueError("This probe looks at no layer.")
-        x = np.repeat(self.x[None], len(activations), axis=0)  # for skips beside the layer
+        # Skip connections around the layer need the input
+        x = np.repeat(self.x[None], len(activations), axis=0)
         return self._y(*self.network.engine.tail_scores(self.layer, x, activations))
 
     def gradient(self, x: Floats) -> Floats:
-        """Return dY/dx of a batch of inputs, (N, H, W, C)."""
+        """Return dY/dx, (N, H, W, C), of a batch of inputs (N, H, W, C)."""
         return self._backward(x)
 
     def guided_gradient(self) -> Floats:
-        """Return dY/dx with guided ReLUs, (H, W, C)."""
+        """Return dY/dx, (H, W, C), with ReLUs that pass back positive gradients only."""
         return np.asarray(self._backward(self.x[None], guided=True)[0])
 
     def _backward(self, x: Floats, guided: bool = False) -> Floats:
@@ -126,12 +140,12 @@ class Probe:
         return self.network.engine.gradients((), self.target, given, weights, guided)[0]
 
     def step(self, done: int, total: int) -> None:
-        """Tell the progress; raise CancelledError if the answer is False."""
+        """Report the progress; raise CancelledError if the progress function returns False."""
         if self.progress is not None and self.progress(done, total) is False:
             raise CancelledError(f"Cancelled after {done} of {total} steps.")
 
     def batches(self, count: int) -> Iterator[range]:
-        """Yield the numbers below `count` in batches."""
+        """Yield the numbers 0 to `count` - 1 as ranges of at most one batch."""
         size = self.network.batch or BATCH_SIZE
         for start in range(0, count, size):
             yield range(start, min(start + size, count))

@@ -1,7 +1,7 @@
-"""An `Attribution`: which pixels speak for a class, with all it takes to compute it again.
+"""The result of an attribution method, and how it is saved and loaded.
 
-`save` writes a bundle of evidence: the photograph, the map in full precision, the overlay, and a
-JSON file that defines them. `load_attribution` reads it back.
+`Attribution.save` writes a folder called a bundle of evidence: the photograph, the map in full
+precision, the overlay, and a JSON file with all that is needed to compute the map again.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
 FORMAT = "cnn_widgets attribution 1"
-
-
 DEFINITION, RAW, PHOTOGRAPH, OVERLAY = (
     "attribution.json",
     "raw.npy",
@@ -34,12 +32,12 @@ DEFINITION, RAW, PHOTOGRAPH, OVERLAY = (
 )
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no single ==
+@dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class Origin:
-    """What a map was made of.
+    """The photograph, method, options and network that a map was computed from.
 
-    ``card`` says what its method computes; ``options`` are those given to the method; ``stored``
-    is the definition read back from a bundle, for a map that was not computed here.
+    ``card`` describes the method; ``options`` are the method's own parameters; ``weights`` is the
+    state of the network's weights then; ``stored`` is the definition of a map that was loaded.
     """
 
     sample: ImageSample
@@ -50,28 +48,28 @@ class Origin:
     stored: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no single ==
+@dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class Attribution:
-    """Which pixels speak for a class.
+    """The attribution map of one class on one photograph.
 
     Attributes
     ----------
     raw : ndarray of float32, shape (h, w) or (H, W)
-        The map as the method's equation gives it, at the layer's own resolution (or the network
-        input's, for methods that look at the input); signed where the method is.
+        The result of the method's equation at the layer's resolution, or at the resolution of the
+        network's input for methods that work on the input.
     heatmap : ndarray of float32, shape (H, W)
         ``raw`` resized to the photograph and scaled to [0, 1], or to [-1, 1] if signed.
     score, probability : float
-        The class's value before and after the softmax.
+        The class's value before and after the softmax (or sigmoid).
     versus, versus_index : str or None, int or None
-        The class it is compared with, if any.
+        The name and index of the class it is compared with, if any.
     counter : bool
-        Whether the map shows what speaks against the class.
+        Whether the map shows the evidence against the class.
     removed : float
-        Share of the map's absolute sum that the ReLU of the method's equation took away, in
-        [0, 1]; 0 for methods without one.
+        Share of the map's absolute sum that the ReLU of the method's equation removed, in
+        [0, 1]; 0 for methods without a ReLU.
     origin : Origin or None
-        Photograph, network and options it was made of.
+        What the map was computed from.
     """
 
     raw: Floats = field(repr=False)
@@ -92,22 +90,22 @@ class Attribution:
 
     @property
     def question(self) -> str:
-        """What is asked, in words: "for cat", "against cat", "for cat rather than dog"."""
+        """What the map shows, in words: "for cat", "against cat", "for cat rather than dog"."""
         words = f"{'against' if self.counter else 'for'} {self.class_name}"
         return words if self.versus is None else f"{words} rather than {self.versus}"
 
     @property
     def empty(self) -> bool:
-        """True where the map holds no evidence at all: it is zero everywhere.
+        """Whether the map holds no evidence: no value above zero, nor below it if signed.
 
-        NaN is no evidence, and below zero is none unless the map is signed.
+        NaN does not count as evidence.
         """
-        speaks = self.raw > 0
-        return not bool((speaks | (self.raw < 0) if self.signed else speaks).any())
+        positive = self.raw > 0
+        return not bool((positive | (self.raw < 0) if self.signed else positive).any())
 
     @property
     def saturated(self) -> bool:
-        """Whether the probability explained is so near 0 or 1 that its gradient has vanished."""
+        """Whether the probability explained is below 0.01 or above 0.99: its gradient vanishes."""
         return self.target == "probability" and not 0.01 <= self.probability <= 0.99
 
     @property
@@ -117,7 +115,7 @@ class Attribution:
 
     @property
     def request(self) -> dict[str, Any]:
-        """The keywords that make `attribute(net, found.sample, **found.request)` this map again."""
+        """Arguments to compute the map again: `attribute(net, found.sample, **found.request)`."""
         return {
             "method": self.method,
             "class_index": self.class_index,
@@ -129,12 +127,12 @@ class Attribution:
         }
 
     def definition(self) -> dict[str, Any]:
-        """Return what the map is, as plain values: what was asked, of what, how, and the result.
+        """Return the map's definition as JSON values: method, arguments, result and versions.
 
         Raises
         ------
         ValueError
-            If the network's weights have changed since the map was made, or were a private copy's.
+            If the network's weights have changed since, or belong to a private copy.
         """
         origin = self._origin()
         if origin.stored:
@@ -155,13 +153,13 @@ class Attribution:
         return {
             "format": FORMAT,
             "method": {"name": self.method, **origin.card},
-            "question": {key: _plain(value) for key, value in self.request.items()}
+            "question": {key: _json_value(value) for key, value in self.request.items()}
             | {"class_name": self.class_name, "versus_name": self.versus},
             "result": {
-                "score": _plain(self.score),
-                "probability": _plain(self.probability),
-                "minimum": _plain(self.raw.min()),
-                "maximum": _plain(self.raw.max()),
+                "score": _json_value(self.score),
+                "probability": _json_value(self.probability),
+                "minimum": _json_value(self.raw.min()),
+                "maximum": _json_value(self.raw.max()),
                 "removed_by_relu": self.removed,
                 "signed": self.signed,
                 "empty": self.empty,
@@ -193,19 +191,19 @@ class Attribution:
         Parameters
         ----------
         folder : str or Path
-            Made if need be. It gets ``raw.npy`` (float32), ``photograph.png`` (the pixels
-            explained, lossless), ``overlay.png``, and ``attribution.json``: method, equation,
-            layer, class, target, options, interpolation, versions, and the SHA-256 of the
-            pixels, of the network's weights and of each file.
+            Created if it is missing. It gets ``raw.npy`` (float32), ``photograph.png`` (the
+            pixels explained, lossless), ``overlay.png``, and ``attribution.json``: method,
+            equation, layer, class, target, options, interpolation, versions, and the SHA-256 of
+            the pixels, of the network's weights and of each file.
         alpha, colormap
-            Of the overlay; a signed map gets a diverging colour map.
+            Opacity (0 to 1) and colours of the overlay; a signed map gets a diverging colour map.
 
         Raises
         ------
         ValueError
-            If the network's weights have changed since; nothing is written then.
+            As for `definition`; nothing is written then.
         OSError
-            If a file cannot be written; the message names it, and no part of it stays.
+            If a file cannot be written; the message names it, and none of the new files remains.
         """
         definition = self.definition()
         colors = diverging_colormap(colormap) if self.signed else colormap
@@ -234,15 +232,15 @@ class Attribution:
 def load_attribution(folder: str | Path) -> Attribution:
     """Read a bundle of evidence that `Attribution.save` wrote.
 
-    ``attribute(net, found.sample, **found.request)`` computes the same map again; on the same
-    machine, with the same versions, it is equal to the last bit.
+    ``attribute(net, found.sample, **found.request)`` computes the same map again. On the same
+    machine and with the same versions, the result is equal bit by bit.
 
     Raises
     ------
     FileNotFoundError
-        If the folder holds no bundle.
+        If the folder has no ``attribution.json``.
     ValueError
-        If a file was changed, is missing, or is no bundle of this format.
+        If a file was changed, is missing or damaged, or the format is another one.
     """
     folder = Path(folder).expanduser()
     path = folder / DEFINITION
@@ -263,6 +261,7 @@ def load_attribution(folder: str | Path) -> Attribution:
 
 
 def _loaded(folder: Path, stored: dict[str, Any]) -> Attribution:
+    """Return the map of a bundle whose files have been checked."""
     asked, result, image = dict(stored["question"]), stored["result"], stored["image"]
     with Image.open(folder / PHOTOGRAPH, formats=("PNG",)) as picture:
         pixels = np.asarray(picture.convert("RGB"))
@@ -288,8 +287,8 @@ def _loaded(folder: Path, stored: dict[str, Any]) -> Attribution:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; None where a number is none."""
+def _json_value(value: Any) -> Any:
+    """Return a NumPy scalar as a Python value; NaN and infinity, which JSON lacks, as None."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value
 

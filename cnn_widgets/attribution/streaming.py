@@ -1,4 +1,4 @@
-"""Any number of photographs, one after another: a folder's worth in the memory of a few."""
+"""Predictions and maps for any number of photographs, read and released batch by batch."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Prediction
 
-#: Endings of the files that are taken for pictures in a folder.
+#: Suffixes of the files in a folder that are read as photographs.
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
 
 
-@dataclass(frozen=True, eq=False)  # arrays have no single ==
+@dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class Explained:
-    """What a network says of one photograph, and why; or why it could not be asked.
+    """Predictions and map of one photograph, or the error that prevented reading it.
 
     Attributes
     ----------
     name : str
-        The file's name, or the sample's.
+        The name of the file or of the sample.
     sample : ImageSample or None
     predictions : tuple of Prediction
         The most likely classes, best first.
     attribution : Attribution or None
     error : Exception or None
-        Why the photograph could not be read; the rest is empty then.
+        The error if the photograph could not be read. Sample and attribution are None then, and
+        there are no predictions.
     """
 
     name: str
@@ -55,33 +56,35 @@ def stream(
 ) -> Iterator[Explained]:
     """Yield predictions and a map of each photograph in a folder, or of any iterable.
 
-    They are read, run in batches and forgotten as you go: a thousand take the memory of sixteen.
+    Photographs are read while the iterator runs, at most two batches at a time, and are not kept:
+    the memory needed does not grow with their number.
 
     Parameters
     ----------
     net : Network
     images : folder, or iterable of sources
-        A folder's pictures in the order of their names, or anything `load_image` takes, one by
-        one (a generator may be endless).
+        A folder, whose photographs are read in the order of their names, or an iterable of
+        anything that `load_image` accepts (a generator may be endless).
     method, class_index, layer, target, **options
         As for `attribute`; by default each photograph's most likely class is explained.
     top : int
-        How many classes to list.
+        The number of predictions per photograph, at least 1.
     fit : {"squash", "crop", "letterbox"}, optional
         See `load_image`.
 
     Yields
     ------
     Explained
-        In the order of the images. One that cannot be read has its `error` and ends nothing.
+        In the order of the images. A photograph that cannot be read is yielded with its `error`,
+        and the next ones follow.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     ValueError
-        If the folder holds no picture, or for what `attribute` refuses; at once, before anything
-        is read.
+        If the folder holds no photograph, or for the same reasons as `attribute`. Both errors are
+        raised by the call itself, before a photograph is read.
 
     Examples
     --------
@@ -100,7 +103,7 @@ def stream(
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """Return the pictures of a folder by name."""
+    """Return the paths of a folder's photographs, sorted by name."""
     folder = folder.expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
@@ -116,12 +119,12 @@ def _pictures(folder: Path) -> list[Path]:
 def _readable(
     sources: Iterable[Any], fit: str | None, order: deque[Explained]
 ) -> Iterator[ImageSample]:
-    """Yield the samples that can be read; note each source, also those that cannot, in order."""
+    """Yield the samples that can be read; append every source, readable or not, to `order`."""
     for source in sources:
         name = source.name if isinstance(source, Path | ImageSample) else str(source)[:80]
         try:
             sample = load_image(source, fit=fit)
-        except (ValueError, TypeError, OSError) as error:  # what `load_image` says it raises
+        except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             order.append(Explained(name, error=error))
             continue
         order.append(Explained(name, sample))
@@ -131,10 +134,10 @@ def _readable(
 def _merged(
     net: Network, maps: Iterator[Attribution], order: deque[Explained], top: int
 ) -> Iterator[Explained]:
-    """Yield what was noted in order, each readable sample with its map."""
+    """Yield the entries of `order`, each readable sample together with its map."""
     for found in maps:
         while (noted := order.popleft()).error is not None:
             yield noted
-        best = net.predict([found.sample], top)[0]  # known from the pass of the map
+        best = net.predict([found.sample], top)[0]  # cached scores: no further pass
         yield Explained(noted.name, found.sample, tuple(best), found)
     yield from order

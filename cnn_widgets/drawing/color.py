@@ -1,7 +1,7 @@
-"""Arrays to pictures: scale a map, resize it, colour it, lay it over a photograph, tile filters.
+"""Functions that normalise a scalar map, resize it, colour it and blend it with a photograph.
 
-Everything here is a pure function of arrays. The scalar map is always resized first and
-coloured last: colouring first would invent colours that stand for no value.
+All are pure functions of arrays. A scalar map is resized before it is coloured: interpolating
+between colours would produce colours that stand for no value of the colour map.
 """
 
 from __future__ import annotations
@@ -17,15 +17,23 @@ from numpy.typing import NDArray
 
 from cnn_widgets.records import Floats, Pixels
 
-#: Perceptually uniform (or diverging) colour maps first, the article's JET last.
+#: The colour maps offered in menus; the source article's JET, not perceptually uniform, is last.
 COLORMAPS = ("inferno", "viridis", "magma", "plasma", "cividis", "gray", "turbo", "jet")
+#: The colour map of maps with positive and negative values.
 DIVERGING = "RdBu_r"
 
 
 @lru_cache(maxsize=32)
 def lookup_table(colormap: str) -> Pixels:
-    """Return a colour map as 256 RGB colours, uint8 of shape (256, 3).
+    """Return a Matplotlib colour map as 256 RGB colours, uint8 of shape (256, 3), read-only.
 
+    Raises
+    ------
+    ValueError
+        If Matplotlib knows no colour map of that name.
+
+    Examples
+    --------
     >>> lookup_table("jet")[255].tolist()  # red is the end that speaks for the class
     [128, 0, 0]
     """
@@ -35,18 +43,29 @@ def lookup_table(colormap: str) -> Pixels:
             "any other name Matplotlib knows works too."
         )
     colors = colormaps[colormap](np.arange(256))[:, :3]
-    table: Pixels = np.rint(colors * 255).astype(np.uint8)  # bytes=True would cut off, not round
+    table: Pixels = np.rint(colors * 255).astype(np.uint8)  # Matplotlib's bytes=True truncates
     table.flags.writeable = False
     return table
 
 
 def normalize(raw: NDArray[Any], signed: bool = False) -> Floats:
-    """Return a map divided by its maximum: [0, 1], or [-1, 1] by max |·| if signed.
+    """Return a map divided by its maximum, in [0, 1], or by its maximum |value|, in [-1, 1].
 
-    Negative values of an unsigned map become 0; the minimum is never subtracted. A map with no
-    positive value (or, if signed, with none but zeros) stays zero: there is no evidence to show.
-    NaN counts as 0 and infinity as the largest finite value.
+    Parameters
+    ----------
+    raw : ndarray, any shape
+        NaN counts as 0, and infinity as the largest finite value.
+    signed : bool
+        Whether to divide by the maximum absolute value and keep negative values. Otherwise
+        negative values become 0; the minimum is never subtracted.
 
+    Returns
+    -------
+    ndarray of float32, shape of `raw`
+        All zeros if no value is positive (if signed: if every value is 0).
+
+    Examples
+    --------
     >>> normalize(np.array([[-2.0, 1.0], [0.0, 4.0]])).tolist()
     [[0.0, 0.25], [0.0, 1.0]]
     """
@@ -64,9 +83,9 @@ def normalize(raw: NDArray[Any], signed: bool = False) -> Floats:
 
 
 def resize(raw: NDArray[Any], size: tuple[int, int]) -> Floats:
-    """Return a scalar map (h, w) resized bilinearly to (H, W), half-pixel centres.
+    """Return a scalar map (h, w) resized bilinearly to `size` = (H, W), float32.
 
-    No smoothing is applied when shrinking, so values stay values of the map.
+    Pixel centres lie at half-integer coordinates. No smoothing filter is applied when shrinking.
     """
     height, width = size
     source = np.ascontiguousarray(raw, np.float32)
@@ -75,10 +94,24 @@ def resize(raw: NDArray[Any], size: tuple[int, int]) -> Floats:
 
 
 def colorize(values: NDArray[Any], colormap: str = "inferno", signed: bool = False) -> Pixels:
-    """Return a map of values in [0, 1] ([-1, 1] if signed) as RGB uint8, shape (H, W, 3)."""
+    """Return a map of values in [0, 1] ([-1, 1] if signed) as RGB colours.
+
+    Parameters
+    ----------
+    values : ndarray, shape (H, W), or with more leading axes
+        Values outside the range are clipped. NaN counts as 0, the middle of a signed range.
+    colormap : str
+        A Matplotlib colour map.
+    signed : bool
+        Whether the range is [-1, 1], with 0 at the middle of the colour map.
+
+    Returns
+    -------
+    ndarray of uint8, shape of `values` with a last axis of length 3
+    """
     given = np.asarray(values, np.float32)
     if not np.isfinite(given).all():
-        given = np.nan_to_num(given)  # NaN is 0, the middle if signed
+        given = np.nan_to_num(given)  # NaN becomes 0, before the shift of a signed range
     unit = (np.clip(given, -1, 1) + 1) / 2 if signed else np.clip(given, 0, 1)
     index = (unit * 255 + 0.5).astype(np.uint8)
     flat = index.reshape(1, -1)
@@ -93,7 +126,7 @@ def overlay(
     colormap: str = "jet",
     signed: bool | None = None,
 ) -> Pixels:
-    """Return a heat-map laid over a photograph: alpha · colours + (1 - alpha) · photograph.
+    """Return a heat-map blended with a photograph: alpha · colours + (1 - alpha) · photograph.
 
     Parameters
     ----------
@@ -102,18 +135,23 @@ def overlay(
     heatmap : ndarray, shape (h, w)
         Values in [0, 1], or in [-1, 1] with a diverging colour map; resized to (H, W) if needed.
     alpha : float
-        Opacity of the heat-map, 0 to 1. The default and JET give the article's picture, with
-        true colours: red speaks for the class.
+        Opacity of the heat-map, 0 to 1. The default with JET gives the source article's picture
+        with its red and blue channels in the right order: red marks evidence for the class.
     colormap : str
-        A Matplotlib colour map. A heat-map with negative values takes the diverging ``RdBu_r``
-        unless another diverging map is named: red for, blue against, white neutral.
+        A Matplotlib colour map. A signed heat-map is drawn with the diverging ``RdBu_r`` unless
+        another diverging map is named: red is evidence for the class, blue against, white none.
     signed : bool, optional
-        Whether zero is the middle of the colours; by default, whether a value is negative.
+        Whether 0 is the middle of the colour map; by default, whether any value is negative.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, 3)
         RGB.
+
+    Raises
+    ------
+    ValueError
+        If alpha is not in [0, 1], the heat-map does not have two axes, or the colour map is unknown.
 
     Examples
     --------
@@ -134,11 +172,14 @@ def overlay(
 
 
 def blend(pixels: Pixels, colors: Pixels, alpha: float) -> Pixels:
-    """Return alpha · colors + (1 - alpha) · pixels, rounded, without wrapping around."""
+    """Return alpha · colors + (1 - alpha) · pixels, rounded and limited to 0…255.
+
+    Both pictures are uint8 of shape (H, W, 3); alpha is in [0, 1].
+    """
     mixed = cv2.addWeighted(colors, alpha, np.ascontiguousarray(pixels), 1.0 - alpha, 0.0)
     return np.asarray(mixed, np.uint8)
 
 
 def diverging_colormap(colormap: str) -> str:
-    """Return the colour map if it is a diverging one, otherwise the package's own."""
+    """Return the name of the colour map if it is a diverging one, otherwise `DIVERGING`."""
     return colormap if colormap in ("RdBu_r", "coolwarm", "bwr", "seismic", "PiYG") else DIVERGING

@@ -1,4 +1,4 @@
-"""Pixels to the bytes of a PNG or JPEG file."""
+"""Encodes pixels as the bytes of a PNG or JPEG file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ import cv2
 
 from cnn_widgets.records import Pixels
 
-#: Colours at half the resolution (JPEG's usual way): a third fewer bytes, and pictures are sent
-#: larger than they are shown.
+# OpenCV's default chroma subsampling (colours at half the resolution) is kept: it saves a third of
+# the bytes, and pictures are sent at more pixels than the page shows.
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
 
 
 def encode_image(pixels: Pixels, exact: bool = False) -> bytes:
-    """Return a picture as PNG (exact) or JPEG bytes."""
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # OpenCV writes BGR
+    """Return an RGB picture as the bytes of a PNG (exact) or JPEG file.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W, 3)
+        RGB.
+    exact : bool
+        Whether to use PNG, which is lossless, instead of JPEG, which is smaller.
+
+    Raises
+    ------
+    ValueError
+        If OpenCV cannot encode the picture.
+    """
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # OpenCV expects BGR
     options: list[int] = [cv2.IMWRITE_PNG_COMPRESSION, 4] if exact else _JPEG
     done, data = cv2.imencode(".png" if exact else ".jpg", bgr, options)
     if not done:

@@ -1,4 +1,4 @@
-"""Every filter of a layer in one picture: scaled, tiled, none dropped, silent ones told apart."""
+"""Draws all filters of a layer as tiles of one picture; constant filters have their own colour."""
 
 from __future__ import annotations
 
@@ -14,28 +14,38 @@ from cnn_widgets.records import Floats, Pixels
 
 Scale = Literal["filter", "layer"]
 
-#: The colour of a filter that is silent: no value of the colour maps offered.
+#: The RGB colour of a constant filter's tile; it occurs in none of `COLORMAPS`.
 CONSTANT_COLOR: tuple[int, int, int] = (112, 112, 120)
 
 
 def constant_filters(activations: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return, for each filter of (h, w, K), whether it says nothing: one value everywhere."""
+    """Return a bool array (K,): whether each filter of (h, w, K) has one value everywhere."""
     flat = activations.reshape(-1, activations.shape[-1])
     same: NDArray[np.bool_] = flat.max(axis=0) == flat.min(axis=0)
     return same
 
 
 def scale_filters(activations: NDArray[Any], scale: Scale = "filter") -> Floats:
-    """Return activations (h, w, K) scaled to [0, 1], each filter by itself or all alike.
+    """Return activations (h, w, K) scaled linearly to [0, 1], per filter or per layer, float32.
 
-    ``"filter"`` stretches every filter from its own minimum to its own maximum: shapes show, but
-    strength does not. ``"layer"`` uses one range for the whole layer: weak filters stay dark.
-    A filter that is the same everywhere becomes 0, never NaN.
+    Parameters
+    ----------
+    activations : ndarray, shape (h, w, K)
+        NaN counts as 0; values are limited to ±1e38, so that differences stay finite.
+    scale : {"filter", "layer"}
+        ``"filter"`` uses each filter's own minimum and maximum: shapes become visible, but
+        filters cannot be compared in strength. ``"layer"`` uses one minimum and maximum for the
+        whole layer: weak filters stay dark. Where minimum and maximum are equal, the result is 0.
+
+    Raises
+    ------
+    ValueError
+        If `scale` is anything else.
     """
     if scale not in ("filter", "layer"):
         raise ValueError(f"Expected scale to be 'filter' or 'layer'. Received: {scale!r}")
     values = np.nan_to_num(np.asarray(activations, np.float32))
-    values = values.clip(-1e38, 1e38)  # so that the span of what overflowed is finite
+    values = values.clip(-1e38, 1e38)  # keeps the difference max - min within float32
     axes = (0, 1) if scale == "filter" else None
     low = values.min(axis=axes, keepdims=True)
     span = values.max(axis=axes, keepdims=True) - low
@@ -44,10 +54,13 @@ def scale_filters(activations: NDArray[Any], scale: Scale = "filter") -> Floats:
 
 
 def grid_shape(count: int, aspect: float = 1.0) -> tuple[int, int]:
-    """Return (rows, columns) that give `count` square cells the most room, no row empty.
+    """Return the (rows, columns) in which `count` square cells can be largest, with no empty row.
 
-    The room is `aspect` times as wide as it is high. Where two grids do, the wider is taken.
+    The area they share is `aspect` times as wide as it is high. Of equally good grids the one with
+    the most columns is taken.
 
+    Examples
+    --------
     >>> grid_shape(33, aspect=2.0)
     (4, 9)
     """
@@ -66,25 +79,33 @@ def mosaic(
     cell: int | None = None,
     gap: int = 1,
 ) -> Pixels:
-    """Return one picture of every filter of a layer, in reading order; none is dropped.
+    """Return one picture with a tile for every filter of a layer, row by row from the top left.
 
     Parameters
     ----------
     activations : ndarray, shape (h, w, K)
         A layer's output for one image.
     scale : {"filter", "layer"}
-        See `scale_filters`. A silent filter (one value everywhere) is drawn in flat grey.
+        See `scale_filters`. A filter with one value everywhere is drawn in `CONSTANT_COLOR`.
+    colormap : str
+        A Matplotlib colour map.
     columns : int, optional
-        Filters per row; by default about a square.
+        Tiles per row; by default so many that the grid is about square.
     cell : int, optional
-        Longer side of one tile in pixels; by default the map's own size.
+        Longer side of one tile in pixels; by default tiles have the map's size, h by w.
     gap : int
         Pixels between tiles.
 
     Returns
     -------
     ndarray of uint8, shape (rows · (h + gap) - gap, columns · (w + gap) - gap, 3)
-        RGB on black, the background where the last row is not full.
+        RGB, black between the tiles and after the last one; with `cell`, the tile's height and
+        width (see `tile_size`) in place of h and w.
+
+    Raises
+    ------
+    ValueError
+        If the activations do not have three axes, or are empty.
     """
     if activations.ndim != 3 or not activations.size:
         raise ValueError(
@@ -95,7 +116,7 @@ def mosaic(
     height, width = tiles.shape[1:]
     if cell is not None:
         size = tile_size((height, width), cell)
-        tiles = np.stack([_tile(tile, size) for tile in tiles])
+        tiles = np.stack([_resized_tile(tile, size) for tile in tiles])
         height, width = size
     count = len(tiles)
     columns = grid_shape(count)[1] if columns is None else max(1, min(columns, count))
@@ -110,10 +131,13 @@ def mosaic(
 
 
 def tile_size(shape: tuple[int, int], cell: int) -> tuple[int, int]:
-    """Return (height, width) of a tile whose longer side is `cell` pixels.
+    """Return (height, width) in pixels of a tile whose longer side is `cell` pixels.
 
-    A map of one row or column is stretched to an eighth of that, or it could not be seen.
+    The sides keep the ratio of `shape` = (h, w), but neither is shorter than an eighth of `cell`:
+    a map of one row or column would otherwise be too thin to see.
 
+    Examples
+    --------
     >>> tile_size((28, 56), 20), tile_size((1, 64), 32)
     ((10, 20), (4, 32))
     """
@@ -121,8 +145,8 @@ def tile_size(shape: tuple[int, int], cell: int) -> tuple[int, int]:
     return max(least, round(shape[0] * ratio)), max(least, round(shape[1] * ratio))
 
 
-def _tile(tile: Floats, size: tuple[int, int]) -> Floats:
-    """Return a map at another size: averaged when it shrinks, whole pixels when it grows."""
+def _resized_tile(tile: Floats, size: tuple[int, int]) -> Floats:
+    """Return a map (h, w) at another size: area averages to shrink, nearest pixels to enlarge."""
     shrinks = size[0] < tile.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(tile, (size[1], size[0]), interpolation=how), np.float32)

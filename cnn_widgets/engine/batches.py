@@ -1,4 +1,4 @@
-"""Samples through an engine: prepared, one at a time and kept, or many in batches."""
+"""Runs samples through an engine: one at a time with cached results, or lists in batches."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ class BatchRunner:
         The groups are the browsed layers, and every other kind of layer by itself: one pass and
         one trace serve all the layers a slider can reach.
         """
-        group = self._group(layer)
+        group = self._layers_observed_with(layer)
         key = ("observe", sample.key, group)
         age = self.cache.age
         found: Observation | None = self.cache.get(key)
         if found is None:
             found = self.engine.observe(self.prepare([sample]), group).at(0)
-            self._check(found)
+            self._check_scores(found)
             self.cache.put(key, found, found.arrays(), age, "observe")
         return found
 
-    def _group(self, layer: str | None) -> tuple[str, ...] | None:
-        """Return the layers that are asked about together with one; None: the browsed ones."""
+    def _layers_observed_with(self, layer: str | None) -> tuple[str, ...] | None:
+        """Return the layers that are observed together with one; None: the browsed ones."""
         if layer is None or layer in self.engine.browsed_layers():
             return None
         kind = self.engine.layer_table.find(layer).kind
@@ -71,7 +71,7 @@ class BatchRunner:
         target: str,
         averaged: bool = False,
     ) -> tuple[Floats, Floats]:
-        """Return (A, dY/dA) of one sample, from what is known of it as far as possible.
+        """Return (A, dY/dA) of one sample, computed from cached results as far as possible.
 
         Parameters
         ----------
@@ -84,8 +84,8 @@ class BatchRunner:
             return x[0], engine.gradients((), target, x, weights)[0][0]
         seen = self.observe(sample, layer)
         activations = seen.activations[layer][None]
-        group = self._group(layer) or engine.browsed_layers()
-        key = ("backward", sample.key, group, weights.tobytes(), target, averaged)
+        group = self._layers_observed_with(layer) or engine.browsed_layers()
+        key = ("gradients", sample.key, group, weights.tobytes(), target, averaged)
         found: dict[str, Floats] | None = self.cache.get(key)
         if found is None and layer == engine.default_layer:
             gradients = engine.tail_gradients(layer, target, x, activations, weights, averaged)
@@ -94,7 +94,7 @@ class BatchRunner:
             known = [seen.tensors[name] for name in group]
             arrays = engine.gradients(group, target, x, weights, averaged=averaged, known=known)
             found = dict(zip(group, (array[0] for array in arrays), strict=True))
-            self.cache.put(key, found, arrays, age, "backward")
+            self.cache.put(key, found, arrays, age, "gradients")
         return activations[0], found[layer]
 
     # --- batches, streamed --------------------------------------------------------------------
@@ -117,8 +117,8 @@ class BatchRunner:
             From the scores of a batch and its place among the samples to Y's weights, (n, C).
         """
         layers, start = () if layer is None else (layer,), 0
-        for some, x in self._prepared(samples):
-            seen = self._run(some, x, layers)
+        for some, x in self._prepared_batches(samples):
+            seen = self._observe_batch(some, x, layers)
             weights = weigh(seen.scores, slice(start, start + len(some)))
             start += len(some)
             if layer is None:
@@ -151,32 +151,32 @@ class BatchRunner:
         pairs: list[tuple[Floats, Floats]] = [pair for pair in known if pair is not None]
         if not pairs or len(pairs) < len(known):
             pairs = []
-            for some, x in self._prepared(samples):
-                seen = self._run(some, x, ())
+            for some, x in self._prepared_batches(samples):
+                seen = self._observe_batch(some, x, ())
                 pairs += zip(seen.scores, seen.probabilities, strict=True)
         return np.stack([scores for scores, _ in pairs]), np.stack([each for _, each in pairs])
 
     def activations(self, samples: Sequence[ImageSample], layer: str) -> Floats:
         """Return a layer's output for any number of samples, (N, ...)."""
         return np.concatenate(
-            [self._run(some, x, (layer,)).activations[layer] for some, x in self._prepared(samples)]
+            [self._observe_batch(some, x, (layer,)).activations[layer] for some, x in self._prepared_batches(samples)]
         )
 
-    def _run(
+    def _observe_batch(
         self, samples: Sequence[ImageSample], x: Floats, layers: tuple[str, ...]
     ) -> Observation:
-        """Observe a batch, and keep its scores: a next question about it needs no pass."""
+        """Observe a batch and cache its scores, so that asking for them again needs no pass."""
         age = self.cache.age
         seen = self.engine.observe(x, layers)
-        self._check(seen)
+        self._check_scores(seen)
         for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
             self.cache.put(("scores", sample.key), tuple(found), found, age)
         return seen
 
-    def _prepared(
+    def _prepared_batches(
         self, samples: Iterable[ImageSample]
     ) -> Iterator[tuple[Sequence[ImageSample], Floats]]:
-        """Yield batches and their inputs; the next one is made ready meanwhile."""
+        """Yield batches and their inputs; the next batch is prepared in a thread meanwhile."""
         if isinstance(samples, Sequence) and not samples:
             raise ValueError("Expected at least one image. Received an empty list.")
         waiting, size = iter(samples), self.model_input.batch or BATCH_SIZE
@@ -191,14 +191,15 @@ class BatchRunner:
                 coming = pool.submit(ready)
                 yield batch
 
-    # --- before anybody asks ------------------------------------------------------------------
+    # --- compiling ahead of questions ---------------------------------------------------------
 
     def warm_up_steps(self, every_layer: bool = False) -> Iterator[None]:
-        """Ask the usual questions once, of a grey picture, so that nobody waits for compiling.
+        """Run the usual questions once on a grey picture, so that they are compiled ahead of use.
 
-        What a class or a photograph costs for the first time is little; what a *method* costs is
-        half a second of compiling, and a dozen megabytes. So it is the quick methods, before the
-        softmax; every kind of layer only if asked. A step each; nothing is kept but that.
+        The first use of a method costs half a second of compiling and a dozen megabytes; a class or
+        a photograph costs little. So the quick methods are compiled, for the score before the
+        softmax; every kind of layer only on request. One step per item yielded; results are not
+        cached.
         """
         engine, default = self.engine, self.engine.default_layer
         x = self.model_input.prepare(np.full((1, *self.model_input.shape), 127, np.uint8))
@@ -214,14 +215,14 @@ class BatchRunner:
         engine.gradients((), "logit", x, weights)
         yield
         spatial = engine.layer_table.spatial if every_layer else ()
-        for group in dict.fromkeys(self._group(info.name) for info in spatial):
+        for group in dict.fromkeys(self._layers_observed_with(info.name) for info in spatial):
             engine.observe(x, group)
             yield
 
-    # --- small things -------------------------------------------------------------------------
+    # --- model input --------------------------------------------------------------------------
 
     def prepare(self, samples: Sequence[ImageSample]) -> Floats:
-        """Return the input of a batch; that of one image is kept, a slider asks for it often."""
+        """Return the model input of a batch; that of a single image is cached."""
         if len(samples) > 1:
             return self._fresh(samples)
         key = ("input", samples[0].key)
@@ -238,5 +239,5 @@ class BatchRunner:
             np.stack([resize_to_input(each, size, channels) for each in samples])
         )
 
-    def _check(self, seen: Observation) -> None:
+    def _check_scores(self, seen: Observation) -> None:
         weights.check_scores(seen.scores, self.engine.model, self.name)

@@ -39,7 +39,7 @@ def build_engine(
     try:
         engine = Engine(model, model_input, output, head)
     except Exception as error:  # whatever the model's own code raises
-        if (reason := _own_reason(error)) is None:
+        if (reason := _model_error_reason(error)) is None:
             raise
         raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
     if head is not None or engine.head.kind not in ("values", "logits"):
@@ -62,7 +62,7 @@ def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
     return True
 
 
-def _own_reason(error: Exception) -> str | None:
+def _model_error_reason(error: Exception) -> str | None:
     """Return what went wrong inside a model in one line; None for an error from elsewhere."""
     text = str(error)
     if isinstance(error, TypeError) and text.startswith("missing a required argument"):

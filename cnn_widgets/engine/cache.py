@@ -12,25 +12,26 @@ import numpy as np
 Value = TypeVar("Value")
 
 
+# cachetools' LRUCache refuses a value above its limit, has no kinds of values and no lock.
 class ByteCache(Generic[Value]):
-    """Keeps values until their arrays weigh more than `max_bytes`; the oldest go first.
+    """Keeps values until their arrays take more than `max_bytes`; the least recently used go first.
 
-    The newest value is kept even where it alone is heavier than the limit: it is on screen, and
-    would otherwise be computed again for every panel. Where kinds are told, one that is heavier
-    stays until the next of its kind: what a large network puts out is asked for at every layer.
+    The newest value is kept even if it alone exceeds the limit: it is on screen, and each panel
+    would compute it again. A value with a `kind` that exceeds the limit stays until the next one
+    of its kind, because the outputs of a large network are needed for every layer.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        #: How often everything was forgotten.
+        #: How often `clear` was called.
         self.age = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-        self._heavy: dict[str, Hashable] = {}
+        self._oversized: dict[str, Hashable] = {}
         self._lock = threading.Lock()
 
     @property
     def nbytes(self) -> int:
-        """The bytes held now."""
+        """The number of bytes held now."""
         with self._lock:
             return sum(size for _, size in self._entries.values())
 
@@ -52,9 +53,9 @@ class ByteCache(Generic[Value]):
     ) -> Value:
         """Keep and return a value that weighs as much as `arrays`.
 
-        Age: the store's own when the value began to be computed. If all was forgotten since then,
-        by another thread, the value is one of those to forget. Kind: a value heavier than the
-        limit is kept, beside what shares the limit, until the next heavier one of its kind.
+        `age` is the cache's own age when computing the value began: if another thread has called
+        `clear` since, the value is outdated and is not kept. `kind`: a value above the limit is
+        kept, in addition to the others, until the next such value of its kind.
         """
         size = sum(array.nbytes for array in arrays)
         with self._lock:
@@ -62,21 +63,21 @@ class ByteCache(Generic[Value]):
                 return value
             self._entries.pop(key, None)
             if kind is not None and size > self.max_bytes:
-                self._entries.pop(self._heavy.get(kind), None)
-                self._heavy[kind] = key
+                self._entries.pop(self._oversized.get(kind), None)
+                self._oversized[kind] = key
             self._entries[key] = value, size
-            kept = {key, *self._heavy.values()}
-            light = [each for each in self._entries if each not in kept]
-            total = size + sum(self._entries[each][1] for each in light)
-            for each in light:
+            kept = {key, *self._oversized.values()}
+            removable = [each for each in self._entries if each not in kept]
+            total = size + sum(self._entries[each][1] for each in removable)
+            for each in removable:
                 if total <= self.max_bytes:
                     break
                 total -= self._entries.pop(each)[1]
         return value
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop every value."""
         with self._lock:
             self.age += 1
             self._entries.clear()
-            self._heavy.clear()
+            self._oversized.clear()

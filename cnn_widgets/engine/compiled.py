@@ -1,6 +1,6 @@
 """What a Keras model computes, as compiled functions of arrays.
 
-Each function is cut out of the model's traced graph when it is first asked for, and kept: the
+Each function is select out of the model's traced graph when it is first asked for, and kept: the
 forward pass with the outputs of chosen layers, the part of the network after a layer (its *tail*)
 on given activations, and gradients at many layers or at the input in one pass.
 """
@@ -40,7 +40,7 @@ class Engine:
         self.model, self._model_input = model, model_input
         self.graph = TracedModel(model, model_input, output, head)
         self._traces: dict[tuple[Any, ...], CompiledFunction] = {}
-        self._replacements: dict[int, Any] = {}  # a twin reads other weights
+        self._replacements: dict[int, Any] = {}  # a PrivateEngine reads other variables
 
     @property
     def layer_table(self) -> LayerTable:
@@ -73,7 +73,7 @@ class Engine:
 
     def observe(self, x: Floats, layers: tuple[str, ...] | None) -> Observation:
         """Return scores and activations of a batch, of the layers named or the browsed (None)."""
-        scores, probabilities, activations, peaks = self._observe(layers)(self._full(x))
+        scores, probabilities, activations, peaks = self._observe(layers)(self._padded(x))
         seen = Observation(
             np.asarray(scores),
             np.asarray(probabilities),
@@ -97,12 +97,12 @@ class Engine:
         Averaged: over the layer's positions, (N, 1, 1, K).
         """
         run = self._tail_gradients(layer, target, averaged)
-        given = (self._full(array) for array in (x, weights, activations))
+        given = (self._padded(array) for array in (x, weights, activations))
         return np.asarray(run(*given)[0])[: len(x)]
 
     def tail_scores(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
         """Return scores and probabilities (N, C) with a layer's output replaced by the given."""
-        scores, probabilities = self._tail_scores(layer)(self._full(x), self._full(activations))
+        scores, probabilities = self._tail_scores(layer)(self._padded(x), self._padded(activations))
         return np.asarray(scores)[: len(x)], np.asarray(probabilities)[: len(x)]
 
     def gradients(
@@ -123,7 +123,7 @@ class Engine:
         is not computed.
         """
         run = self._gradients(layers, target, guided, averaged, bool(known))
-        found = run(self._full(x), self._full(weights), *known)
+        found = run(self._padded(x), self._padded(weights), *known)
         return [np.asarray(g)[: len(x)] for g in found]
 
     @property
@@ -136,7 +136,7 @@ class Engine:
         self._traces.clear()
         self.graph.clear()
 
-    def _full(self, array: Floats) -> Floats:
+    def _padded(self, array: Floats) -> Floats:
         """Return a batch filled up to the only size the model takes, where it is fixed."""
         missing = (self._model_input.batch or 0) - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, 0)]) if missing > 0 else array
@@ -150,7 +150,7 @@ class Engine:
         if layer is not None:
             self.layer_table.find(layer)
 
-    # --- functions, cut out on first use ------------------------------------------------------
+    # --- functions, select out on first use ------------------------------------------------------
 
     def _observe(self, layers: tuple[str, ...] | None) -> CompiledFunction:
         """Return the compiled x → (scores, probabilities, {layer: A}, {layer: peaks})."""
@@ -167,20 +167,20 @@ class Engine:
             highest = [tf.reduce_max(each, axis=[1, 2]) for each in outputs[len(names) :]]
             return scores, probabilities, activations, dict(zip(peaked, highest, strict=True))
 
-        return self._cut(("observe", layers), traced, wanted, ["x"], finish)
+        return self._extracted(("observe", layers), traced, wanted, ["x"], finish)
 
     def _tail_scores(self, layer: str) -> CompiledFunction:
         """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
         wanted, given = ["scores", "probabilities"], ["x", ("output", layer)]
-        return self._cut(("tail_scores", layer), self.graph.forward(), wanted, given)
+        return self._extracted(("tail_scores", layer), self.graph.forward(), wanted, given)
 
     def _tail_gradients(self, layer: str, target: str, averaged: bool) -> CompiledFunction:
         """Return the compiled (x, weights, A) → [dY/dA], with A in place of the layer's output."""
         given = ["x", "weights", ("output", layer)]
         key, wanted = ("tail_gradients", layer, target, averaged), [("gradient", layer)]
         traced = self.graph.gradients(target)
-        self._differentiable(traced, [layer])
-        return self._cut(key, traced, wanted, given, self._finish(averaged))
+        self._refuse_integer_layers(traced, [layer])
+        return self._extracted(key, traced, wanted, given, self._finisher(averaged))
 
     def _gradients(
         self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool, known: bool
@@ -193,16 +193,16 @@ class Engine:
         given = ["x", "weights", *(("output", name) for name in layers if known)]
         key = ("gradients", layers, target, guided, averaged, known)
         traced = self.graph.gradients(target, guided)
-        self._differentiable(traced, layers)
-        return self._cut(key, traced, wanted, given, self._finish(averaged))
+        self._refuse_integer_layers(traced, layers)
+        return self._extracted(key, traced, wanted, given, self._finisher(averaged))
 
-    def _differentiable(self, traced: TracedGraph, layers: Sequence[str]) -> None:
+    def _refuse_integer_layers(self, traced: TracedGraph, layers: Sequence[str]) -> None:
         """Refuse layers that put out integers."""
         whole = [name for name in layers if ("gradient", name) not in traced]
         if whole:
             raise ValueError(f"Layer {whole[0]!r} puts out whole numbers: they have no gradient.")
 
-    def _finish(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
+    def _finisher(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
         """Return what makes float32 of gradients, and averages them over positions if asked."""
         tf = self._tf
 
@@ -217,7 +217,7 @@ class Engine:
 
         return finish
 
-    def _cut(
+    def _extracted(
         self,
         key: tuple[Any, ...],
         traced: TracedGraph,
@@ -225,10 +225,10 @@ class Engine:
         given: Sequence[Hashable],
         finish: Callable[[list[Any]], Any] = list,
     ) -> CompiledFunction:
-        """Return the function kept under the key, cut out of its traced on first use."""
+        """Return the function kept under the key, select out of its traced on first use."""
         found = self._traces.get(key)
         if found is None:
-            with TRACE_LOCK:  # by now another thread may have cut it; and one may clear all of them
+            with TRACE_LOCK:  # by now another thread may have select it; and one may clear all of them
                 found = self._traces.get(key) or traced.function(
                     wanted, given, finish, self._replacements
                 )
@@ -252,11 +252,11 @@ class Observation:
 
     def at(self, index: int) -> Observation:
         """Return one image's part."""
-        return self._each(lambda array: array[index])
+        return self._map(lambda array: array[index])
 
     def first(self, count: int) -> Observation:
         """Return the first images' part."""
-        return self._each(lambda array: array[:count])
+        return self._map(lambda array: array[:count])
 
     def arrays(self) -> Iterable[Floats]:
         """Yield every array."""
@@ -264,11 +264,11 @@ class Observation:
         yield from self.activations.values()
         yield from self.peaks.values()
 
-    def _each(self, cut: Callable[[Floats], Floats]) -> Observation:
+    def _map(self, select: Callable[[Floats], Floats]) -> Observation:
         return Observation(
-            cut(self.scores),
-            cut(self.probabilities),
-            {name: cut(array) for name, array in self.activations.items()},
-            {name: cut(array) for name, array in self.peaks.items()},
+            select(self.scores),
+            select(self.probabilities),
+            {name: select(array) for name, array in self.activations.items()},
+            {name: select(array) for name, array in self.peaks.items()},
             self.tensors,
         )

@@ -1,4 +1,4 @@
-"""A model's traced graph: what it computes, its layers, its end, and gradients on demand.
+"""A model's traced graph: its layers, its head, and gradients that are added on demand.
 
 The model is run once, symbolically, with taps on all its layers; nothing of it is changed.
 Gradients are added to the same graph when they are first asked for.
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 TARGETS = ("logit", "probability")
-_VALUES = {"logit": "scores", "probability": "probabilities"}
+_TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 
 
 @dataclass(frozen=True)
-class _Tracing:
+class _TraceResult:
     """A model's traced graph, and its tensors by the names that a `TracedGraph` knows them by."""
 
     graph: Any
@@ -64,7 +64,7 @@ class TracedModel:
         self._tf = tensorflow()
         self.model, self._model_input = model, model_input
         self._output, self._head_kind = output, head
-        self._tracing: _Tracing | None = None
+        self._trace_result: _TraceResult | None = None
         self._graphs: dict[Any, TracedGraph] = {}
         self._score: Any = None
         self.head: Head
@@ -98,7 +98,7 @@ class TracedModel:
                 relus = guided_relus(traced.graph) if guided else nullcontext()
                 with relus, traced.graph.as_default():
                     weights = tf.compat.v1.placeholder(tf.float32, self._weight_shape())
-                    y = tf.reduce_sum(places[_VALUES[target]] * weights)
+                    y = tf.reduce_sum(places[_TENSOR_OF_TARGET[target]] * weights)
                     where = [*outputs.values(), places["x"]]
                     zero = tf.UnconnectedGradients.ZERO
                     found = tf.gradients(y, where, unconnected_gradients=zero)
@@ -109,34 +109,34 @@ class TracedModel:
             return self._graphs[key]
 
     def clear(self) -> None:
-        """Forget everything traced; it is traced again when it is asked for."""
+        """Drop the traced graphs; they are traced again on the next use."""
         with TRACE_LOCK:
             self._graphs.clear()
-            self._tracing = None
+            self._trace_result = None
 
-    def _trace(self) -> _Tracing:
+    def _trace(self) -> _TraceResult:
         """Return the model's graph, traced on first use."""
-        if self._tracing is None:
+        if self._trace_result is None:
             places: dict[Any, Any] = {}
 
             def forward(x: Any) -> Any:
-                with tapped(self.model) as visits:
+                with tapped(self.model) as layer_calls:
                     values = self._call(x)
-                own = [visit for visit in visits if _is_layer(visit)]
+                own = [layer_call for layer_call in layer_calls if _is_layer(layer_call)]
                 if not self.layer_table.layers:
-                    self._learn(own)
-                places.update({"x": x} | dict(zip(_VALUES.values(), values, strict=True)))
-                for visit in own:
-                    places["output", visit.name] = visit.output
-                    browsed = visit.name in self.layer_table.browsed
-                    if browsed and (after := after_activation(visit, visits)) is not None:
-                        places["peak", visit.name] = after
+                    self._record_layers(own)
+                places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
+                for layer_call in own:
+                    places["output", layer_call.name] = layer_call.output
+                    browsed = layer_call.name in self.layer_table.browsed
+                    if browsed and (after := after_activation(layer_call, layer_calls)) is not None:
+                        places["peak", layer_call.name] = after
                 return values
 
-            spec = self._spec()
+            spec = self._input_spec()
             compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
-            self._tracing = _Tracing(compiled.get_concrete_function().graph, places)
-        return self._tracing
+            self._trace_result = _TraceResult(compiled.get_concrete_function().graph, places)
+        return self._trace_result
 
     def _call(self, x: Any) -> tuple[Any, Any]:
         """Run the model inside a trace; return scores and probabilities (N, C)."""
@@ -154,7 +154,7 @@ class TracedModel:
         maps = head.scores(tensor)
         return mean_over_positions(maps), mean_over_positions(head.probabilities(maps))
 
-    def _spec(self) -> Any:
+    def _input_spec(self) -> Any:
         return self._tf.TensorSpec(
             (self._model_input.batch, *self._model_input.size, self._model_input.channels),
             self._tf.float32,
@@ -163,14 +163,14 @@ class TracedModel:
     def _weight_shape(self) -> tuple[int | None, int]:
         return self._model_input.batch, self.head.classes
 
-    def _learn(self, visits: list[LayerCall]) -> None:
+    def _record_layers(self, layer_calls: list[LayerCall]) -> None:
         """Note the layers, in the order they ran, and where class activation maps look."""
-        layers = tuple(LayerInfo(visit.name, visit.kind, visit.shape) for visit in visits)
+        layers = tuple(LayerInfo(layer_call.name, layer_call.kind, layer_call.shape) for layer_call in layer_calls)
         before = ancestor_operations([self._score])
         maps = [
-            visit.name
-            for visit, info in zip(visits, layers, strict=True)
-            if info.spatial and visit.output.op in before and visit.output is not self._score
+            layer_call.name
+            for layer_call, info in zip(layer_calls, layers, strict=True)
+            if info.spatial and layer_call.output.op in before and layer_call.output is not self._score
         ]
         self.layer_table = LayerTable(layers, maps[-1] if maps else None)
         self._score = None
@@ -183,8 +183,8 @@ class TracedModel:
             self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
 
 
-def _is_layer(visit: LayerCall) -> bool:
-    """Tell a layer from a model inside a model, whose layers are there themselves."""
+def _is_layer(layer_call: LayerCall) -> bool:
+    """Return whether a call is that of a layer, not of a nested model or an input."""
     import keras
 
-    return not isinstance(visit.layer, keras.Model) and visit.kind != "InputLayer"
+    return not isinstance(layer_call.layer, keras.Model) and layer_call.kind != "InputLayer"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-_RULE = "_gradient_op_type"
+_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
 @contextmanager
@@ -20,19 +20,19 @@ def guided_relus(graph: Any) -> Iterator[None]:
     """Give the ReLUs of a traced graph their guided gradient; take it back on leaving."""
     import tensorflow as tf
 
-    rules = _rules()
+    rules = _registered_gradients()
     relus = [op for op in graph.get_operations() if op.type in rules]
     try:
         for op in relus:
-            op._set_attr(_RULE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
+            op._set_attr(_GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
         yield
     finally:
         for op in relus:
-            op._clear_attr(_RULE)
+            op._clear_attr(_GRADIENT_ATTRIBUTE)
 
 
 @lru_cache(maxsize=1)
-def _rules() -> dict[str, str]:
+def _registered_gradients() -> dict[str, str]:
     """Register the guided gradients with TensorFlow, once; return kind of operation → rule."""
     import tensorflow as tf
 

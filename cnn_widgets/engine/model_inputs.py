@@ -101,7 +101,7 @@ def read_model_input(
             f"Expected a model that takes images of 1 or 3 channels. Model {model.name!r} takes "
             f"{shape[3]}."
         )
-    size, notes = _size(shape, input_size)
+    size, notes = _image_size(shape, input_size)
     batch = None if shape[0] is None else int(shape[0])
     return ModelInput(size, int(shape[3]), batch, None, notes)
 
@@ -137,7 +137,7 @@ def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) ->
         )
 
 
-def _size(
+def _image_size(
     shape: tuple[int | None, ...], wanted: Sequence[int] | None
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Return ((H, W), notes): the wanted size where the model leaves it free."""

@@ -39,7 +39,7 @@ def chosen_output(outputs: dict[str, Any], wanted: int | str | None) -> str:
 
 #: How a network ends. "probabilities": they come out, but no softmax was found to look behind.
 HEAD_KINDS = ("softmax", "sigmoid", "logits", "probabilities", "values")
-_PASS = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast"}
+_RESHAPING_OPS = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def find_head(output: tf.Tensor, kind: str | None = None) -> tuple[Head, tf.Tens
             f"Expected a model output of shape (N, classes). Received shape: {output.shape}"
         )
     units, op = int(output.shape[-1]), output.op
-    while op.type in _PASS:
+    while op.type in _RESHAPING_OPS:
         op = op.inputs[0].op
     found = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}.get(op.type)
     if found and kind in (None, found):

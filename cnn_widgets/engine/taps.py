@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-#: Only one trace at a time, in any thread: two networks may share layers.
+#: Held while tracing, so that only one thread traces: two networks may share layers.
 TRACE_LOCK = threading.RLock()
 _RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
 _ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
@@ -56,7 +56,7 @@ def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ker
 
 @contextmanager
 def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
-    """Report every layer call of a model in the list yielded, in order.
+    """Append every layer call of a model to the list yielded, in the order of the calls.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
     """
     import keras
 
-    visits: list[LayerCall] = []
+    layer_calls: list[LayerCall] = []
     counts: Counter[str] = Counter()
     owner = threading.get_ident()
 
@@ -74,46 +74,46 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
         def observed(*args: Any, **kwargs: Any) -> Any:
             output = call(*args, **kwargs)
             if threading.get_ident() != owner or not keras.ops.is_tensor(output):
-                return output  # another thread's call of the same layer is none of our business
-            if not _belongs_here(output):
-                return output  # inside a loop's own graph: out of reach
+                return output  # called by another thread, which is not being traced
+            if not _in_current_graph(output):
+                return output  # made inside a loop's own graph, which cannot be read from here
             if _splits_heads(layer, args, output):
-                return output  # tokens × heads × numbers are no rows and columns of a picture
+                return output  # its axes are tokens, heads and numbers, not rows and columns
             name = path if counts[path] == 0 else f"{path}:{counts[path]}"
             counts[path] += 1
             source = args[0] if args else None
             if output is source:
-                output = _of_its_own(output)
-            visits.append(LayerCall(name, layer, source, output))
+                output = _separate_tensor(output)
+            layer_calls.append(LayerCall(name, layer, source, output))
             return output
 
         return observed
 
     with TRACE_LOCK:
-        borrowed: list[tuple[Any, str, Any]] = []
-        losses = [(layer, list(layer._losses)) for layer in _loss_keepers(model)]
+        replaced: list[tuple[Any, str, Any]] = []
+        losses = [(layer, list(layer._losses)) for layer in _layers_with_losses(model)]
         unbuilt = [] if model.built else [(model, dict(model.__dict__))]
         scopes = list(_name_scopes())
         try:
-            for path, layer in [("", model), *_unique(model)]:
-                for method in _methods(layer):
+            for path, layer in [("", model), *_unique_layers(model)]:
+                for method in _call_methods(layer):
                     given = getattr(layer, method)
-                    call = _unwrapped(given)
+                    call = _python_function(given)
                     if layer is model and call is given:
                         continue  # its own output is the end of the trace
-                    borrowed.append((layer, method, layer.__dict__.get(method, _MISSING)))
+                    replaced.append((layer, method, layer.__dict__.get(method, _MISSING)))
                     new = call if layer is model else tap(path, layer, call)
                     object.__setattr__(layer, method, new)
-            yield visits
+            yield layer_calls
         except BaseException:
-            for layer, before in unbuilt:  # Keras notes a first call, also one that fails
+            for layer, before in unbuilt:  # Keras records a first call even where it fails
                 if not layer.weights:
                     layer.__dict__.clear()
                     layer.__dict__.update(before)
-            del _name_scopes()[len(scopes) :]  # Keras leaves those open that it was in
+            del _name_scopes()[len(scopes) :]  # Keras does not close the scopes it was in
             raise
         finally:
-            for layer, method, before in reversed(borrowed):
+            for layer, method, before in reversed(replaced):
                 if before is _MISSING:
                     object.__delattr__(layer, method)
                 else:
@@ -132,7 +132,7 @@ def _name_scopes() -> list[Any]:
     return found
 
 
-def _unique(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
+def _unique_layers(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
     """Yield every layer object once, under its first path; equal paths are numbered ~2, ~3."""
     seen: set[int] = set()
     paths: Counter[str] = Counter()
@@ -143,32 +143,33 @@ def _unique(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
             yield (path if paths[path] == 1 else f"{path}~{paths[path]}"), layer
 
 
-def _loss_keepers(model: keras.Model) -> Iterator[Any]:
-    yield from (layer for _, layer in [("", model), *_unique(model)] if hasattr(layer, "_losses"))
+def _layers_with_losses(model: keras.Model) -> Iterator[Any]:
+    yield from (layer for _, layer in [("", model), *_unique_layers(model)] if hasattr(layer, "_losses"))
 
 
-def _methods(layer: keras.layers.Layer) -> tuple[str, ...]:
+def _call_methods(layer: keras.layers.Layer) -> tuple[str, ...]:
     """Return the names of the methods Keras may call to run the layer."""
     quantized = getattr(layer, "quantization_mode", None) is not None
     return ("call", "quantized_call") if quantized else ("call",)
 
 
-def _unwrapped(call: Any) -> Any:
-    """Return what a `tf.function` does, to trace it in line: a graph of its own hides layers."""
+def _python_function(call: Any) -> Any:
+    """Return the Python function of a `tf.function`: traced in line, its layers can be seen."""
     import tensorflow as tf
 
     if not isinstance(call, tf.types.experimental.PolymorphicFunction):
         return call
     try:
         return tf.autograph.to_graph(call.python_function)
-    except Exception:  # its source cannot be read: only its loops over tensors would need that
+    except Exception:  # without its source, only loops over tensors cannot be converted
         return call.python_function
 
 
-def _of_its_own(output: Any) -> Any:
-    """Return another tensor for the output of a layer that hands its input through.
+def _separate_tensor(output: Any) -> Any:
+    """Return a new tensor for the output of a layer that returns its input unchanged.
 
-    Dropout does, outside training. What lies beside such a layer is none of its output.
+    Dropout does so outside training. A branch that leaves before the layer must not seem to be
+    computed from its output.
     """
     import tensorflow as tf
 
@@ -177,29 +178,29 @@ def _of_its_own(output: Any) -> Any:
 
 
 def _splits_heads(layer: keras.layers.Layer, args: tuple[Any, ...], output: Any) -> bool:
-    """Tell the parts of an attention layer whose output only looks like a stack of maps."""
+    """Return whether a layer splits attention heads: 4 axes that are not a stack of maps."""
     given = getattr(args[0], "shape", ()) if args else ()
     return type(layer).__name__ == "EinsumDense" and len(given) < len(output.shape) == 4
 
 
-def _belongs_here(tensor: Any) -> bool:
+def _in_current_graph(tensor: Any) -> bool:
     import tensorflow as tf
 
     return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
 
 
-def after_activation(visit: LayerCall, visits: list[LayerCall]) -> Any:
+def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any:
     """Return the tensor after a layer's own non-linearity, or None if it has none.
 
     That is the layer's output where it activates or pools itself, otherwise what follows it
     through batch normalisation and an activation: whether a filter is silent is decided there.
     """
-    own = getattr(getattr(visit.layer, "activation", None), "__name__", "linear")
-    if own != "linear" or "Pool" in visit.kind or visit.kind in _ACTIVATIONS:
-        return visit.output
-    tensor = visit.output
+    own = getattr(getattr(layer_call.layer, "activation", None), "__name__", "linear")
+    if own != "linear" or "Pool" in layer_call.kind or layer_call.kind in _ACTIVATIONS:
+        return layer_call.output
+    tensor = layer_call.output
     for _ in range(3):
-        after = [other for other in visits if _same(other.source, tensor)]
+        after = [other for other in layer_calls if _is_same_tensor(other.source, tensor)]
         for other in after:
             if other.kind in _ACTIVATIONS:
                 return other.output
@@ -213,7 +214,7 @@ def after_activation(visit: LayerCall, visits: list[LayerCall]) -> Any:
     return None
 
 
-def _same(source: Any, tensor: Any) -> bool:
+def _is_same_tensor(source: Any, tensor: Any) -> bool:
     if source is tensor:
         return True
     op = getattr(source, "op", None)

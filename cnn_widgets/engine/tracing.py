@@ -1,10 +1,10 @@
-"""Traced graphs as functions of arrays: only what the outputs need, on the weights one chooses.
+"""Functions of arrays, extracted from a traced graph: only the operations their outputs need.
 
-A model is traced once. Every function that is asked for afterwards is cut out of a traced of
-that graph: the operations that its outputs depend on, and no others. Tracing runs Keras' Python
-code, layer by layer, and takes a second; cutting only copies nodes. A traced graph reads a model's
-weights through its *captures*, handles that stand beside its arguments: a function gets the few it
-needs, and the same door lets other variables in.
+A model is traced once. Every function needed afterwards is extracted from the definition of that
+graph: the operations that its outputs depend on, and no others. Tracing runs Keras' Python code
+layer by layer and takes a second; extracting only copies nodes. A traced graph reads the model's
+weights through its *captures*, handles passed beside its arguments; a function gets only those it
+needs, and handles of other variables can be passed in their place.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 from cnn_widgets.environment import tensorflow
 
 #: Kinds of operations that change something: a graph with one of them is left as it is.
-_CHANGES = ("Assign", "ResourceApply", "ResourceScatter")
+_STATE_CHANGING_OPS = ("Assign", "ResourceApply", "ResourceScatter")
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TensorInfo:
     """One tensor of a traced graph."""
 
     name: str
@@ -35,7 +35,7 @@ class CompiledFunction:
     ----------
     concrete : tf.ConcreteFunction
     taken : sequence of bool
-        Which of the values it is called with its outputs depend on; the others are left alone.
+        Which of the values it is called with its outputs depend on; the others are ignored.
     """
 
     def __init__(self, concrete: Any, taken: Sequence[bool]) -> None:
@@ -59,22 +59,22 @@ class CompiledFunction:
 
 
 class TracedGraph:
-    """A traced graph, kept as its definition, out of which functions are cut.
+    """A traced graph, kept as its definition, from which functions are extracted.
 
     Parameters
     ----------
     graph : tf.FuncGraph
         Traced, and never run.
     places : mapping of hashable to tensor
-        Its arguments and further tensors of it, by the names that `cut` knows them by.
+        Its arguments and further tensors of it, by the names that `function` uses.
     """
 
     def __init__(self, graph: Any, places: Mapping[Any, Any]) -> None:
-        self._places = {key: _Place(t.name, t.dtype, t.shape) for key, t in places.items()}
+        self._places = {key: _TensorInfo(t.name, t.dtype, t.shape) for key, t in places.items()}
         self._captures = [(outer, inner.name) for outer, inner in graph.captures]
         self._definition = graph.as_graph_def()
         self._nodes = {node.name: node for node in self._definition.node}
-        self._whole = any(node.op.startswith(_CHANGES) for node in self._definition.node)
+        self._keep_whole = any(node.op.startswith(_STATE_CHANGING_OPS) for node in self._definition.node)
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places
@@ -102,23 +102,23 @@ class TracedGraph:
         inputs = [self._places[key] for key in given]
         outputs = [self._places[key].name for key in wanted]
         definition = self._definition
-        if not self._whole:
-            definition = self._only(self._needed(outputs, {place.name for place in inputs}), tf)
-        used = _used(definition) | set(outputs)
+        if not self._keep_whole:
+            definition = self._subgraph(self._ancestor_nodes(outputs, {place.name for place in inputs}), tf)
+        used = _tensors_read(definition) | set(outputs)
         taken = [place.name in used for place in inputs]
         fed = [place for place, is_used in zip(inputs, taken, strict=True) if is_used]
 
         def run(*values: Any) -> Any:
             return finish(
-                self._imported(definition, fed, values, outputs, used, replacements or {})
+                self._import_definition(definition, fed, values, outputs, used, replacements or {})
             )
 
-        return CompiledFunction(_wrapped(run, fed), taken)
+        return CompiledFunction(_compile(run, fed), taken)
 
-    def _imported(
+    def _import_definition(
         self,
         definition: Any,
-        fed: Sequence[_Place],
+        fed: Sequence[_TensorInfo],
         values: Sequence[Any],
         outputs: Sequence[str],
         used: Container[str],
@@ -135,18 +135,18 @@ class TracedGraph:
         found: list[Any] = tf.graph_util.import_graph_def(definition, feeds, list(outputs))
         return found
 
-    def _needed(self, outputs: Iterable[str], fed: set[str]) -> set[str]:
+    def _ancestor_nodes(self, outputs: Iterable[str], fed: set[str]) -> set[str]:
         """Return the names of the nodes that tensors' values depend on, up to those fed."""
         found, waiting = set[str](), list(outputs)
         while waiting:
-            name = _tensor(waiting.pop())
+            name = _tensor_name(waiting.pop())
             node = name.partition(":")[0]
             if name not in fed and node not in found:
                 found.add(node)
                 waiting += [each for each in self._nodes[node].input if not each.startswith("^")]
         return found
 
-    def _only(self, names: set[str], tf: Any) -> Any:
+    def _subgraph(self, names: set[str], tf: Any) -> Any:
         """Return the definition of the nodes named, their order kept by data alone."""
         whole = self._definition
         part = tf.compat.v1.GraphDef(versions=whole.versions, library=whole.library)
@@ -155,11 +155,11 @@ class TracedGraph:
                 kept = part.node.add()
                 kept.CopyFrom(node)
                 kept.input[:] = [name for name in node.input if not name.startswith("^")]
-                kept.attr.pop("_class", None)  # a wish to stand beside a node that may be gone
+                kept.attr.pop("_class", None)  # asks for the device of a node that may be gone
         return part
 
 
-def _wrapped(run: Callable[..., Any], fed: Sequence[_Place]) -> Any:
+def _compile(run: Callable[..., Any], fed: Sequence[_TensorInfo]) -> Any:
     """Build a function of some tensors; floats come in as float32."""
     tf = tensorflow()
     kinds = [tf.float32 if place.dtype.is_floating else place.dtype for place in fed]
@@ -167,9 +167,9 @@ def _wrapped(run: Callable[..., Any], fed: Sequence[_Place]) -> Any:
     return tf.compat.v1.wrap_function(run, specs)
 
 
-def _used(definition: Any) -> set[str]:
+def _tensors_read(definition: Any) -> set[str]:
     """Return the names of all tensors that some node of a definition reads."""
-    return {_tensor(name) for node in definition.node for name in node.input}
+    return {_tensor_name(name) for node in definition.node for name in node.input}
 
 
 def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
@@ -183,6 +183,6 @@ def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
     return found
 
 
-def _tensor(name: str) -> str:
+def _tensor_name(name: str) -> str:
     """Return an input's name as a tensor has it: "a" is the first output of a, "a:0"."""
     return name if ":" in name else f"{name}:0"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrivateWeight:
-    """One weight of a twin: its path in the model, and the variable that stands for it."""
+    """One weight of a `PrivateEngine`: its path in the model, and the variable used instead."""
 
     path: str
     variable: Any
@@ -50,7 +50,7 @@ class PrivateWeight:
 
 
 class PrivateEngine(Engine):
-    """An engine that runs the traces of another one on weights of its own.
+    """An engine that runs the compiled functions of another one on a copy of its weights.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class PrivateEngine(Engine):
         self._traces, self._replacements = {}, {}
         self.weights: list[PrivateWeight] = []
         known = {id(weight.value.handle): weight for weight in self.model.weights}
-        for handle in engine._observe(()).captured:  # a pass reads all that the scores need
+        for handle in engine._observe(()).captured:  # all weights the scores need
             weight = known.get(id(handle))
             if weight is not None:
                 variable = self._tf.Variable(weight.value, trainable=False)
@@ -71,18 +71,18 @@ class PrivateEngine(Engine):
                 self.weights.append(PrivateWeight(weight.path, variable))
 
 
-#: Seconds between two readings of all weights.
+#: Seconds between two complete readings of the weights.
 FULL_EVERY = 2.0
 
-#: Arrays of up to so many numbers are read whole.
+#: Arrays of up to this many numbers are read completely.
 WHOLE = 16_000_000
 
-#: Arrays of up to so many numbers are read together.
+#: Arrays of up to this many numbers are read together.
 SMALL = 1_000_000
 
 
 def check_weights(model: keras.Model, name: str) -> None:
-    """Refuse NaN weights at once: a ReLU may hide them behind zeros."""
+    """Raise a ValueError for NaN or infinite weights: a ReLU could turn them into zeros."""
     for weight in model.weights:
         values = np.asarray(weight)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -92,11 +92,11 @@ def check_weights(model: keras.Model, name: str) -> None:
 
 
 def checksums(model: keras.Model) -> Callable[[], bytes]:
-    """Return a compiled function that reads all weights of a model and tells them in a few bytes.
+    """Return a compiled function that computes checksums of all weights of a model.
 
-    Every 64th word is added up, wrapping around, for each of the 64 places to begin: a single sum
-    would not tell shuffled weights from those before. Of arrays with more than `WHOLE` numbers
-    every n-th one is read, n odd.
+    For each of the offsets 0 to 63, every 64th 32-bit word is added up (wrapping around): a single
+    sum would be the same for shuffled weights. Of arrays with more than `WHOLE` numbers only every
+    n-th number is read, n odd.
     """
     import tensorflow as tf
 
@@ -108,7 +108,7 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
         values = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
         return tf.bitcast(values, tf.int32)
 
-    def told(words: Any) -> Any:
+    def offset_sums(words: Any) -> Any:
         count = words.shape.num_elements()
         rows = tf.reshape(words[: count - count % 64], [-1, 64])
         ends = tf.pad(words[count - count % 64 :], [[0, 64 - count % 64]])
@@ -117,7 +117,7 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
     def read() -> Any:
         small = [words(w) for w in model.weights if np.prod(w.shape) <= SMALL]
         large = [words(w) for w in model.weights if np.prod(w.shape) > SMALL]
-        return tf.stack([told(tf.concat([*small, [0]], 0)), *map(told, large)])
+        return tf.stack([offset_sums(tf.concat([*small, [0]], 0)), *map(offset_sums, large)])
 
     with TRACE_LOCK:
         compiled = tf.function(read, autograph=False).get_concrete_function()
@@ -135,13 +135,14 @@ def weights_digest(model: keras.Model) -> str:
 
 
 class WeightWatcher:
-    """Notices that a model's weights are others than before: it was trained, or loaded anew.
+    """Notices that the weights of a model have changed: it was trained, or weights were loaded.
 
-    Reading all weights takes longer than many an answer, so every look reads a few numbers of a
-    few weights all over the network (training and loading change them all), and only the first
-    look in `FULL_EVERY` seconds reads everything. A change of one layer by hand may so stay
-    unnoticed for that long; `Network.forget` says it at once. While a model is being trained each
-    look reads everything, until one finds nothing new: a step writes one weight after the other.
+    Reading all weights takes longer than many questions, so each check reads a few numbers of a
+    few weights spread over the network (training and loading change them all), and only the first
+    check in `FULL_EVERY` seconds reads everything. A change of a single layer by hand may stay
+    unnoticed for that long; `Network.forget` drops old results at once. After a change each check
+    reads everything until nothing changes any more: a training step writes one weight after the
+    other.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -151,36 +152,36 @@ class WeightWatcher:
             if check_weights
             else []
         )
-        self._look: Any = None
+        self._read_sample: Any = None
         self._checksums = checksums(model)
         self._seen = self._sample(), self._checksums()
-        self._looked, self._moving = time.monotonic(), False
-        self._held, self._lock = threading.local(), threading.RLock()
+        self._last_full_check, self._changing = time.monotonic(), False
+        self._paused, self._lock = threading.local(), threading.RLock()
 
     @property
     def seen(self) -> tuple[bytes, bytes]:
-        """What the weights looked like at the last look: equal for equal weights."""
+        """Checksums of the weights at the last check: equal for equal weights."""
         return self._seen
 
     def look(self, changed: Callable[[], None], closely: bool = False) -> None:
-        """Call `changed` if the weights have changed since the last look."""
-        if getattr(self._held, "on", False) and not closely:
+        """Call `changed` if the weights have changed since the last check."""
+        if getattr(self._paused, "on", False) and not closely:
             return
-        with self._lock:  # a change found by two threads at once is one change
+        with self._lock:  # two threads must not report the same change twice
             few, every = self._sample(), self._seen[1]
-            late = self._moving or time.monotonic() - self._looked > FULL_EVERY
+            late = self._changing or time.monotonic() - self._last_full_check > FULL_EVERY
             if few != self._seen[0] or late or closely:
                 every = self._checksums()
-                self._looked = time.monotonic()
-            self._moving = (few, every) != self._seen
-            if self._moving:
-                changed()  # first: an interrupt in between must not hide the change
+                self._last_full_check = time.monotonic()
+            self._changing = (few, every) != self._seen
+            if self._changing:
+                changed()  # called first, so that an interrupt here repeats it next time
                 self._seen = few, every
 
     def _sample(self) -> bytes:
         if not self._few:
             return b""
-        if self._look is None:
+        if self._read_sample is None:
             import tensorflow as tf
 
             def few() -> Any:
@@ -188,22 +189,22 @@ class WeightWatcher:
                 return tf.concat([tf.cast(end, tf.float64) for end in ends], 0)
 
             with TRACE_LOCK:
-                self._look = tf.function(few, autograph=False).get_concrete_function()
-        return np.asarray(self._look()).tobytes()
+                self._read_sample = tf.function(few, autograph=False).get_concrete_function()
+        return np.asarray(self._read_sample()).tobytes()
 
     @contextmanager
     def weights_checked(self, changed: Callable[[], None]) -> Iterator[None]:
-        """Look once now, and not again in this thread until the end of the block."""
+        """Check once now, and not again in this thread until the end of the block."""
         self.look(changed)
-        before, self._held.on = getattr(self._held, "on", False), True
+        before, self._paused.on = getattr(self._paused, "on", False), True
         try:
             yield
         finally:
-            self._held.on = before
+            self._paused.on = before
 
 
 def check_scores(found: Floats, model: keras.Model, name: str) -> None:
-    """Refuse scores that are no numbers, and say where they come from."""
+    """Raise a ValueError for NaN or infinite scores, which says where they come from."""
     if not np.isfinite(found).all():
         check_weights(model, name)
         raise ValueError(

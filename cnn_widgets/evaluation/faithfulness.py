@@ -1,8 +1,8 @@
-"""Judging a map by experiment: the score should fall when what it marks is taken away.
+"""Deletion and insertion curves (Petsiuk et al. 2018, arXiv 1806.07421) of a map.
 
-Deletion and insertion (Petsiuk et al. 2018): the pixels are taken away, or given back, in the
-order of the map, and the class's probability is drawn against the share of pixels. A faithful map
-makes the deletion curve fall early (small area) and the insertion curve rise early (large area).
+Pixels are removed from the photograph, or restored to it, in the order of the map's values, and the
+class's probability is plotted against the share of pixels changed. A faithful map makes the
+deletion curve fall early (small area) and the insertion curve rise early (large area).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Curve:
     Attributes
     ----------
     kind : {"deletion", "insertion"}
-    shares : ndarray, shape (n,)
+    shares : ndarray of float32, shape (steps + 1,)
         Share of pixels changed, 0 to 1.
-    probabilities : ndarray, shape (n,)
-        The class's probability then (its score, for a network without probabilities).
+    probabilities : ndarray of float32, shape (steps + 1,)
+        The class's probability at each share (its score, for a network without probabilities).
     """
 
     kind: Literal["deletion", "insertion"]
@@ -62,22 +62,24 @@ def curves(
 
     Parameters
     ----------
+    net : Network
+    sample : ImageSample
     found : Attribution or ndarray, shape (h, w)
-        The map to judge: an attribution of this sample, or any map over the photograph (a random
-        one, an edge detector) to set beside it.
+        The map to evaluate: an attribution of this sample, or any array that covers the
+        photograph, such as a random map for comparison.
     class_index : int or str, optional
-        The class; by default that of the attribution.
+        The class; by default that of the attribution. Required for an array.
     baseline : {"blur", "mean"}
-        What a pixel that is taken away becomes: the blurred photograph, or its mean colour.
+        What replaces a removed pixel: the blurred photograph, or the photograph's mean colour.
     steps : int
-        Points of the curves, less one.
+        Number of steps; a curve has one point more.
     progress : callable, optional
         As for `attribute`.
 
     Raises
     ------
     ValueError
-        If the baseline is unknown, or an array came without a class.
+        If the baseline is unknown, or an array is given without a class.
 
     References
     ----------
@@ -100,20 +102,20 @@ def curves(
     else:
         values, index = np.asarray(found, np.float32), net.class_index(class_index)
     whole = net.input_tensor(sample)
-    empty = _emptied(net, sample, baseline)
-    ranks = _ranks(_at_input(net, sample, values))
+    removed = _baseline_input(net, sample, baseline)
+    ranks = _ranks(_resized_to_input(net, sample, values))
     shares = np.linspace(0, 1, steps + 1).astype(np.float32)
     deletion, insertion = (
         _probabilities(
             net, before, after, ranks, shares, index, partial_progress(progress, number, 2)
         )
-        for number, (before, after) in enumerate(((whole, empty), (empty, whole)))
+        for number, (before, after) in enumerate(((whole, removed), (removed, whole)))
     )
     return Curve("deletion", shares, deletion), Curve("insertion", shares, insertion)
 
 
-def _at_input(net: Network, sample: ImageSample, values: Floats) -> Floats:
-    """Return a map over the photograph as a map over the network's input."""
+def _resized_to_input(net: Network, sample: ImageSample, values: Floats) -> Floats:
+    """Return a map over the photograph as a map over the network's input; 0 on padding."""
     if values.shape != sample.size:
         values = resize(values, sample.size)
     top, left, height, width = visible_window(sample.size, net.input_size, sample.fit)
@@ -127,7 +129,7 @@ def _at_input(net: Network, sample: ImageSample, values: Floats) -> Floats:
 
 
 def _ranks(values: Floats) -> Floats:
-    """Return each pixel's place in the order of the map, 0 (most evidence) to nearly 1."""
+    """Return each pixel's rank by descending value, divided by the number of pixels: [0, 1)."""
     flat = values.ravel()
     order = np.argsort(-flat, kind="stable")
     ranks = np.empty(flat.size, np.float32)
@@ -135,8 +137,8 @@ def _ranks(values: Floats) -> Floats:
     return ranks.reshape(values.shape)
 
 
-def _emptied(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
-    """Return the input of the photograph with nothing left to recognise in it."""
+def _baseline_input(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
+    """Return the network input (H, W, C) with every pixel replaced by the baseline."""
     if baseline == "mean":
         mean = sample.pixels.mean(axis=(0, 1)).round().astype(np.uint8)
         pixels = np.broadcast_to(mean, sample.pixels.shape).copy()
@@ -155,6 +157,7 @@ def _probabilities(
     index: int,
     progress: Progress,
 ) -> Floats:
+    """Return the class's probability with each of `shares` of the pixels taken from `after`."""
     found: list[Floats] = []
     for start in range(0, len(shares), net.batch or BATCH_SIZE):
         progress(start, len(shares))

@@ -1,7 +1,7 @@
-"""The instruments that judge a map, as the explorer offers them: a registry.
+"""The registry of the instruments that evaluate a map in the explorer.
 
-A new instrument is one function here (or in a module of its own), one entry in `INSTRUMENTS`, and
-one function in `verdicts` that shows what it found.
+A new instrument is one module, one entry in `INSTRUMENTS`, and one function in
+`explorer/evaluation_panels.py` that shows its result.
 """
 
 from __future__ import annotations
@@ -25,10 +25,22 @@ from cnn_widgets.records import Floats, ImageSample
 
 @dataclass(frozen=True)
 class Subject:
-    """What is to be judged: one photograph's map, and what the instruments are set to.
+    """One map to evaluate, and the settings of the instruments.
 
-    ``layer`` is where the method looks (None: at the input), ``place`` where class activation
-    maps look; ``ranked`` the methods compared; ``known`` the map, if it has been computed.
+    Attributes
+    ----------
+    network, sample, method, class_index, target, versus, counter
+        The arguments of `attribute` that define the map.
+    layer : str or None
+        The layer of `method`; None for a method that works on the input.
+    place : str or None
+        The layer of class activation maps where several methods are compared.
+    baseline : {"blur", "mean"}
+        What replaces removed pixels, see `curves`.
+    ranked : tuple of str
+        The names of the methods compared.
+    known : Attribution or None
+        The map, if it has been computed already.
     """
 
     network: Network
@@ -46,22 +58,22 @@ class Subject:
 
     @property
     def revision(self) -> int:
-        """Which of the network's weights are meant."""
+        """A number that changes whenever the network's weights change."""
         return self.network.revision
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """One instrument: what it is called, what it tells, and what it takes.
+    """One instrument: its name, its description and its function.
 
     Attributes
     ----------
     name, title, tells : str
-        The key in `INSTRUMENTS`, what a person reads, and one line on what it answers.
+        The key in `INSTRUMENTS`, the name for display, and a one-line description for display.
     compute : callable
-        (subject, progress) → what it found.
+        (subject, progress) → the result, of a type of the instrument's own.
     asks : frozenset of str
-        The fields of a `Subject` that the answer depends on, beside network and photograph.
+        The fields of `Subject` that the result depends on, besides network and photograph.
     """
 
     name: str
@@ -71,27 +83,29 @@ class Instrument:
     asks: frozenset[str]
 
     def question(self, subject: Subject) -> tuple[Any, ...]:
-        """Return all that the answer depends on: the key under which it is kept."""
+        """Return everything the result depends on, as the key under which it is cached."""
         asked = (getattr(subject, name) for name in sorted(self.asks))
+        # pointing uses the gallery's photographs, not the subject's
         key = subject.sample.key if self.name != "pointing" else ""
         return (self.name, subject.network.name, subject.revision, key, *asked)
 
 
 def find_instrument(name: str) -> Instrument:
-    """Return an instrument by name; a ValueError names those there are."""
+    """Return an instrument by name; a ValueError lists the names if it is unknown."""
     if name not in INSTRUMENTS:
         raise ValueError(f"Unknown instrument {name!r}. Instruments: {', '.join(INSTRUMENTS)}.")
     return INSTRUMENTS[name]
 
 
 def arrays(found: Any) -> Iterable[Floats]:
-    """Yield the arrays that make a result heavy."""
+    """Yield the arrays in an instrument's result, by which its memory is measured."""
     for shown in getattr(found, "maps", found):
         if isinstance(shown, Attribution):
             yield from (shown.raw, shown.heatmap)
 
 
 def _curves(subject: Subject, progress: Progress | None) -> Any:
+    """Return the curves of the map, which is computed first if it is not known."""
     shown = subject.known or attribute(
         subject.network, subject.sample, subject.method, subject.class_index, subject.layer,
         subject.target, versus=subject.versus, counter=subject.counter,
@@ -116,6 +130,7 @@ def _sanity(subject: Subject, progress: Progress | None) -> Any:
 
 
 def _depths(subject: Subject, progress: Progress | None) -> Any:
+    # a method that works on the input has no map per layer: Grad-CAM is shown instead
     method = subject.method if METHODS[subject.method].at == "layer" else "grad-cam"
     return film_strip(
         subject.network, subject.sample, method, subject.class_index, subject.target,

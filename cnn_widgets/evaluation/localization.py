@@ -1,7 +1,8 @@
-"""Does a map point at the right thing? On two subjects side by side, half the picture is wrong.
+"""Evaluation of localization on photographs with two subjects side by side.
 
-The gallery holds two such photographs. For each subject's class the share of the map's heat on
-that subject's own half tells how well a method points: chance gives 50 %.
+For each subject's class, the share of the map's evidence that lies on that subject's half of the
+photograph is measured. A map that does not depend on the class gives 50 % on average. The gallery
+holds two such photographs.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks.network import Network
 
-#: Photograph → the classes of its left and its right subject, by ImageNet's names. It has no
-#: raccoon; the bundled network takes one for a badger.
+#: Photograph → ImageNet class names of its left and its right subject. ImageNet has no raccoon
+#: class; the bundled network classifies the raccoon as a badger.
 SUBJECTS = {
     "cat and espresso": ("Egyptian cat", "espresso"),
     "raccoon and rocket": ("badger", "missile"),
@@ -28,15 +29,16 @@ SUBJECTS = {
 
 @dataclass(frozen=True)
 class Pointing:
-    """How well one method points at two subjects of one photograph.
+    """How well one method localizes the two subjects of one photograph.
 
     Attributes
     ----------
     method, photograph : str
     classes : (str, str)
-        Of the left and of the right subject.
+        The class names of the left and of the right subject.
     shares : (float, float)
-        Share of the heat on that subject's own half, 0 to 1; NaN for a map without evidence.
+        For the map of each class, the share of the evidence on that subject's half, 0 to 1; NaN
+        for a map without evidence.
     """
 
     method: str
@@ -53,21 +55,26 @@ def pointing(
     *,
     progress: Progress | None = None,
 ) -> tuple[Pointing, ...]:
-    """Return how well methods point at the subjects of the gallery's two-subject photographs.
+    """Return how well methods localize the subjects of the gallery's two-subject photographs.
 
     Parameters
     ----------
     net : Network
-        One that knows ImageNet's classes.
+        A network with ImageNet's class names.
     methods : sequence of str, optional
-        Names in `METHODS`; by default all that take one or two passes.
+        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes.
     layer, target, progress
         As for `attribute`.
+
+    Returns
+    -------
+    tuple of Pointing
+        One per method and photograph.
 
     Raises
     ------
     ValueError
-        If the network does not know the classes.
+        If the network lacks one of the classes, or for the same reasons as `attribute`.
 
     Examples
     --------
@@ -101,9 +108,9 @@ def pointing(
 
 
 def right_share(found: Attribution) -> float:
-    """Return the share of a map's evidence for its class on the right half of the photograph.
+    """Return the share, 0 to 1, of a map's evidence that lies on the photograph's right half.
 
-    What speaks against the class does not count. NaN where there is no evidence.
+    Negative values of a signed map do not count. NaN if there is no positive value.
     """
     heat = np.maximum(found.heatmap, 0).sum(axis=0, dtype=np.float64)
     whole = float(heat.sum())

@@ -1,7 +1,8 @@
-"""Does a map depend on what the network has learned? The sanity check of Adebayo et al. 2018.
+"""The model randomization test, or sanity check, of Adebayo et al. 2018 (arXiv 1810.03292).
 
-Weights are randomised from the top of the network downwards, on a private copy. A map that explains
-the network must fall apart with it; one that stays shows the picture, not the network.
+Weights are randomised layer by layer from the scores down to the input, on a private copy of the
+network. A map that depends on what the network has learned must change; a map that stays the same
+depends on the photograph alone.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from cnn_widgets.records import Floats, ImageSample
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """How a map changes while the network forgets, from the top downwards.
+    """How a map changes while the network is randomised layer by layer.
 
     Attributes
     ----------
     stages : tuple of str
-        ``"trained"``, then the lowest layer randomised so far.
+        ``"trained"``, then for each stage the layer nearest to the input that is randomised.
     shares : ndarray, shape (n,)
         Share of the layers with weights that are randomised, 0 to 1.
     correlations : ndarray, shape (n,)
-        Spearman's rank correlation of each stage's raw map with the trained network's, -1 to 1;
-        0 where a map is the same everywhere.
+        Spearman's rank correlation of each stage's raw map with the trained network's raw map,
+        -1 to 1; 0 for a constant map.
     maps : tuple of Attribution
-        The maps themselves; the first is the trained network's.
+        The map of each stage; the first is the trained network's.
     """
 
     stages: tuple[str, ...]
@@ -55,28 +56,30 @@ def sanity_check(
     progress: Progress | None = None,
     **options: Any,
 ) -> SanityCheck:
-    """Return how a map falls apart while weights are randomised layer by layer from the top.
+    """Return how a map changes while weights are randomised layer by layer from the scores down.
 
-    The model is not touched: the weights of a private copy are. "Randomised" means that the values
-    of each weight are shuffled: what was learned is lost, their distribution and so the scale of
-    the activations is kept (the paper draws them anew, as at the start of training).
+    The model is not changed: a private copy has weights of its own. Deviation: the paper draws
+    new weights from the initializer. Here the values of each weight array are shuffled, which keeps
+    their distribution and so the scale of the activations.
 
     Parameters
     ----------
     net, sample, method, class_index, layer, target, **options
-        As for `attribute`. The class is fixed by the trained network.
+        As for `attribute`. By default the class is the trained network's most likely one, and it
+        stays the same at every stage.
     steps : int
-        In how many steps the layers are randomised: first the topmost alone, then the others in
-        parts of about the same size.
+        The number of stages after the trained one, at least 1; fewer if the network has fewer
+        layers with weights. The first stage randomises the last layer alone, each other stage an
+        equal part of the remaining layers.
     seed : int
-        Of the shuffling.
+        Seed of the shuffling.
     progress : callable, optional
         As for `attribute`.
 
     Raises
     ------
     ValueError
-        If there is nothing to randomise, or for what `attribute` refuses.
+        If `steps` is below 1, the network has no weights, or for the same reasons as `attribute`.
 
     References
     ----------
@@ -95,8 +98,8 @@ def sanity_check(
         net, sample, method, class_index, layer, target,
         progress=partial_progress(progress, 0, steps + 1), **options,
     )  # fmt: skip
-    twin = net.private_copy()
-    layers = _from_the_top(twin)
+    private = net.private_copy()
+    layers = _layers_from_top(private)
     if not layers:
         raise ValueError(f"Network {net.name!r} has no weights: there is nothing to randomise.")
     ends = sorted({round(float(end)) for end in np.linspace(1, len(layers), steps)})
@@ -104,11 +107,11 @@ def sanity_check(
     maps, done = [first], 0
     for number, end in enumerate(ends, 1):
         for name in layers[done:end]:
-            _shuffle(twin, name, rng)
+            _shuffle(private, name, rng)
         done = end
-        twin.forget()
+        private.forget()
         shown = attribute(
-            twin, sample, method, first.class_index, first.layer, target,
+            private, sample, method, first.class_index, first.layer, target,
             progress=partial_progress(progress, number, len(ends) + 1), **options,
         )  # fmt: skip
         maps.append(shown)
@@ -121,30 +124,32 @@ def sanity_check(
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Return Spearman's rank correlation of two maps; 0 where one is the same everywhere.
+    """Return Spearman's rank correlation of two maps, -1 to 1; 0 if one of them is constant.
 
     >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0]))
     1.0
     """
+    # not SciPy's spearmanr: no dependency; NaN and a warning for a constant map (0 is wanted)
     a, b = (_ranks(values) for values in (one, other))
     scale = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / scale if scale > 0 else 0.0
 
 
 def _ranks(values: Floats) -> NDArray[np.float64]:
-    """Return each value's rank less the mean rank; equal values share their mean rank."""
+    """Return each value's rank minus the mean rank; equal values share their mean rank."""
     _, inverse, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     return np.asarray(ranks - ranks.mean())
 
 
-def _from_the_top(twin: Network) -> list[str]:
-    """Return the paths of the layers with weights, the last one first."""
-    return list(dict.fromkeys(weight.layer for weight in reversed(twin.private_weights)))
+def _layers_from_top(private: Network) -> list[str]:
+    """Return the paths of the layers with weights, from the scores to the input."""
+    return list(dict.fromkeys(weight.layer for weight in reversed(private.private_weights)))
 
 
-def _shuffle(twin: Network, layer: str, rng: np.random.Generator) -> None:
-    for weight in twin.private_weights:
+def _shuffle(private: Network, layer: str, rng: np.random.Generator) -> None:
+    """Shuffle the values of each of the layer's weight arrays."""
+    for weight in private.private_weights:
         if weight.layer == layer:
             values = weight.read()
             weight.write(rng.permutation(values.reshape(-1)).reshape(values.shape))

@@ -1,7 +1,7 @@
-"""Which method explains this picture best? Each one's map judged by deletion and insertion.
+"""Ranking of attribution methods on one photograph by deletion and insertion.
 
-A random map and an edge detector stand in the same table: a method that does no better than they
-do has told nothing about the network.
+A random map and an edge detector are ranked with the methods as controls. A method that does no
+better than they do gives no information about the network.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ RANDOM, EDGES = "random map", "edge detector"
 
 @dataclass(frozen=True)
 class RankedMap:
-    """How one map fares.
+    """The deletion and insertion curve of one map.
 
     Attributes
     ----------
     title : str
         The method's title, `RANDOM` or `EDGES`.
     method : str or None
-        Its name in `METHODS`; None for the two that explain nothing.
+        The method's name in `METHODS`; None for the two control maps.
     deletion, insertion : Curve
     seconds : float
-        What the map took to compute.
+        The time it took to compute the map, without its curves; 0 if it was not measured.
     """
 
     title: str
@@ -47,7 +47,7 @@ class RankedMap:
 
     @property
     def gain(self) -> float:
-        """The area of insertion less that of deletion: larger is better."""
+        """The area under insertion minus the area under deletion: larger is better."""
         return self.insertion.area - self.deletion.area
 
 
@@ -64,20 +64,30 @@ def rank(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[RankedMap, ...]:
-    """Return how the maps of several methods fare on one picture, the best first.
+    """Return the curves of several methods' maps on one photograph, best gain first.
 
     Parameters
     ----------
     net, sample, class_index, layer, target
         As for `attribute`.
     methods : sequence of str, optional
-        Names in `METHODS`; by default all that take one or two passes.
+        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes.
     baseline, steps
         As for `curves`.
     seed : int
-        Of the random map.
+        Seed of the random map.
     progress : callable, optional
         As for `attribute`.
+
+    Returns
+    -------
+    tuple of RankedMap
+        One per method, and one for each of the two control maps.
+
+    Raises
+    ------
+    ValueError
+        For the same reasons as `attribute` and `curves`.
 
     Examples
     --------
@@ -87,7 +97,7 @@ def rank(
     ['Grad-CAM', 'edge detector', 'random map']
     """
     chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
-    count = 2 * len(chosen) + 2  # a map and its curves each; the two that explain nothing
+    count = 2 * len(chosen) + 2  # per method a map and its curves; two control maps
     found = []
     for number, method in enumerate(chosen):
         began = time.perf_counter()
@@ -116,22 +126,26 @@ def beside_chance(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[RankedMap, ...]:
-    """Return how one map fares, and beside it the random map and the edge detector."""
+    """Return the curves of one map, then of the random map and of the edge detector.
+
+    The parameters are those of `rank`; class and photograph are the map's own.
+    """
     maps: dict[str, Attribution | Floats] = {METHODS[found.method].title: found}
     maps |= control_maps(found.sample, seed)
-    standings = []
+    ranked = []
     for number, (title, values) in enumerate(maps.items()):
         pair = curves(net, found.sample, values, found.class_index, baseline=baseline, steps=steps,
                       progress=partial_progress(progress, number, len(maps)))  # fmt: skip
-        standings.append(RankedMap(title, None if number else found.method, *pair))
-    return tuple(standings)
+        ranked.append(RankedMap(title, None if number else found.method, *pair))
+    return tuple(ranked)
 
 
 def control_maps(sample: ImageSample, seed: int = 0) -> dict[str, Floats]:
-    """Return two maps (H, W) that know nothing of the network: noise, and the picture's edges.
+    """Return two maps (H, W) that do not depend on the network: random values and edges.
 
-    The noise is one random value per cell of a 7×7 grid, enlarged smoothly: single random pixels
-    would only tell how the network likes noise. The edges are Sobel's gradient magnitude.
+    The random map has one value per cell of a 7×7 grid, resized bilinearly. Independent pixels
+    would instead measure how the network reacts to pixel noise. The edge map is the magnitude of
+    the Sobel gradient of the grey-scale photograph.
     """
     rows, columns = sample.size
     noise = np.random.default_rng(seed).random((7, 7)).astype(np.float32)
@@ -143,5 +157,6 @@ def control_maps(sample: ImageSample, seed: int = 0) -> dict[str, Floats]:
 
 
 def _class(net: Network, sample: ImageSample, wanted: int | str | None) -> int:
+    """Return the index of class `wanted`, or (None) of the most likely class."""
     scores, _ = net.scores(sample)
     return int(scores.argmax()) if wanted is None else net.class_index(wanted)

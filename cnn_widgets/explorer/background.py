@@ -1,9 +1,9 @@
-"""Long computations of the explorer, each in a thread of its own.
+"""Long computations of the explorer, each in its own thread.
 
-Widget callbacks must return at once, otherwise the page could not even hear "cancel". `JobRunner`
-runs one job at a time with progress and cancelling; starting another one replaces it.
-`BackgroundTasks` binds it to the explorer's two buttons: a slow method's map (Compute), and the
-evaluation of a map (Judge).
+Widget callbacks must return at once: the kernel cannot receive a click on Cancel while a callback
+runs. `JobRunner` runs one job at a time, with progress and cancelling; the most recent job replaces
+the running one. `BackgroundTasks` connects it to two buttons of the explorer: Compute makes the map
+of a slow method, Judge evaluates a map.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from cnn_widgets.explorer.scene import Scene
 
 
 class BackgroundTasks:
-    """Starts, shows and ends the long computations of one explorer.
+    """Starts and cancels the long computations of one explorer, and shows their progress.
+
+    A task has a kind, ``"compute"`` or ``"judge"``, and a question: a tuple of everything that its
+    result depends on. The question is also the key under which the result is cached.
 
     Parameters
     ----------
     controls : Controls
+        Its buttons and progress bars show the running task.
     say : callable
-        Shows a line of text.
+        Called with a line of text for the status line.
     ended : callable
-        Called from the job's thread with (kind, question, result, error); result and error are
-        None where it was cancelled.
+        Called from the job's thread with (kind, question, result, error) when a task ends; result
+        and error are both None if it was cancelled.
     """
 
     def __init__(
@@ -43,29 +47,29 @@ class BackgroundTasks:
         self.jobs = JobRunner(self._on_progress, self._on_end)
 
     def press(self, kind: str, scene: Scene) -> None:
-        """Start the task of a button, or cancel it if it runs."""
+        """Start the task of the button that was pressed, or cancel it if it is running."""
         running = self.jobs.running
         if running is not None and running[0] == kind:
             self.jobs.cancel()
             return
-        self.cancel()  # first: what is replaced must not tell of itself any more
+        self.cancel()  # first, so that the job replaced reports nothing afterwards
         self._controls.show_progress(0.0, kind)
         work: Work = scene.compute if kind == "compute" else scene.judge
         self.jobs.start((kind, question(kind, scene)), work)
 
     def keep_only(self, scene: Scene) -> None:
-        """Cancel what runs if it is no answer to what is on screen now."""
+        """Cancel the running task if its question is not the one on screen any more."""
         running = self.jobs.running
         if running is not None and running[1] != question(running[0], scene):
             self.cancel()
 
     def cancel(self) -> None:
-        """Cancel in silence."""
+        """Cancel the running task; its end is not reported."""
         self.jobs.cancel(silent=True)
         self._controls.show_progress(None)
 
     def title(self, kind: str, asked: Any) -> str:
-        """Return what a task is called, for a message."""
+        """Return the title of a task's method or instrument, for a message."""
         return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
 
     def _on_progress(self, done: int, total: int, left: float) -> None:
@@ -76,31 +80,35 @@ class BackgroundTasks:
 
     def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
         self._ended(key[0], key[1], result, error)
-        # Another may have been started before the end of this one was shown
+        # Another task may have been started before the end of this one was reported
         self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
 
 
 def question(kind: str, scene: Scene) -> Any:
-    """Return what a task would answer now."""
+    """Return the question that a task would answer for this scene."""
     return scene.question if kind == "compute" else scene.trust_question
 
 
-#: Seconds between two reports of progress.
+#: Least time between two reports of progress, in seconds.
 REPORT_EVERY = 0.15
+#: A computation: takes `progress(done, total)`, stops when that returns False, returns a result.
 Work = Callable[[Callable[[int, int], bool]], Any]
 
 
 class JobRunner:
-    """Runs one job; starting another, or `cancel`, stops the one that runs.
+    """Runs one job at a time in a daemon thread; `start` and `cancel` stop the running one.
+
+    Not `concurrent.futures`: the interpreter joins its worker threads at exit, so closing Python
+    would wait for the job, and a running future cannot be cancelled.
 
     Parameters
     ----------
     on_progress : callable
-        Called from the job's thread with (steps done, steps in all, seconds left); never after
-        the job was cancelled.
+        Called from the job's thread with (steps done, steps in total, estimated seconds left);
+        never after the job was cancelled.
     on_end : callable
         Called from the job's thread with (key, result, error) when the newest job ends; result
-        and error are None where it was cancelled. A job that was replaced ends in silence.
+        and error are None if it was cancelled. It is not called for a job that was replaced.
     """
 
     def __init__(
@@ -116,11 +124,19 @@ class JobRunner:
 
     @property
     def running(self) -> Any:
-        """The key of the job that runs, or None."""
+        """The key of the running job, or None."""
         return self._key
 
     def start(self, key: Any, work: Work) -> None:
-        """Run `work(progress)` under a key; `progress(done, total)` tells whether to go on."""
+        """Run `work(progress)` in a new thread, in place of the running job.
+
+        Parameters
+        ----------
+        key : object
+            Identifies the job: see `running` and `on_end`.
+        work : callable
+            Must call `progress(done, total)` regularly, and stop when it returns False.
+        """
         with self._lock:
             self.cancel(silent=True)
             stop = threading.Event()
@@ -131,41 +147,41 @@ class JobRunner:
             self._thread.start()
 
     def cancel(self, silent: bool = False) -> None:
-        """Ask the running job to stop; it does after its present batch."""
+        """Ask the running job to stop after its present batch; silent: do not call `on_end`."""
         with self._lock:
             self._stop.set()
             if silent:
                 self._key = None
 
     def meanwhile(self, action: Callable[[Any], None]) -> None:
-        """Call an action with the key of the job that runs, if one does; none ends meanwhile."""
+        """Call an action with the key of the running job, if any; no job ends meanwhile."""
         with self._lock:
             if self._key is not None:
                 action(self._key)
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until the newest job has ended."""
+        """Wait until the newest job has ended, for at most `timeout` seconds."""
         if self._thread is not None:
             self._thread.join(timeout)
 
     def _run(self, key: Any, work: Work, stop: threading.Event) -> None:
-        began, told = time.monotonic(), 0.0
+        started_at, reported_at = time.monotonic(), 0.0
 
         def progress(done: int, total: int) -> bool:
-            nonlocal told
+            nonlocal reported_at
             now = time.monotonic()
-            if done and now - told > REPORT_EVERY:
-                told = now
-                with self._lock:  # whoever has cancelled hears no more of it
+            if done and now - reported_at > REPORT_EVERY:
+                reported_at = now
+                with self._lock:  # a cancelled job reports no more progress
                     if not stop.is_set():
-                        self._on_progress(done, total, (now - began) / done * (total - done))
+                        self._on_progress(done, total, (now - started_at) / done * (total - done))
             return not stop.is_set()
 
         result, error = None, None
         try:
             result = work(progress)
         except CancelledError:
-            pass  # the user's wish: ends without result and without error
+            pass  # the user cancelled: there is neither a result nor an error
         except Exception as failure:
             error = failure
         with self._lock:

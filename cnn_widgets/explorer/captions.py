@@ -1,4 +1,4 @@
-"""Numbers and pictures in words: captions, and the text twins of pictures."""
+"""Numbers and pictures in words: captions, and the text alternatives of pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage: two digits below ten, "–" where there is none.
+    """Return a share in [0, 1] as a percentage, or "–" if it is not finite.
+
+    Whole percent from 10 % on, one decimal below; "< 0.1 %" stands for very small shares.
 
     >>> [percent(x) for x in (0.7709, 0.034, 0.0004, 0.0, float("nan"))]
     ['77 %', '3.4 %', '< 0.1 %', '0 %', '–']
@@ -41,7 +43,7 @@ def number(value: float) -> str:
 
 
 def fixed(value: float, digits: int = 3) -> str:
-    """Return a value with so many decimals and a true minus sign, to stand in a column.
+    """Return a value with a fixed number of decimals and a true minus sign, for a table column.
 
     >>> fixed(-0.0304), fixed(0.15, 2)
     ('−0.030', '0.15')
@@ -50,9 +52,12 @@ def fixed(value: float, digits: int = 3) -> str:
 
 
 def place_in_words(heat: NDArray[Any]) -> str:
-    """Return where a map is largest, as one of nine places: "upper left", … "the centre"."""
+    """Return where a map (h, w) is largest, as one of nine places.
+
+    The result is "the centre", or "the" with a row and a column: "the upper left".
+    """
     row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)
-    vertical = _ROWS[(6 * int(row) + 3) // (2 * heat.shape[0])]  # by the pixel's centre
+    vertical = _ROWS[(6 * int(row) + 3) // (2 * heat.shape[0])]  # where the pixel's centre is
     horizontal = _COLUMNS[(6 * int(column) + 3) // (2 * heat.shape[1])]
     if (vertical, horizontal) == ("middle", "centre"):
         return "the centre"
@@ -60,7 +65,7 @@ def place_in_words(heat: NDArray[Any]) -> str:
 
 
 def evidence(found: Attribution) -> str:
-    """Return one line on a map: what it says, and how much the network believes it."""
+    """Return one line on a map: where its evidence lies, and the score and probability."""
     belief = f"score {number(found.score)}, probability {percent(found.probability)}"
     if found.empty:
         return f"No evidence {found.question} here: the map is zero everywhere ({belief})."
@@ -81,7 +86,7 @@ def evidence(found: Attribution) -> str:
 
 
 def measured(found: Attribution) -> str:
-    """Return the raw map's range, and what the ReLU of its equation took away."""
+    """Return the range of the raw map, and the share of it that the method's ReLU removed."""
     line = f"map from {number(float(found.raw.min()))} to {number(float(found.raw.max()))}"
     return f"{line}, ReLU took {percent(found.removed)}" if found.removed else line
 
@@ -94,7 +99,7 @@ _SATURATED = "probability saturated: its gradient has all but vanished, ask for 
 
 
 def short_evidence(found: Attribution) -> str:
-    """Return the same in few words, for the line under a picture."""
+    """Return what `evidence` says in fewer words, for the caption under a picture."""
     belief = f"score {number(found.score)} · {percent(found.probability)}"
     if found.empty:
         took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
@@ -109,12 +114,12 @@ def short_evidence(found: Attribution) -> str:
 
 
 def with_probability(prediction: Prediction) -> str:
-    """Return a class with its probability, as in a list: "Egyptian cat (77 %)"."""
+    """Return the name of a class with its probability: "Egyptian cat (77 %)"."""
     return f"{prediction.name} ({percent(prediction.probability)})"
 
 
 def about_network(network: Network) -> str:
-    """Return one line on a network: what it is, and what was guessed about it."""
+    """Return one line on a network: classes, input size, layers, and what was guessed about it."""
     rows, columns = network.input_size
     facts = (
         f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
@@ -124,7 +129,7 @@ def about_network(network: Network) -> str:
 
 
 def numbers(values: NDArray[Any]) -> str:
-    """Return minimum, mean, maximum and share of zeros of an array."""
+    """Return minimum, mean, maximum and share of zeros of an array of any shape, as text."""
     return (
         f"min {number(float(values.min()))} · mean {number(float(values.mean()))} · "
         f"max {number(float(values.max()))} · zeros {percent(float((values == 0).mean()))}"

@@ -1,6 +1,6 @@
-"""What can be chosen in an explorer: its photographs and its networks, each by a name.
+"""The photographs and the networks that can be chosen in an explorer, each by a name.
 
-Networks are loaded when they are first chosen, and stay.
+A network is loaded when it is first chosen, and then kept.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
-#: Longer side, in pixels, of the photographs kept.
+#: Longest side of a photograph that is kept, in pixels; a larger one is shrunk.
 LONGEST = 1024
 
-#: How many bytes of slow methods' results are kept.
+#: Limit of the cache of maps and evaluations, in bytes.
 RESULT_BYTES = 24 * 2**20
-#: Largest upload, in MB: the notebook server drops larger messages without a word.
+#: Largest upload, in MB of 2**20 bytes. The notebook server drops larger messages and reports
+#: nothing, so the limit must be enforced and shown here.
 UPLOAD_MB = 8
 
 
@@ -39,17 +40,25 @@ class Catalog:
     images : source, sequence of sources, mapping of name to source, or None
         Whatever `load_image` takes; None means the bundled gallery.
     network : Network
-        The one to start with.
+        The network shown first.
     models : mapping of name to model, Network, or file
-        Further networks to choose from.
+        Further networks to choose from; files are loaded on first use.
     allow_private : bool
         Whether photographs may come from addresses inside the local network.
 
     Attributes
     ----------
     samples : dict of str to ImageSample
+        The photographs by name, with sides of at most `LONGEST` pixels.
     uploads : set of str
-        The names of those that somebody uploaded on the page.
+        The names of the photographs uploaded on the page.
+    results : ByteCache
+        Maps and evaluations, by their question (see `Scene.question`).
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or if two networks have the same name.
     """
 
     def __init__(
@@ -70,16 +79,17 @@ class Catalog:
         self._lock = threading.RLock()
         for name, source in models.items():
             self._add_model(str(name), source)
-        for image, title in _listed(images):
+        for image, title in _named_sources(images):
             self.add(image, title)
         if not self.samples:
             raise ValueError("Expected at least one image. Received an empty list.")
 
     def add(self, image: Any, name: str | None = None) -> str:
-        """Load a photograph, keep it, and return its name (made unlike those there are).
+        """Load a photograph, keep it, and return its name, made unique by a number.
 
-        Of a large one a copy of at most `LONGEST` pixels is kept: the page shows no more, and
-        thirty photographs of a telephone must fit into a small kernel.
+        The same photograph under the same name is kept once. A large one is shrunk to `LONGEST`
+        pixels: the page shows no more, and many photographs at camera resolution would exceed
+        the memory of a small kernel.
         """
         sample = load_image(image, name=name, allow_private=self._allow_private)
         if max(sample.size) > LONGEST:
@@ -97,19 +107,19 @@ class Catalog:
         return unique
 
     def remove(self, name: str) -> None:
-        """Forget a photograph."""
+        """Remove a photograph; an unknown name is ignored."""
         self.samples.pop(name, None)
         self.uploads.discard(name)
         self._fitted.clear()
 
     def fitted(self, fit: str) -> dict[str, ImageSample]:
-        """Return all photographs, each to be fitted to the network's input in the way named."""
+        """Return all photographs, each with the given `fit` ("squash", "crop" or "letterbox")."""
         if fit not in self._fitted:
             self._fitted[fit] = {name: load_image(s, fit=fit) for name, s in self.samples.items()}
         return self._fitted[fit]
 
     def sample(self, name: str) -> ImageSample:
-        """Return a photograph by name; a ValueError names those there are."""
+        """Return a photograph by name; raises a ValueError that lists the known names."""
         if name not in self.samples:
             raise ValueError(
                 f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
@@ -125,7 +135,10 @@ class Catalog:
         return (*given, *further)
 
     def network(self, name: str, progress: Progress | None = None) -> Network:
-        """Return a network by name, loaded on first use; a ValueError names those there are."""
+        """Return a network by name, loaded on first use.
+
+        Raises a ValueError that lists the known names; errors of `load_network` pass through.
+        """
         with self._lock:
             if name not in self._networks:
                 if name not in self.network_names:
@@ -138,14 +151,14 @@ class Catalog:
             return self._networks[name]
 
     def keep(self, question: tuple[Any, ...], result: Any, arrays: Iterable[Floats]) -> None:
-        """Keep what took long to compute; the oldest go when their arrays weigh too much."""
+        """Cache a result that took long to compute, within `RESULT_BYTES`."""
         self.results.put(question, result, arrays)
 
     def close(self) -> None:
-        """Forget photographs and cached results; networks that were given stay usable."""
+        """Drop photographs, results and networks; `Network` objects that were given stay usable."""
         for network in self._networks.values():
             if network in self._given:
-                network.release()  # another explorer may show it: what it computed still holds
+                network.release()  # cache only: the user may use this network elsewhere
             else:
                 network.close()
         self._networks.clear()
@@ -166,8 +179,8 @@ class Catalog:
             self._sources[name] = source
 
 
-def _listed(images: Any) -> Iterable[tuple[Any, str | None]]:
-    """Yield (source, name) of one source, several, or a mapping; of the gallery for None."""
+def _named_sources(images: Any) -> Iterable[tuple[Any, str | None]]:
+    """Yield (source, name or None) for each image of one source, several, or a mapping."""
     if images is None:
         yield from ((sample, None) for sample in gallery().values())
     elif isinstance(images, Mapping):
@@ -181,6 +194,9 @@ def _listed(images: Any) -> Iterable[tuple[Any, str | None]]:
 
 
 def check_upload(source: Any) -> None:
-    """Refuse an upload of more than `UPLOAD_MB` megabytes; other sources have their own limits."""
+    """Raise a ValueError for an upload larger than `UPLOAD_MB`.
+
+    `load_image` checks the other sources.
+    """
     if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
         raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")

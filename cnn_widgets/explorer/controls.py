@@ -1,7 +1,7 @@
-"""The controls: one ipywidget per trait of the state, kept in step with it in both directions.
+"""The controls: one ipywidget per trait of the state, synchronized with it in both directions.
 
-A widget's change goes to the explorer as a request; the state decides, and `sync` then shows
-what the state is. So a refused request puts the widget back by itself.
+A change of a widget becomes a request to change the state, which accepts or refuses it. `sync` then
+sets every widget from the state, so the widget of a refused request returns to its old value.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from cnn_widgets.explorer.thumbnails import Thumbnails
 
 Request = Callable[..., None]
 
-#: The long computations: the name of each one's button, and what it says.
+#: The kinds of long computations, and the label of each one's button.
 TASKS = {"compute": "Compute", "judge": "Judge"}
 
-#: What can be folded away: each a trait of the state.
+#: The sections that can be folded; each name is a Bool trait of the state: True means open.
 FOLDS = ("trust", "pairs")
 
 
 class Controls:
-    """Every control of one explorer.
+    """All controls of one explorer.
 
     Parameters
     ----------
     request : callable
-        Called with changes of the state, as keywords, when the user moves something.
+        Called with the wanted trait values, as keywords, when the user changes a widget.
     open_image, search_class, press : callable
-        Called with an upload or a location; with the text of the class search; with "compute" or
-        "judge" when the button of a long computation is pressed.
+        Called with an upload, a path or an address; with the text of the class search; with a
+        key of `TASKS`. The first two return False if the input was refused.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Controls:
         self._press = press
         self._syncing = threading.local()
         self._listed: dict[str, Any] = {}
-        self.opacity = w.HTML()  # a style of the page: moving the slider draws nothing anew
+        self.opacity = w.HTML()  # a CSS rule: moving the slider redraws no panel
         self.opacity.add_class("cnnw-sheet")
         self.opacity.add_class("cnnw-opacity")
         self.scope = f"cnnw-{self.opacity.model_id[:8]}"
@@ -128,11 +128,11 @@ class Controls:
         for name in FOLDS:
             self._add(name, w.Accordion(selected_index=None), label=None)
         methods = [(method.title, name) for name, method in METHODS.items()]
-        chosen_option = w.SelectMultiple(
+        ranked = w.SelectMultiple(
             options=methods, rows=10, layout=w.Layout(width="235px"),
             tooltip="Hold Ctrl or Shift to choose several",
         )  # fmt: skip
-        self._add("ranked", chosen_option)
+        self._add("ranked", ranked)
 
     def _buttons(self) -> None:
         self.previous = w.Button(description="◀", tooltip="previous layer")
@@ -166,7 +166,7 @@ class Controls:
     def _listen(self) -> None:
         for name in (*WIDTHS, "alpha", "filter", "ranked"):
             self.widgets[name].observe(self._on_value(name), "value")
-        # No link to the slider: that breaks where another thread moves one of the two meanwhile
+        # Not linked to the slider: a link fails if another thread moves one of the two meanwhile
         self.filter_number.observe(self._on_value("filter"), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
@@ -176,7 +176,7 @@ class Controls:
 
     def _on_value(self, name: str) -> Callable[[Any], None]:
         def changed(change: Any) -> None:
-            if not self._is_sync() and change.new is not None:
+            if not self._is_syncing() and change.new is not None:
                 value = (
                     None
                     if change.new == MOST_LIKELY and name in ("class_index", "versus")
@@ -188,29 +188,29 @@ class Controls:
 
     def _on_text(self, name: str, action: Callable[[str], bool]) -> Callable[[Any], None]:
         def entered(change: Any) -> None:
-            if self._is_sync() or not change.new.strip():
+            if self._is_syncing() or not change.new.strip():
                 return
-            if action(change.new.strip()):  # a refused text stays, to be corrected
-                self._quietly(lambda: setattr(self.widgets[name], "value", ""))
+            if action(change.new.strip()):  # a refused text stays, so that it can be corrected
+                self._without_requests(lambda: setattr(self.widgets[name], "value", ""))
 
         return entered
 
     def _on_upload(self, change: Any) -> None:
-        if self._is_sync() or not change.new:
+        if self._is_syncing() or not change.new:
             return
         upload = change.new[0]  # ipywidgets 8: a tuple of dicts, content a memoryview
-        self._quietly(lambda: setattr(self.widgets["upload"], "value", ()))
+        self._without_requests(lambda: setattr(self.widgets["upload"], "value", ()))
         self._open(upload)
 
     def _on_fold(self, name: str) -> Callable[[Any], None]:
         def folded(change: Any) -> None:
-            if not self._is_sync():
+            if not self._is_syncing():
                 self._request(**{name: change.new is not None})
 
         return folded
 
     def _step(self, step: int) -> None:
-        names, here = self._listed["layers"]  # the list itself may be changing in another thread
+        names, here = self._listed["layers"]  # read once: another thread may replace the list
         self._request(layer=names[min(max(names.index(here) + step, 0), len(names) - 1)])
 
     def _choose(self, rank: int) -> None:
@@ -221,7 +221,7 @@ class Controls:
     # --- from the state to the widgets --------------------------------------------------------
 
     def sync(self, scene: Scene, state: State, networks: Sequence[str]) -> None:
-        """Show what the state is."""
+        """Bring every widget in line with the state."""
 
         def show() -> None:
             self.thumbs.sync(scene.samples, scene.image)
@@ -241,7 +241,7 @@ class Controls:
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 
-        self._quietly(show)
+        self._without_requests(show)
 
     def _sync_ranks(self, scene: Scene) -> None:
         ranked = scene.predictions
@@ -273,27 +273,27 @@ class Controls:
         widget = self.widgets[name]
         if self._listed.get(name) != found:
             widget.options = found
-            self._listed[name] = found  # last: after an interrupt it is done again
+            self._listed[name] = found  # set last, so that an interrupt here repeats it next time
         widget.value = value
 
     def show_progress(self, share: float | None, kind: str = "") -> None:
-        """Show how far a long computation is, 0 to 1, and offer to cancel it; None: none runs."""
+        """Show the progress (0 to 1) of the computation `kind`, or None if none is running."""
         for name, label in TASKS.items():
             runs = share is not None and name == kind
             self.bars[name].layout.visibility = "visible" if runs else "hidden"
             self.bars[name].value = round(1000 * (share or 0)) if runs else 0
             self.buttons[name].description = "Cancel" if runs else label
 
-    def _quietly(self, action: Callable[[], None]) -> None:
-        """Change widgets without taking it for a wish of the user's.
+    def _without_requests(self, action: Callable[[], None]) -> None:
+        """Change widgets without sending a request for each change.
 
-        Only this thread is deaf meanwhile: a slider may be moved from another one.
+        Events in other threads still send requests: the user may move a slider meanwhile.
         """
-        before, self._syncing.on = self._is_sync(), True
+        before, self._syncing.on = self._is_syncing(), True
         try:
             action()
         finally:
             self._syncing.on = before
 
-    def _is_sync(self) -> bool:
+    def _is_syncing(self) -> bool:
         return bool(getattr(self._syncing, "on", False))

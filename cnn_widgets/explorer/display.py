@@ -1,4 +1,4 @@
-"""What an explorer draws on: a box of HTML for every panel, and the line that says what is so."""
+"""The widgets an explorer draws on: one HTML box per panel, and the status line."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 
 
 class Display:
-    """The panels and the status line.
+    """The widgets that show the panels, and the status line.
 
     Attributes
     ----------
-    views : dict of str to HTML
-        A widget for each panel, by name.
+    views : dict of str to HTML widget
+        One widget per panel, by the panel's name in `PANELS`.
     frames : dict of str to int
         How often each panel was drawn.
-    status : HTML
-        The line of text.
+    status : HTML widget
+        The status line.
     last_error : Exception or None
-        What could not be done last.
+        The most recent error of a request or of drawing.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Display:
             html.add_class(f"cnnw-panel-{panel}")
 
     def draw(self, name: str, scene: Scene) -> None:
-        """Draw a panel; one that cannot be drawn says why in its own place."""
+        """Draw one panel; if that fails, show the error in its place and in the status line."""
         panel = PANELS[name]
         self.frames[name] += 1
         try:
@@ -50,7 +50,7 @@ class Display:
         self.views[name].value = html
 
     def draw_changed(self, scene: Scene, changed: frozenset[str]) -> None:
-        """Draw the panels that read one of the traits changed; a closed fold is left out."""
+        """Draw the panels that read one of the changed traits, except those in a closed fold."""
         for name, panel in PANELS.items():
             follows = panel.follows and scene.cam_layer == "follow"
             fold = panel.opened_by
@@ -59,18 +59,18 @@ class Display:
                 self.draw(name, scene)
 
     def say(self, text: str, failed: bool = False) -> None:
-        """Show a line of text."""
+        """Show a line of plain text in the status line, as an error if `failed`."""
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
         self.status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
 
     def refused(self, error: Exception) -> None:
-        """Say that a request could not be carried out, and why; and keep the error."""
+        """Show and keep the error of a request that could not be carried out."""
         log.info("A request could not be carried out", exc_info=error)
         self.last_error = error
         self.say(str(error), failed=True)
 
     def failed(self, what: str, error: Exception) -> None:
-        """Say that something could not be done, and why; and keep the error."""
+        """Show and keep an error raised while `what` was drawn or computed."""
         log.info("%s could not be drawn", what, exc_info=error)
         self.last_error = error
         self.say(f"{what}: {error}", failed=True)

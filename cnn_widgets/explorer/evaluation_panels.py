@@ -1,4 +1,4 @@
-"""What the instruments found, as views: charts, tables, a film-strip."""
+"""The results of the evaluation instruments as views: charts, tables, a film-strip."""
 
 from __future__ import annotations
 
@@ -25,27 +25,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: Colours of axes and text, of the map on screen, and of the maps it is compared with.
 INK, HERE, OTHERS = "#808080", "#e8743b", ("#5b9bd5", "#8a8f98")
 
 
-_WIDE = (4.6, 2.3)
-_STRIP = 132
+#: Size of a chart, (width, height) in inches.
+_CHART_SIZE = (4.6, 2.3)
+#: Longer side of a picture in a film-strip, in pixels.
+_STRIP_PIXELS = 132
 
 
 def evaluation(scene: Scene) -> View:
-    """Show what the instrument chosen says of the map on screen."""
+    """Return what the chosen instrument found for the map on screen.
+
+    If it has not been run yet, the view says what it tells and asks for the Judge button.
+    """
     if not scene.trust:
         return View("The instruments are closed.")
     instrument = INSTRUMENTS[scene.instrument]
     found = scene.verdict
     if found is None:
         return View(f"{instrument.tells} Press Judge.")
-    return _SHOWN[scene.instrument](scene, found)
+    return _VIEW_FUNCTIONS[scene.instrument](scene, found)
 
 
 def _curves(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
+    """Return deletion and insertion curves of the map (first) and of the maps to compare with."""
     own, *others = standings
-    sign = -1 if scene.counter else 1  # what speaks against is taken away: the class must gain
+    # Without the evidence against a class its probability must rise: the order is reversed
+    sign = -1 if scene.counter else 1
     best = max(others, key=lambda each: sign * each.gain)
     word = "better" if sign * own.gain > sign * best.gain else "no better"
     pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
@@ -57,12 +65,13 @@ def _curves(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
     )
     kinds = ("deletion", "insertion")
     parts = [_curve_chart(kind, standings, scene.counter) for kind in kinds]
-    return View(line, line, parts=(*parts, _standings(standings)))
+    return View(line, line, parts=(*parts, _area_table(standings)))
 
 
 def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> View:
+    """Return the chart of one kind of curve, "deletion" or "insertion", for all maps."""
     curves: list[tuple[str, Curve]] = [(s.title, getattr(s, kind)) for s in standings]
-    told = "; ".join(f"{title} {curve.area:.3f}" for title, curve in curves)
+    summary = "; ".join(f"{title} {curve.area:.3f}" for title, curve in curves)
     direction = "lower" if (kind == "deletion") != counter else "higher"
     title = f"{kind} ({direction} is better)"
 
@@ -71,17 +80,18 @@ def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> 
             axes.plot(curve.shares, curve.probabilities, color=color, linewidth=1.8, label=name)
         axes.set_xlim(0, 1)
         axes.set_ylim(bottom=0)
-        axes.set_xticks([0, 0.5, 1], ["0", f"share of pixels {_DONE[kind]}", "100 %"])
+        axes.set_xticks([0, 0.5, 1], ["0", f"share of pixels {_PIXEL_ACTIONS[kind]}", "100 %"])
         axes.legend(fontsize=8, frameon=False, labelcolor=INK)
         style_axes(axes, title)
 
-    return View(f"Curve of {title}. Area under it: {told}.", chart=draw, inches=_WIDE)
+    return View(f"Curve of {title}. Area under it: {summary}.", chart=draw, inches=_CHART_SIZE)
 
 
-_DONE = {"deletion": "taken away", "insertion": "given back"}
+_PIXEL_ACTIONS = {"deletion": "taken away", "insertion": "given back"}
 
 
-def _standings(standings: tuple[RankedMap, ...]) -> View:
+def _area_table(standings: tuple[RankedMap, ...]) -> View:
+    """Return a table of the areas under the curves, one row per map."""
     timed = any(each.seconds for each in standings)
     head = ("map", "deletion ↓", "insertion ↑", "difference ↑", *(["first time"] if timed else []))
     rows = tuple(
@@ -94,27 +104,29 @@ def _standings(standings: tuple[RankedMap, ...]) -> View:
         )
         for each in standings
     )
-    told = "; ".join(f"{row[0]} {row[1]}, {row[2]}" for row in rows)
-    return View(f"Areas under deletion and insertion: {told}.", table=(head, *rows))
+    summary = "; ".join(f"{row[0]} {row[1]}, {row[2]}" for row in rows)
+    return View(f"Areas under deletion and insertion: {summary}.", table=(head, *rows))
 
 
 def _ranking(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
+    """Return the methods in order of their areas, with the maps that ignore the network."""
     own = [each for each in standings if each.method is not None]
     chance = max(each.gain for each in standings if each.method is None)
     beaten = [each.title for each in own if each.gain <= chance]
     line = f"For {scene.chosen.name} on {scene.image}: "
     if not own:
-        return View(line, f"{line}no method is selected.", table=_standings(standings).table)
+        return View(line, f"{line}no method is selected.", table=_area_table(standings).table)
     line += f"{own[0].title} comes first of {len(own)} methods. "
     line += (
         f"No better than a random map or an edge detector: {', '.join(beaten)}."
         if beaten
         else "All do better than a random map and an edge detector."
     )
-    return View(line, line, table=_standings(standings).table)
+    return View(line, line, table=_area_table(standings).table)
 
 
 def _sanity(scene: Scene, check: SanityCheck) -> View:
+    """Return the maps after randomising more and more layers, and their rank correlations."""
     title = METHODS[scene.method].title
     first, last = float(check.correlations[1]), float(check.correlations[-1])
     line = (
@@ -125,7 +137,7 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
     pictures = []
     for stage, correlation, shown in zip(check.stages, check.correlations, check.maps, strict=True):
         label = "trained" if stage == check.stages[0] else f"down to {stage}"
-        pictures.append(_still(scene, shown, f"{label}\n{captions.fixed(correlation, 2)}"))
+        pictures.append(_strip_picture(scene, shown, f"{label}\n{captions.fixed(correlation, 2)}"))
 
     def draw(axes: Axes) -> None:
         axes.plot(check.shares, check.correlations, "o-", color=HERE, markersize=4)
@@ -135,46 +147,52 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
         axes.set_xticks([0, 0.5, 1], ["0", "share of layers randomised", "100 %"])
         style_axes(axes, "rank correlation with the trained map")
 
-    told = "; ".join(
+    summary = "; ".join(
         f"{stage} {captions.fixed(value, 2)}"
         for stage, value in zip(check.stages, check.correlations, strict=True)
     )
-    chart = View(f"Rank correlation by layers randomised: {told}.", chart=draw, inches=_WIDE)
+    chart = View(
+        f"Rank correlation by layers randomised: {summary}.", chart=draw, inches=_CHART_SIZE
+    )
     return View(line, line, parts=(View("Film-strip of maps.", strip=tuple(pictures)), chart))
 
 
-def _still(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
-    """Return one picture of a film-strip: its label, the overlay, its text twin."""
-    pixels = cached_thumbnail(scene.sample, _STRIP)
+def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
+    """Return one picture of a film-strip: label, overlay (H, W, 3), text alternative."""
+    pixels = cached_thumbnail(scene.sample, _STRIP_PIXELS)
     colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
     picture = overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
-    told = (
+    summary = (
         "no evidence"
         if shown.empty
         else f"strongest at {captions.place_in_words(np.abs(shown.heatmap))}"
     )
     title = METHODS[shown.method].title
-    return label, picture, f"{title}, {label.replace(chr(10), ': ')}; {told}"
+    return label, picture, f"{title}, {label.replace(chr(10), ': ')}; {summary}"
 
 
 def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
+    """Return the maps of one class taken at several layers as a film-strip."""
     empty = [shown.layer for shown in found if shown.empty]
     title = METHODS[found[0].method].title
     line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
     line += f" No evidence at {len(empty)} of them." if empty else ""
     pictures = tuple(
-        _still(scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _size(shown)}")
+        _strip_picture(
+            scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _map_size(shown)}"
+        )
         for shown in found
     )
     return View(line, line, strip=pictures)
 
 
-def _size(shown: Attribution) -> str:
+def _map_size(shown: Attribution) -> str:
     height, width = shown.raw.shape
     return f"{width}×{height}"
 
 
 def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
+    """Return a table of how much of each method's map lies on the subject it is for."""
     sides = [
         (name, side) for pair in SUBJECTS.values() for name, side in zip(pair, _SIDES, strict=True)
     ]
@@ -192,12 +210,12 @@ def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
         for name in order
     )
     line = "Share of the heat on the subject's own half of a photograph of two; 50 % is chance."
-    told = "; ".join(f"{row[0]} {row[-1]}" for row in rows)
-    return View(f"{line} {told}.", line, table=(head, *rows))
+    summary = "; ".join(f"{row[0]} {row[-1]}" for row in rows)
+    return View(f"{line} {summary}.", line, table=(head, *rows))
 
 
 _SIDES = ("left", "right")
-_SHOWN: dict[str, Callable[[Scene, Any], View]] = {
+_VIEW_FUNCTIONS: dict[str, Callable[[Scene, Any], View]] = {
     "curves": _curves,
     "ranking": _ranking,
     "sanity": _sanity,
@@ -207,7 +225,7 @@ _SHOWN: dict[str, Callable[[Scene, Any], View]] = {
 
 
 def style_axes(axes: Axes, title: str = "") -> None:
-    """Make axes legible on light and dark ground alike."""
+    """Style Matplotlib axes to be legible on light and on dark pages."""
     axes.tick_params(colors=INK, labelsize=9, length=2)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))

@@ -1,4 +1,4 @@
-"""The present view as a file, or as a still picture for a viewer without a kernel."""
+"""The present view as a file, and as a preview picture for viewers without a kernel."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from cnn_widgets.explorer.scene import Scene
 
 
 def write_view(scene: Scene, path: str | Path) -> Path:
-    """Write a scene as .html with all inside, or as any picture Matplotlib can write.
+    """Write a scene to a file and return its path.
+
+    Parameters
+    ----------
+    scene : Scene
+    path : str or Path
+        ``.html`` makes a page that contains its pictures; any format that Matplotlib can write
+        makes a figure at 120 dots per inch.
 
     Raises
     ------
     ValueError
-        If the file name's ending says neither; nothing is written then.
+        If the ending of the file name is not known; nothing is written then.
     OSError
-        If it cannot be written; the message names it, and no part of it stays.
+        If the file cannot be written; the message names it, and no partial file is left.
     """
     path = Path(path).expanduser()
     if path.suffix.lower() == ".html":
@@ -36,7 +43,7 @@ def write_view(scene: Scene, path: str | Path) -> Path:
             f"Expected a file name that ends in .html or one of .{', .'.join(kinds)}. "
             f"Received: {path.name!r}"
         )
-    buffer = BytesIO()  # a PDF that cannot be written would stay open
+    buffer = BytesIO()  # not to the file: Matplotlib leaves a PDF open if writing fails
     figure.savefig(buffer, format=path.suffix.lower().lstrip("."), dpi=120)
     with atomic_files(path.parent, path.name) as place:
         (place / path.name).write_bytes(buffer.getvalue())
@@ -44,12 +51,15 @@ def write_view(scene: Scene, path: str | Path) -> Path:
 
 
 def preview_png(scene: Scene) -> str:
-    """Return a small PNG of a scene, base64-encoded."""
+    """Return a scene as a small PNG (60 dots per inch), base64-encoded."""
     buffer = BytesIO()
     to_figure(scene).savefig(buffer, format="png", dpi=60)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def is_private(scene: Scene, uploads: Set[str]) -> bool:
-    """Tell whether an upload is on screen: it is not to be stored in the notebook unasked."""
+    """Return whether an uploaded photograph is on screen.
+
+    Such a scene gets no preview: a private picture must not be saved in the notebook unasked.
+    """
     return bool(uploads & (set(scene.samples) if scene.pairs else {scene.image}))

@@ -1,4 +1,4 @@
-"""The present view as one Matplotlib figure, made without pyplot."""
+"""The present view as one Matplotlib figure, made without pyplot and its global state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ _PAIRS_PER_ROW = 4
 
 
 def to_figure(scene: Scene, width: float = 14.0) -> Figure:
-    """Return what is on the page as a figure: the panels, and the row of pairs where it is open."""
+    """Return the panels of the page as a figure, with all photographs below if that fold is open.
+
+    Parameters
+    ----------
+    scene : Scene
+    width : float
+        Width of the figure in inches; the height follows.
+    """
     pairs = PANELS["pairs"].view(scene).flat().pairs
     rows = math.ceil(len(pairs) / _PAIRS_PER_ROW)
     height = width * 0.55

@@ -1,7 +1,7 @@
-"""Views to HTML, and pictures to the bytes of a file.
+"""Turns views into HTML fragments, and the present view into one self-contained page.
 
-Small maps travel as lossless PNG in their own resolution and are enlarged by the browser;
-photographs and mosaics travel as JPEG. Every picture has its text twin in `alt`.
+Small maps are sent as lossless PNG in their own resolution and enlarged by the browser;
+photographs and mosaics are sent as JPEG. Every picture has a text alternative in `alt`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from cnn_widgets.records import Pixels
 _CHART_DPI = 200
 _PHOTO = "cnnw-photo"
 
-#: Where a chart's axes stand in its picture: left, bottom, width, height, in shares.
-_AXES = (0.13, 0.13, 0.84, 0.76)
+#: Position of the axes in a chart: left, bottom, width, height, as shares of the picture.
+_AXES_BOX = (0.13, 0.13, 0.84, 0.76)
 
-#: Charts drawn lately, by their key.
-_CHARTS: ByteCache[bytes] = ByteCache(2**20)
+#: Recently drawn charts, PNG bytes by `View.key`.
+_CHART_CACHE: ByteCache[bytes] = ByteCache(2**20)
 
 
 def to_html(view: View, frame: int = 0) -> str:
-    """Return a view as one HTML fragment; `frame` counts redraws, for those who watch."""
+    """Return a view as one HTML fragment; `frame` is the number of the redraw."""
     parts = [_body(view)]
     if view.caption:
         text = escape(view.caption)
@@ -43,7 +43,7 @@ def to_html(view: View, frame: int = 0) -> str:
 
 
 def error_html(title: str, error: BaseException, frame: int = 0) -> str:
-    """Return a panel's message where drawing it failed."""
+    """Return the message shown in place of a panel that could not be drawn."""
     return (
         f'<div class="cnnw-view cnnw-failed" role="alert" data-frame="{frame}"><b>'
         f"{escape(title)} could not be drawn.</b> {escape(str(error))}</div>"
@@ -61,7 +61,7 @@ def _body(view: View) -> str:
     if view.table:
         return _table(view)
     if view.strip:
-        return f'<div class="cnnw-strip">{"".join(_still(*each) for each in view.strip)}</div>'
+        return f'<div class="cnnw-strip">{"".join(_strip_item(*each) for each in view.strip)}</div>'
     if view.pairs:
         layered = view.alpha is not None
         shown = "".join(_pair(*pair, layered) for pair in view.pairs)
@@ -71,7 +71,7 @@ def _body(view: View) -> str:
         box = f"left:{left};top:{top};width:{width};height:{height}"
         return f'<div class="cnnw-frame" aria-label="{escape(view.alt)}" style="{box}"></div>'
     if view.chart is not None:
-        return _charted(view)
+        return _chart_with_marker(view)
     if view.picture is None:
         return f'<div class="cnnw-caption">{escape(view.alt)}</div>'
     picture = _img(
@@ -94,7 +94,7 @@ def _img(data: bytes, kind: str, alt: str, style: str) -> str:
 
 
 def _bar(colormap: str, low: float, high: float) -> str:
-    """Return a colour bar: the colour map as a gradient, with its ends in numbers."""
+    """Return a colour bar: the colour map as a vertical gradient, with the value at each end."""
     return (
         f'<div class="cnnw-bar" aria-hidden="true"><span>{captions.number(high)}</span>'
         f'<i style="background:linear-gradient(to top,{_stops(colormap)})"></i>'
@@ -103,7 +103,7 @@ def _bar(colormap: str, low: float, high: float) -> str:
 
 
 def _legend(colormap: str, low: str, meaning: str, high: str) -> str:
-    """Return what the colours mean: the colour map between two captions."""
+    """Return a legend: the colour map as a horizontal gradient between two words."""
     return (
         f'<div class="cnnw-legend" title="{escape(meaning)}"><span>{low}</span>'
         f'<i style="background:linear-gradient(to right,{_stops(colormap)})"></i>'
@@ -117,7 +117,7 @@ def _stops(colormap: str) -> str:
 
 
 def _rows(view: View) -> str:
-    """Return the bar list of predictions: a table, for eyes and screen readers alike."""
+    """Return the predictions as a table with bars, so that screen readers can read it too."""
     lines = []
     for name, probability, score, marked in view.rows:
         width = 100 * probability if np.isfinite(probability) else 0
@@ -148,14 +148,14 @@ def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) ->
     return f"<figure>{left}{right}<figcaption>{escape(title)}</figcaption></figure>"
 
 
-def _still(title: str, picture: Pixels, alt: str) -> str:
+def _strip_item(title: str, picture: Pixels, alt: str) -> str:
     shown = _img(encode_image(picture), "jpeg", alt, "cnnw-still")
     lines = "<br>".join(escape(line) for line in title.split("\n"))
     return f"<figure>{shown}<figcaption>{lines}</figcaption></figure>"
 
 
 def _table(view: View) -> str:
-    """Return a table: its first column names the row."""
+    """Return a table; the first cell of each row is its header."""
     head, *rows = view.table
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
     lines = "".join(
@@ -169,25 +169,28 @@ def _table(view: View) -> str:
     )
 
 
-def _charted(view: View) -> str:
-    """Return a chart as a picture, with its marker over it."""
-    picture = _img(_chart(view), "png", view.alt, "cnnw-chart")
+def _chart_with_marker(view: View) -> str:
+    """Return a chart as a picture, with its marker as a separate element over it.
+
+    The marker is not drawn into the picture, so moving it needs no new chart.
+    """
+    picture = _img(_chart_png(view), "png", view.alt, "cnnw-chart")
     width, height = view.inches
     mark = ""
     if view.marker is not None:
-        left = 100 * (_AXES[0] + view.marker * _AXES[2])
-        top, tall = 100 * (1 - _AXES[1] - _AXES[3]), 100 * _AXES[3]
+        left = 100 * (_AXES_BOX[0] + view.marker * _AXES_BOX[2])
+        top, tall = 100 * (1 - _AXES_BOX[1] - _AXES_BOX[3]), 100 * _AXES_BOX[3]
         mark = f'<i style="left:{left:.2f}%;top:{top:.1f}%;height:{tall:.1f}%"></i>'
     return f'<div class="cnnw-charted" style="--shape:{width / height:.4f}">{picture}{mark}</div>'
 
 
-def _chart(view: View) -> bytes:
-    """Return a chart as PNG with a transparent ground, to lie on light and dark pages."""
-    if view.key is not None and (kept := _CHARTS.get(view.key)) is not None:
+def _chart_png(view: View) -> bytes:
+    """Return a chart as PNG with a transparent background, for light and dark pages."""
+    if view.key is not None and (kept := _CHART_CACHE.get(view.key)) is not None:
         return kept
     figure = Figure(figsize=view.inches, dpi=_CHART_DPI)
     figure.patch.set_alpha(0)
-    axes = figure.add_axes(_AXES)
+    axes = figure.add_axes(_AXES_BOX)
     axes.patch.set_alpha(0)
     if view.chart is not None:
         view.chart(axes)
@@ -195,12 +198,12 @@ def _chart(view: View) -> bytes:
     figure.savefig(buffer, format="png")
     data = buffer.getvalue()
     if view.key is not None:
-        _CHARTS.put(view.key, data, [np.frombuffer(data, np.uint8)])
+        _CHART_CACHE.put(view.key, data, [np.frombuffer(data, np.uint8)])
     return data
 
 
 def to_page(scene: Scene) -> str:
-    """Return the present view as one HTML page with the pictures inside, for any browser."""
+    """Return the open panels as one HTML page that contains its pictures and needs no kernel."""
     parts = []
     for panel in PANELS.values():
         view = panel.view(scene).flat()

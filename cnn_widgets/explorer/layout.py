@@ -1,4 +1,4 @@
-"""Where everything stands on the page: the explorer's rows and columns."""
+"""The layout of the page: the explorer's rows and columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from cnn_widgets.explorer.stylesheet import sheet
 
 
 def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tuple[w.Widget, ...]:
-    """Return the explorer's children, from top to bottom."""
+    """Return the explorer's children, from top to bottom.
+
+    Parameters
+    ----------
+    controls : Controls
+    views : mapping of str to HTML widget
+        The widget of each panel, by the name of the panel.
+    status : HTML widget
+        The status line.
+    """
     use = controls.widgets
     style = w.HTML(sheet())
     style.add_class("cnnw-sheet")
@@ -111,7 +120,7 @@ def _box(style: str, *children: w.Widget) -> w.Box:
 
 
 def _column(style: str, panel: str, child: w.Widget, *beside: w.Widget) -> w.VBox:
-    """Return a panel under its title; controls of its own stand beside the title."""
+    """Return a panel under its title; its own controls are beside the title."""
     title = w.HTML(f'<div class="cnnw-title">{PANELS[panel].title}</div>')
     column = w.VBox([_box("cnnw-head", title, *beside), child])
     for name in ("cnnw-column", *style.split()):
@@ -120,14 +129,14 @@ def _column(style: str, panel: str, child: w.Widget, *beside: w.Widget) -> w.VBo
 
 
 def _stack(below: w.Widget, above: w.Widget) -> w.Box:
-    """Lay one widget over another, in the same place."""
+    """Return a box that shows `above` over `below`, in the same place."""
     box = w.Box([below, above])
     box.add_class("cnnw-stack")
     return box
 
 
 def _layers(below: w.HTML, above: w.HTML) -> w.Box:
-    """Lay the evidence over its photograph."""
+    """Return a box that shows the heat-map over its photograph."""
     box = w.Box([below, above])
     box.add_class("cnnw-layers")
     return box

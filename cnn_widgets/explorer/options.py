@@ -1,4 +1,4 @@
-"""What the lists on the page offer: their words, their options, their widths."""
+"""What the dropdown lists offer: labels, options, widths."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from cnn_widgets.explorer.state import State
 
 Options = list[tuple[str, Any]]
 
-#: Stands for "no class wanted" in the class list: a list cannot hold None.
+#: Option value for `None` in the class lists: ipywidgets takes a value of None for no selection.
 MOST_LIKELY = -1
+#: Label before each control, by trait.
 LABELS = {
     "network": "network",
     "counter": "",
@@ -36,6 +37,7 @@ LABELS = {
     "baseline": "pixels taken away are",
     "ranked": "methods",
 }
+#: The options of lists that never change.
 FIXED: dict[str, Options] = {
     "method": [(method.title, name) for name, method in METHODS.items()],
     "counter": [("evidence for", False), ("evidence against", True)],
@@ -47,6 +49,7 @@ FIXED: dict[str, Options] = {
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
 }
+#: CSS width of each dropdown list, by trait.
 WIDTHS = {
     "network": "245px",
     "counter": "135px",
@@ -68,7 +71,7 @@ WIDTHS = {
 
 
 def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) -> Options:
-    """Return the (label, value) pairs a list offers now."""
+    """Return the (label, value) pairs that the dropdown list of a trait offers now."""
     if name in FIXED:
         return FIXED[name]
     if name == "network":
@@ -90,13 +93,13 @@ def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) ->
 
 
 def chosen_option(name: str, scene: Scene, state: State) -> Any:
-    """Return the value a list shows as chosen."""
+    """Return the option value that the dropdown list of a trait selects."""
     value = getattr(state, name)
     return MOST_LIKELY if name in ("class_index", "versus") and value is None else value
 
 
 def _with(value: Any, found: Options) -> Options:
-    """Return the options, and the value too where it was set from code and is not among them."""
+    """Return the options, with the value appended if it was set from code and is missing."""
     return found if value in [each for _, each in found] else [*found, (str(value), value)]
 
 

@@ -1,8 +1,8 @@
-"""The panels: each one function from a `Scene` to a `View`, and one line in `PANELS`.
+"""The panels: each is a function from a `Scene` to a `View`, and one line in `PANELS`.
 
-A panel says which state it `reads`; the explorer draws it again when one of these changes. A
-`View` is not bound to any medium: `render` makes HTML of it for the page, or draws it on
-Matplotlib axes for a figure. The opacity is read by none: it belongs to the style of the page.
+A panel names the traits it `reads`; the explorer draws it again when one of them changes. `html`
+turns a `View` into HTML for the page, `figure` draws it on Matplotlib axes. The
+opacity of the heat-maps is a CSS rule of the page, so moving its slider redraws none of them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: Longer side, in pixels, of the pictures sent to the page.
+#: Longer side of the photographs and heat-maps sent to the page, in pixels.
 PICTURE = 448
-
-
+#: Space that the mosaic fills, in pixels.
 _MOSAIC_WIDTH, _MOSAIC_HEIGHT = 832, 320
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: its name, its title, the state it reads, and how it is drawn.
+    """One panel: its name, its title, the traits it reads, and the function that makes its view.
 
-    `follows`: it reads the layer too while the evidence is taken from the layer browsed.
-    `opened_by`: the trait that says whether it is open; closed it is not drawn.
+    `follows`: it also reads the trait `layer` while `cam_layer` is "follow".
+    `opened_by`: the Bool trait of the fold it is in, or ""; in a closed fold it is not drawn.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Panel:
 
 
 def original(scene: Scene) -> View:
-    """Draw the photograph as it was given."""
+    """Return the photograph as it was given."""
     height, width = scene.sample.size
     return View(
         f"The photograph {scene.image}, {width} by {height} pixels.",
@@ -62,7 +61,7 @@ def original(scene: Scene) -> View:
 
 
 def network_input(scene: Scene) -> View:
-    """Draw the very tensor the network sees, stretched from its minimum to its maximum."""
+    """Return the preprocessed input, its range stretched from black to white."""
     x = scene.input_tensor
     low, high = float(x.min()), float(x.max())
     unit = (x - low) / (high - low if high > low else 1.0)
@@ -76,7 +75,7 @@ def network_input(scene: Scene) -> View:
 
 
 def overlay(scene: Scene) -> View:
-    """Draw the heat-map of the class explained over the photograph."""
+    """Return the heat-map of the class explained over the photograph."""
     found, method = scene.attribution, METHODS[scene.method]
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
@@ -95,12 +94,12 @@ def overlay(scene: Scene) -> View:
 
 
 def ground(scene: Scene) -> View:
-    """Draw the photograph that lies under the evidence."""
+    """Return the photograph shown under the heat-map."""
     return View("", picture=cached_thumbnail(scene.sample, PICTURE))
 
 
 def predictions(scene: Scene) -> View:
-    """List the five most likely classes."""
+    """Return the list of the five most likely classes."""
     chosen = scene.chosen.class_index
     listed = "; ".join(captions.with_probability(p) for p in scene.predictions)
     rows = tuple(
@@ -114,7 +113,7 @@ def predictions(scene: Scene) -> View:
 
 
 def feature_map(scene: Scene) -> View:
-    """Draw the selected filter's map, its own pixels, with a colour bar and its numbers."""
+    """Return the map of the selected filter in its own resolution, with colour bar and numbers."""
     values = scene.feature_map
     low, high = _range(scene, values)
     dead = bool(values.max() == values.min())
@@ -129,7 +128,7 @@ def feature_map(scene: Scene) -> View:
 
 
 def mosaic(scene: Scene) -> View:
-    """Draw every filter of the layer, the selected one framed."""
+    """Return the maps of all filters of the layer in one picture; `frame` marks the selected."""
     _, columns, cell = _grid(scene)
     picture = mosaics.mosaic(
         scene.activations, scene.scale, scene.filter_colormap, columns=columns, cell=cell, gap=1
@@ -151,7 +150,7 @@ def mosaic(scene: Scene) -> View:
 
 
 def frame(scene: Scene) -> View:
-    """Mark the selected filter in the mosaic."""
+    """Return the frame around the selected filter, shown over the mosaic."""
     rows, columns, _ = _grid(scene)
     row, column = divmod(scene.filter, columns)
     return View(
@@ -162,7 +161,7 @@ def frame(scene: Scene) -> View:
 
 
 def depth(scene: Scene) -> View:
-    """Draw the share of filters silent on this photograph, layer by layer."""
+    """Return a chart of the share of filters silent on this photograph, layer by layer."""
     known = [(i, s) for i, (_, _, s) in enumerate(scene.silent_shares) if s is not None]
     names = [name for name, _, _ in scene.silent_shares]
     here = names.index(scene.layer.name) if scene.layer.name in names else None
@@ -188,7 +187,7 @@ def depth(scene: Scene) -> View:
 
 
 def pairs(scene: Scene) -> View:
-    """Draw original and overlay of every photograph, each for its own most likely class."""
+    """Return every photograph with its heat-map, each for its own most likely class."""
     if not scene.pairs:
         return View("The gallery of all photographs is closed.")
     if METHODS[scene.method].slow:
@@ -205,12 +204,12 @@ def pairs(scene: Scene) -> View:
 
 
 def card(scene: Scene) -> View:
-    """Say what the method computes, how to read its map, and what to beware of."""
+    """Return what the method computes, how to read its map, and its caveat."""
     method = METHODS[scene.method]
     terms = (
         ("method", method.title),
         ("map", method.equation),
-        ("where", f"Y is the class's {_Y[scene.target]}, A the layer, x the input"),
+        ("where", f"Y is the class's {_Y_TEXT[scene.target]}, A the layer, x the input"),
         ("read it so", method.reads),
         ("cost", method.cost),
         ("beware", method.caveat),
@@ -219,40 +218,42 @@ def card(scene: Scene) -> View:
     return View(f"{method.title}: {method.equation}. {method.reads}.", terms=terms)
 
 
-_Y = {"logit": "score before the softmax", "probability": "probability, after the softmax"}
-_IMAGE = frozenset({"image", "network", "fit"})
-_QUESTION = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
-_CAM = _IMAGE | _QUESTION | {"colormap"}
-_PAIRS = _CAM - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
-_TRUST = _CAM | {"alpha", "trust", "instrument", "baseline", "ranked"}
-_MAPS = _IMAGE | {"layer", "scale", "filter_colormap"}
+_Y_TEXT = {"logit": "score before the softmax", "probability": "probability, after the softmax"}
+# Traits that panels read. `alpha` is read only where the opacity is drawn into the pictures.
+_INPUT_TRAITS = frozenset({"image", "network", "fit"})
+_CLASS_TRAITS = {"class_index", "versus", "counter", "method", "target", "cam_layer"}
+_MAP_TRAITS = _INPUT_TRAITS | _CLASS_TRAITS | {"colormap"}
+_PAIRS_TRAITS = _MAP_TRAITS - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
+_TRUST_TRAITS = _MAP_TRAITS | {"alpha", "trust", "instrument", "baseline", "ranked"}
+_FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
         Panel("original", "Photograph", frozenset({"image"}), original),
         Panel("ground", "", frozenset({"image"}), ground),
-        Panel("overlay", "Evidence for the class", _CAM, overlay, follows=True),
-        Panel("predictions", "What the network says", _IMAGE | {"class_index"}, predictions),
-        Panel("input", "What the network sees", _IMAGE, network_input),
-        Panel("filter", "The selected filter", _MAPS | {"filter"}, feature_map),
-        Panel("mosaic", "All filters of the layer", _MAPS, mosaic),
+        Panel("overlay", "Evidence for the class", _MAP_TRAITS, overlay, follows=True),
+        Panel("predictions", "What the network says", _INPUT_TRAITS | {"class_index"}, predictions),
+        Panel("input", "What the network sees", _INPUT_TRAITS, network_input),
+        Panel("filter", "The selected filter", _FILTER_TRAITS | {"filter"}, feature_map),
+        Panel("mosaic", "All filters of the layer", _FILTER_TRAITS, mosaic),
         Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
-        Panel("depth", "Silent filters by depth", _IMAGE | {"layer"}, depth),
+        Panel("depth", "Silent filters by depth", _INPUT_TRAITS | {"layer"}, depth),
         Panel("card", "About the method", frozenset({"method", "target", "network"}), card),
-        Panel("trust", "Can this map be trusted?", _TRUST, evaluation, True, "trust"),
-        Panel("pairs", "All photographs", _PAIRS, pairs, True, "pairs"),
+        Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
+        Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs"),
     )
 }
 
 
 def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:
-    """Return a heat-map as colours, at the size of the photograph it lies over."""
+    """Return a heat-map (h, w) as colours (H, W, 3), in the size of the photograph under it."""
     values = resize(heat, (photo.shape[0], photo.shape[1]))
     name = diverging_colormap(scene.colormap) if signed else scene.colormap
     return colorize(values, name, signed)
 
 
 def _range(scene: Scene, values: Floats) -> tuple[float, float]:
+    """Return the values at the two ends of the colour bar, according to `Scene.scale`."""
     shown = scene.activations if scene.scale == "layer" else values
     return float(shown.min()), float(shown.max())
 
@@ -263,7 +264,7 @@ def _colored(values: Floats, low: float, high: float, colormap: str) -> Pixels:
 
 
 def _grid(scene: Scene) -> tuple[int, int, int]:
-    """Return rows, columns and the longer side of a tile, to fill the mosaic's place."""
+    """Return rows, columns and the longer side of a tile, in pixels, that fill the mosaic."""
     height, width, count = (int(n or 1) for n in scene.layer.shape)
     aspect = _MOSAIC_WIDTH / _MOSAIC_HEIGHT * height / width
     rows, columns = grid_shape(count, aspect)
@@ -272,7 +273,7 @@ def _grid(scene: Scene) -> tuple[int, int, int]:
 
 
 def _aspect(scene: Scene) -> float:
-    """Return the mosaic's width by its height."""
+    """Return the width of the mosaic divided by its height."""
     rows, columns, cell = _grid(scene)
     height, width = scene.activations.shape[:2]
     tile = tile_size((height, width), cell)
@@ -280,7 +281,7 @@ def _aspect(scene: Scene) -> float:
 
 
 def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
-    """Draw the bars of `depth`."""
+    """Draw the bars of `depth` on Matplotlib axes; `known` has (layer number, share) pairs."""
     places = [i for i, _ in known]
     axes.bar(places, [100 * share for _, share in known], color="#5b9bd5", width=0.8)
     axes.set_xlim(-1, count)
@@ -288,6 +289,6 @@ def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.set_xticks([0, count - 1], ["first layer", "last layer"])
     first, last = axes.get_xticklabels()
-    first.set_horizontalalignment("left")  # centred, the words would be cut off at the edges
+    first.set_horizontalalignment("left")  # centred labels would be cut off at the edges
     last.set_horizontalalignment("right")
     style_axes(axes)

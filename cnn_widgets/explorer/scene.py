@@ -1,6 +1,6 @@
-"""A frozen picture of the state: what is on screen, resolved to arrays, computed when looked at.
+"""The state at one moment, frozen; the arrays that follow from it are computed on first use.
 
-Panels draw from a `Scene` and from nothing else, so all of them show the same moment.
+Panels draw from a `Scene` only, so all of them show the same moment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,30 @@ from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
 
 @dataclass(frozen=True)
 class Scene:
-    """One moment of the explorer: the choices as plain fields, what follows from them lazily."""
+    """The explorer at one moment: the choices as fields, their results computed on first use.
+
+    Attributes
+    ----------
+    network : Network
+    revision : int
+        The network's revision; it increases when the weights change.
+    image : str
+        The name of the photograph.
+    sample : ImageSample
+        The photograph.
+    samples : dict of str to ImageSample
+        All photographs by name.
+    layer : LayerInfo
+        The layer browsed.
+    layers : tuple of LayerInfo
+        The layers that can be browsed.
+    wanted_class, wanted_versus : int or None
+        `State.class_index` and `State.versus`; see `chosen` and `versus` for what is shown.
+    results : ByteCache
+        Maps by `question`, evaluations by `trust_question`; shared by all scenes.
+
+    Every other field is the trait of `State` of the same name.
+    """
 
     network: Network
     revision: int
@@ -55,19 +78,19 @@ class Scene:
 
     @cached_property
     def predictions(self) -> list[Prediction]:
-        """The top 5 (fewer if the network has fewer classes)."""
+        """The 5 most likely classes, best first (fewer if the network has fewer classes)."""
         found: list[Prediction] = self.network.predict(self.sample, top=5)
         return found
 
     @cached_property
     def chosen(self) -> Prediction:
-        """The class explained: the one wanted, otherwise the most likely."""
+        """The class explained: the one the user chose, otherwise the most likely one."""
         if self.wanted_class is None:
             return self.predictions[0]
         return self.considered(self.wanted_class)
 
     def considered(self, index: int) -> Prediction:
-        """Return what the network thinks of any class."""
+        """Return score and probability of the class with an index, also outside the top 5."""
         scores, probabilities = self.network.scores(self.sample)
         return Prediction(
             index,
@@ -78,24 +101,24 @@ class Scene:
 
     @property
     def looked_at(self) -> str | None:
-        """The layer the class activation map is taken from; None where the input is."""
+        """The name of the layer the method takes its map from; None if it takes it at the input."""
         return None if METHODS[self.method].at == "input" else self.place
 
     @property
     def place(self) -> str:
-        """The layer where class activation maps look, whether or not the method makes one."""
+        """The name of the layer for class activation maps, also while another method is chosen."""
         if self.cam_layer == "follow":
             return self.layer.name
         return layer_for(self.network, None if self.cam_layer == "default" else self.cam_layer)
 
     @property
     def versus(self) -> int | None:
-        """The class the explained one is set against; None where that would be itself."""
+        """The class the explained one is compared with; None if that would be the same class."""
         return None if self.wanted_versus == self.chosen.class_index else self.wanted_versus
 
     @property
     def question(self) -> tuple[Any, ...]:
-        """All that the map on screen depends on: the key of a slow method's result."""
+        """Everything the map on screen depends on: the key of the map in `results`."""
         return (
             self.network.name, self.revision, self.sample.key, self.method,
             self.chosen.class_index, self.versus, self.counter, self.looked_at, self.target,
@@ -103,9 +126,9 @@ class Scene:
 
     @cached_property
     def attribution(self) -> Attribution | None:
-        """Which pixels of the photograph speak for the class explained.
+        """The map of the method, class and layer chosen.
 
-        None for a slow method that has not been computed yet.
+        None if the method is slow and the map has not been computed yet.
         """
         found: Attribution | None = self.results.get(self.question)
         if found is None and not METHODS[self.method].slow:
@@ -114,7 +137,10 @@ class Scene:
         return found
 
     def compute(self, progress: Progress | None = None) -> Attribution:
-        """Return the map, computed now, however long it takes."""
+        """Compute and return the map on screen; slow methods take seconds to minutes.
+
+        `progress(done, total)` may return False to cancel, which raises a `CancelledError`.
+        """
         return attribute(
             self.network, self.sample, self.method, self.chosen.class_index, self.looked_at,
             self.target, versus=self.versus, counter=self.counter, progress=progress,
@@ -122,7 +148,7 @@ class Scene:
 
     @property
     def subject(self) -> Subject:
-        """What the instruments judge."""
+        """The map to evaluate, with the settings of the evaluation."""
         cam = METHODS[self.method].at == "layer" or any(
             METHODS[m].at == "layer" for m in self.ranked
         )
@@ -134,51 +160,52 @@ class Scene:
 
     @property
     def trust_question(self) -> tuple[Any, ...]:
-        """All that the verdict of the instrument chosen depends on."""
+        """Everything the chosen evaluation depends on: the key of its result in `results`."""
         return INSTRUMENTS[self.instrument].question(self.subject)
 
     @cached_property
     def verdict(self) -> Any:
-        """What the instrument chosen found; None if it has not been asked yet."""
+        """The result of the chosen evaluation; None if it has not been computed yet."""
         return self.results.get(self.trust_question)
 
     def judge(self, progress: Progress | None = None) -> Any:
-        """Return the verdict of the instrument chosen, computed now, however long it takes."""
+        """Compute and return the chosen evaluation, which may take minutes; see `compute`."""
         subject = replace(self.subject, known=self.attribution)
         return INSTRUMENTS[self.instrument].compute(subject, progress)
 
     def attribution_of(self, sample: ImageSample, class_index: int | None) -> Attribution:
-        """Return the map of another photograph; None means its own most likely class."""
+        """Return the map of any photograph; class_index None means its own most likely class."""
         return attribute(
             self.network, sample, self.method, class_index, self.looked_at, self.target
         )
 
     @cached_property
     def input_tensor(self) -> Floats:
-        """The very tensor the network sees, (H, W, C)."""
+        """The preprocessed input of the network, float, shape (H, W, C)."""
         return self.network.input_tensor(self.sample)
 
     @cached_property
     def activations(self) -> Floats:
-        """The browsed layer's output, (h, w, K)."""
+        """The output of the layer browsed, shape (h, w, K)."""
         return self.network.activations(self.sample, self.layer.name)
 
     @property
     def feature_map(self) -> Floats:
-        """The selected filter's map, (h, w)."""
+        """The map of the selected filter, shape (h, w)."""
         return np.asarray(self.activations[..., self.filter])
 
     @cached_property
     def flat_filters(self) -> int:
-        """How many filters of the browsed layer are one value everywhere."""
+        """How many filters of the layer browsed have the same value everywhere."""
         return int(constant_filters(self.activations).sum())
 
     @cached_property
     def silent_shares(self) -> list[tuple[str, int, float | None]]:
-        """For each layer browsed by default: name, filters, share silent on this photograph.
+        """For each of the network's feature layers: name, number of filters, share silent, 0 to 1.
 
-        A filter is silent if it is nowhere above zero after the layer's own activation. None for
-        layers without one (linear bottlenecks), whose filters cannot be silent.
+        A filter is silent on this photograph if it is nowhere above zero after the layer's own
+        activation. The share is None for layers without an activation (linear bottlenecks): their
+        filters cannot be silent.
         """
         peaks = self.network.peaks(self.sample)
         return [
@@ -192,8 +219,8 @@ class Scene:
 
 
 def resolve(state: State, catalogue: Catalog) -> Scene:
-    """Return the scene of a state as it is now."""
-    with state.lock, state.open_network().weights_checked():  # whose weights are noted once
+    """Return the scene of a state as it is now; the photographs come from the catalog."""
+    with state.lock, state.open_network().weights_checked():  # once, not at every access
         network = state.open_network()
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)

@@ -1,7 +1,7 @@
-"""What the user asked for: traits, no widgets. Setting one redraws; a bad value changes nothing.
+"""The explorer's state as traits, without widgets. An invalid value raises and changes nothing.
 
-Every change is checked before it happens. Changes that belong together (a new network needs
-another layer, a new layer another filter) happen together and are announced once.
+Changes that belong together (a new network needs another layer, a new layer another filter) happen
+together, and the listener is called once for all of them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from cnn_widgets.networks.applications import Progress
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import FITS, LayerInfo
 
-#: Where class activation maps look: at the network's default layer, or at the one browsed.
+#: Layer of the class activation maps: the network's default layer, or the layer browsed.
 CAM_PLACES = ("default", "follow")
+#: Which layers can be browsed: convolutions and pools, or every layer with a spatial map.
 KINDS = ("article", "all")
+#: The allowed values of the traits that take one of a few strings.
 CHOICES = {
     "target": TARGETS,
     "kinds": KINDS,
@@ -37,17 +39,21 @@ CHOICES = {
 
 
 class State(HasTraits):
-    """The explorer's state. Every trait can be read and set; a ValueError names what is allowed.
+    """The explorer's state. Every trait can be read and set; setting one redraws.
 
-    (A value of the wrong type is traitlets' TraitError.) The class stays when another image is
-    chosen from code; the page's thumbnails go back to the most likely one.
+    An invalid value raises a ValueError that names what is allowed; a value of the wrong type
+    raises traitlets' TraitError. Setting ``image`` keeps ``class_index``; a click on a thumbnail
+    resets it to None.
 
-    ``image`` and ``network`` are names; ``layer`` the layer browsed and ``filter`` the filter in
-    it; ``class_index`` the class explained (None: the most likely one), ``versus`` the class it is
-    set against (None: none), ``counter`` whether to show what speaks against it; ``cam_layer`` is
-    ``"default"``, ``"follow"`` or a layer's name; ``alpha`` the heat-map's opacity in [0, 1];
-    ``trust`` whether the instruments are open, ``instrument`` the one chosen, ``ranked`` the
-    methods it compares, ``baseline`` what a pixel taken away becomes.
+    ``image`` and ``network`` are names; ``kinds`` is one of `KINDS`; ``layer`` is the name of the
+    layer browsed and ``filter`` the index of the filter in it. ``class_index`` is the class
+    explained (None: the most likely one), ``versus`` the class it is compared with (None: none),
+    ``counter`` whether to show the evidence against it. ``target`` is what is explained, the
+    ``"logit"`` or the ``"probability"``; ``cam_layer`` is ``"default"``, ``"follow"`` (the layer
+    browsed) or the name of a layer; ``alpha`` is the opacity of heat-maps in [0, 1]. ``pairs`` and
+    ``trust`` are whether the folds of all photographs and of the evaluation are open;
+    ``instrument`` is the evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what
+    replaces a deleted pixel. ``pictures`` (read-only) is the number of photographs.
     """
 
     image = Unicode()
@@ -74,7 +80,7 @@ class State(HasTraits):
     ranked = Tuple(QUICK)
     pictures = Int(0, read_only=True)
 
-    #: The order in which several changes are made: what others depend on comes first.
+    #: The order in which `update` sets traits: a trait comes after those it depends on.
     ORDER = (
         "image",
         "network",
@@ -102,19 +108,19 @@ class State(HasTraits):
 
     def __init__(self, catalogue: Catalog, image: str, network: str) -> None:
         self.lock = threading.RLock()
-        self._depth, self._changed = 0, set[str]()
+        self._nesting, self._changed = 0, set[str]()
         self._listener: Callable[[frozenset[str]], None] | None = None
-        self._catalogue = catalogue
+        self._catalog = catalogue
         self.progress: Progress | None = None
         super().__init__()
         self.update(image=image, network=network)
 
     def on_change(self, listener: Callable[[frozenset[str]], None] | None) -> None:
-        """Have a function called with the names of the traits that changed, once per change."""
+        """Call a function with the names of the changed traits after each change; None: nothing."""
         self._listener = listener
 
     def update(self, **changes: Any) -> None:
-        """Set several traits at once: all of them, or, if one is refused, none."""
+        """Set several traits at once; if one value is invalid, raise and set none of them."""
         unknown = set(changes) - set(self.ORDER)
         if unknown:
             raise ValueError(
@@ -127,45 +133,45 @@ class State(HasTraits):
                     if name in changes:
                         super().__setattr__(name, changes[name])
             except BaseException:
-                self._trait_values.update(before)  # as it was, past validation and observers
+                self._trait_values.update(before)  # bypasses validators and observers
                 self._changed = announced
                 raise
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a trait as `update` does: under the lock, for what was checked must still hold."""
+        """Set a trait as `update` does: under the lock, so that its check stays valid meanwhile."""
         if name in self.ORDER:
             self.update(**{name: value})
         else:
             super().__setattr__(name, value)
 
     def values(self) -> dict[str, Any]:
-        """Return every trait's value by name."""
+        """Return the value of every trait in `ORDER`, by name."""
         return {name: getattr(self, name) for name in self.ORDER}
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Announce all changes made inside once, at the end."""
+        """Return a context that reports all changes made in it to the listener once, at its end."""
         with self.lock:
-            self._depth += 1
+            self._nesting += 1
             try:
                 yield
             finally:
-                self._depth -= 1
-                if not self._depth and self._changed:
+                self._nesting -= 1
+                if not self._nesting and self._changed:
                     changed, self._changed = frozenset(self._changed), set()
                     if self._listener is not None:
                         self._listener(changed)
 
     def count_pictures(self) -> None:
-        """Note how many photographs there are now."""
-        self.set_trait("pictures", len(self._catalogue.samples))
+        """Set the trait `pictures` to the number of photographs in the catalog."""
+        self.set_trait("pictures", len(self._catalog.samples))
 
     def open_network(self) -> Network:
-        """Return the network chosen."""
-        return self._catalogue.network(self.network, self.progress)
+        """Return the network chosen; it is loaded if it was not yet."""
+        return self._catalog.network(self.network, self.progress)
 
     def layers(self) -> tuple[LayerInfo, ...]:
-        """Return the layers that can be browsed now."""
+        """Return the layers that can be browsed in this network, according to `kinds`."""
         return _browsable(self.open_network(), self.kinds)
 
     @observe(*ORDER, "pictures")
@@ -178,7 +184,7 @@ class State(HasTraits):
                 self.filter = min(self.filter, self.open_network().layer(self.layer).filters - 1)
 
     def _settle(self, cause: str) -> None:
-        """Bring what depends on the network, or on the kinds of layers, in line with it."""
+        """Reset the traits that a change of the network or of the kinds of layers made invalid."""
         if not self.network:
             return
         if cause == "network":
@@ -195,20 +201,20 @@ class State(HasTraits):
 
     @validate("image")
     def _check_image(self, proposal: Any) -> Any:
-        self._catalogue.sample(proposal.value)
-        self._try(self.network, proposal.value, self.fit)
+        self._catalog.sample(proposal.value)
+        self._check_pair(self.network, proposal.value, self.fit)
         return proposal.value
 
     @validate("network")
     def _check_network(self, proposal: Any) -> Any:
-        _browsable(self._catalogue.network(proposal.value, self.progress), "article")
-        self._try(proposal.value, self.image, self.fit)
+        _browsable(self._catalog.network(proposal.value, self.progress), "article")
+        self._check_pair(proposal.value, self.image, self.fit)
         return proposal.value
 
-    def _try(self, network: str, image: str, fit: str) -> None:
-        """See that the network can take the photograph, before either is chosen."""
+    def _check_pair(self, network: str, image: str, fit: str) -> None:
+        """Run the network on the photograph, so that an error is raised before either is set."""
         if network and image:
-            self._catalogue.network(network).observe(self._catalogue.fitted(fit)[image])
+            self._catalog.network(network).observe(self._catalog.fitted(fit)[image])
 
     @validate("layer")
     def _check_layer(self, proposal: Any) -> Any:
@@ -278,6 +284,7 @@ class State(HasTraits):
 
 
 def _browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
+    """Return the layers to browse; raises a ValueError if the network has none."""
     layers = network.feature_layers if kinds == "article" else network.layers_of(None)
     if not layers:
         raise ValueError(

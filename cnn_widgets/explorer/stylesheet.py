@@ -1,4 +1,7 @@
-"""The one style sheet, scoped to the explorer; colours come from the page's theme."""
+"""The style sheet of the explorer, and style elements made at run time.
+
+Colours come from the variables of the JupyterLab theme, with defaults for other pages.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.images.resizing import resize_to_input
 from cnn_widgets.records import ImageSample
 
+#: Size of a thumbnail picture, (height, width) in pixels.
 THUMBNAIL = (56, 72)
 SHEET = """
 .cnnw-explorer { container-type: inline-size; --ink: var(--jp-ui-font-color1, #222);
@@ -142,17 +146,23 @@ SHEET = """
 
 
 def sheet() -> str:
-    """Return the style sheet as an HTML element."""
+    """Return the style sheet as an HTML style element."""
     return f"<style>{SHEET}</style>"
 
 
 def opacity_sheet(scope: str, alpha: float) -> str:
-    """Return a style element that gives the heat-maps of one explorer their opacity."""
+    """Return a style element that sets the opacity, in [0, 1], of one explorer's heat-maps.
+
+    `scope` is the CSS class of that explorer.
+    """
     return f"<style>.{scope} .cnnw-heat {{ opacity: {alpha:.4g}; }}</style>"
 
 
 def thumbnail_sheet(samples: Mapping[str, ImageSample], prefix: str) -> str:
-    """Return a style element that paints each thumbnail button, named prefix-0 and so on."""
+    """Return a style element with the background pictures of the thumbnail buttons.
+
+    The button of the photograph number i, from 0, must have the CSS class ``<prefix>-<i>``.
+    """
     rules = []
     for index, sample in enumerate(samples.values()):
         small = resize_to_input(ImageSample(sample.pixels, fit="crop"), THUMBNAIL)

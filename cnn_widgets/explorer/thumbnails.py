@@ -1,4 +1,7 @@
-"""The row of thumbnails: a button per photograph, painted by a style sheet."""
+"""The row of thumbnails: one button per photograph.
+
+The pictures are CSS backgrounds, because an ipywidgets button cannot contain an image.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,14 @@ class Thumbnails:
     Parameters
     ----------
     choose : callable
-        Called with the name of the photograph that is clicked.
+        Called with the name of the photograph whose button is clicked.
 
     Attributes
     ----------
-    box, sheet : widgets
-        The row, and the style sheet that paints it.
+    box : HBox
+        The row of buttons.
+    sheet : HTML widget
+        The style element with the buttons' background pictures.
     """
 
     def __init__(self, choose: Callable[[str], None]) -> None:
@@ -32,7 +37,7 @@ class Thumbnails:
         self.sheet.add_class("cnnw-sheet")
 
     def sync(self, samples: Mapping[str, ImageSample], chosen: str) -> None:
-        """Show these photographs, one of them as chosen."""
+        """Show these photographs, and mark the chosen one; buttons change only if the names do."""
         names = tuple(samples)
         if names != self._names:
             prefix = f"cnnw-thumb-{self.box.model_id[:8]}"
@@ -62,7 +67,7 @@ def close(widget: w.Widget) -> None:
 
 
 def close_tree(widget: w.Widget) -> None:
-    """Close a widget and everything inside it."""
+    """Close a widget and all its descendants."""
     for child in getattr(widget, "children", ()):
         close_tree(child)
     close(widget)

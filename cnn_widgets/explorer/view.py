@@ -1,4 +1,4 @@
-"""What a panel shows, bound to no medium: `render` makes HTML of it, `figure` draws it on axes."""
+"""What a panel shows: `html` turns it into HTML, `figure` draws it on Matplotlib axes."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ class View:
     Attributes
     ----------
     alt : str
-        The picture in words.
+        The text alternative: the picture in words.
     caption : str
         A line under it, plain text.
     picture : ndarray of uint8, shape (H, W, 3), optional
     under : ndarray of uint8, shape (H, W, 3), optional
-        A photograph that the picture lies over with the opacity `alpha`. On the page both are
-        layers, and moving the opacity draws nothing anew; `flat` blends them.
+        A photograph over which the picture is shown with the opacity `alpha`. On the page they
+        are two layers, so a new opacity redraws nothing; `flat` blends them into one picture.
     alpha : float, optional
-        The opacity of what lies over photographs, in [0, 1]; None where nothing does.
+        The opacity of the heat-maps over photographs, in [0, 1]; None if there are none.
     chart : callable, optional
         Draws on Matplotlib axes, instead of a picture.
     key : hashable, optional
-        What the chart's picture depends on, apart from its marker: it is drawn once for each key.
+        All that the chart depends on except its marker; a chart drawn for a key is used again.
     marker : float, optional
-        A place to mark in the chart, in shares of the width of its axes.
+        A place to mark in the chart, as a share of the width of its axes, in [0, 1].
     exact : bool
-        Whether the picture is a small map whose pixels must stay as they are.
+        Whether the picture is a small map that is sent without loss and enlarged unsmoothed.
     bar : (colour map, low, high), optional
-        A colour bar beside the picture.
+        A colour bar beside the picture, with the values at its two ends.
     legend : (colour map, word for low, what it means, word for high), optional
         What the picture's colours mean.
     frame : (left, top, width, height), optional
-        A rectangle to mark in a picture, in shares of its size.
+        A rectangle to mark in a picture, as shares of its width and height, in [0, 1].
     aspect : float, optional
-        Width by height of the picture, where another view must lie exactly over it.
+        Width divided by height, if another view must cover the picture exactly.
     rows : tuple of (name, probability, score, marked)
-        Lines of a bar list, instead of a picture.
+        Rows of a list with bars, instead of a picture; `marked` is the class explained.
     terms : tuple of (term, text)
-        Lines of a card, instead of a picture.
+        Entries of a definition list, instead of a picture.
     pairs : tuple of (title, original, colours, alt)
-        A row of picture pairs, instead of one picture: a photograph, and the same under colours
-        with the opacity `alpha`.
+        Pairs instead of one picture: a photograph, and the same photograph under a heat-map
+        with the opacity `alpha`. Both pictures are uint8 of shape (H, W, 3).
     strip : tuple of (title, picture, alt)
-        A film-strip, instead of one picture; a title may have two lines.
+        A row of small pictures, instead of one; a title may have two lines.
     table : tuple of rows of text
-        A table, the first row its head, instead of a picture.
+        A table, instead of a picture; the first row is its header.
     parts : tuple of View
         Several views side by side, instead of a picture.
     inches : (width, height)
-        Size of the chart.
+        Size of the chart in inches.
     """
 
     alt: str
@@ -84,7 +84,7 @@ class View:
     inches: tuple[float, float] = (3.6, 2.2)
 
     def flat(self) -> View:
-        """Return the view with what lies over photographs blended into them."""
+        """Return the view with the heat-maps blended into the photographs under them."""
         alpha, picture = self.alpha, self.picture
         if alpha is None:
             return self

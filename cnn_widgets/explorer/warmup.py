@@ -1,4 +1,4 @@
-"""Pays in the background for what a first click would wait for."""
+"""Compiles in the background what the first clicks would otherwise wait for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from cnn_widgets.networks.network import Network
 
 log = logging.getLogger(__name__)
 
-#: Seconds without a click before the next step: whoever moves something has both cores.
+#: Seconds without a change by the user before the next step: compiling takes all cores, and the
+#: user's own action would have to share them.
 CALM = 0.4
 
 
 class Warmup:
-    """Compiles a network's first answers, step by step, while nobody moves anything."""
+    """Compiles the functions behind the first clicks, step by step, while the user is idle."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -26,15 +27,15 @@ class Warmup:
 
     @property
     def network(self) -> Network | None:
-        """The network that is being, or has been, warmed up."""
+        """The network last started; None before `start` and after `stop`."""
         return self._network
 
     def start(self, network: Network, every_layer: bool = False) -> None:
-        """Begin with a network, in place of any other; a network is warmed up once.
+        """Start warming up a network, in place of any other; each network is warmed up once.
 
-        Every layer: not only those browsed first.
+        `every_layer` compiles for every layer, not only for the default selection of layers.
         """
-        with self._lock:  # of two beginnings at once, one could never be stopped
+        with self._lock:  # of two threads started at the same time, `stop` would reach only one
             if network is self._network and (self._every_layer or not every_layer):
                 return
             self._stop.set()
@@ -49,17 +50,17 @@ class Warmup:
             self._thread.start()
 
     def moved(self) -> None:
-        """Note that somebody moved something: the next step waits until all is calm."""
+        """Note a change by the user: the next step waits until none came for `CALM` seconds."""
         self._moved = time.monotonic()
 
     def stop(self) -> None:
-        """End after the present step."""
+        """Ask the thread to end after its present step."""
         with self._lock:
             self._stop.set()
             self._network = None
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until all is warm, or the thread has ended."""
+        """Wait until the thread has ended, for at most `timeout` seconds."""
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -70,5 +71,5 @@ class Warmup:
                     stop.wait(CALM)
                 if stop.is_set():
                     return
-        except Exception as error:  # the click itself will say what is wrong, where it shows
+        except Exception as error:  # the same error will be shown when the user needs the result
             log.info("%s could not be warmed up", network.name, exc_info=error)

@@ -1,8 +1,12 @@
-"""Which web addresses a picture may be fetched from.
+"""Checks web addresses: pictures are fetched from public hosts only, unless the user allows others.
 
-The name is checked first, the address of the open connection afterwards: a name may resolve
-differently the second time, and one address can be spelled in many ways.
+A notebook server could otherwise be used to read from machines inside its own network. The host
+name is checked before the request (`checked_url`), and the peer's address again once connected
+(`refuse_private_address`), because a name may resolve to another address the second time.
 """
+
+# Written by hand: requests bounds each wait but not the whole download, and no maintained package
+# checks the connected peer's address on every redirect behind proxies as well.
 
 from __future__ import annotations
 
@@ -15,29 +19,36 @@ from requests.utils import get_environ_proxies, select_proxy
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Not public either, though not every Python says so.
+# Not public either, but `is_global` of some Python versions says they are.
 _NOT_PUBLIC = [
     ipaddress.ip_network(each)
     for each in ("192.0.0.0/24", "64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16")
 ]
 
-# these hold an IPv4 address in their last 32 bits
+# IPv6 addresses of these networks hold an IPv4 address in their last 32 bits.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.ip_network("::/96")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 def checked_url(url: str, allow_private: bool) -> str:
-    """Return an address as it will be requested.
+    """Return the URL in the normalised form in which `requests` will send it.
+
+    Parameters
+    ----------
+    url : str
+    allow_private : bool
+        Whether to skip the check that the host is public.
 
     Raises
     ------
     ValueError
-        For other schemes, credentials in the address, and hosts that are not public.
+        If the URL is malformed, has a scheme other than http(s), contains a user name or
+        password, or names a host that is not public.
     ConnectionError
-        For a host that is not found, unless a proxy is there to find it.
+        If the host name cannot be resolved and no proxy is configured for the URL.
     """
     if any(c == "\\" or ord(c) < 32 or ord(c) == 127 for c in url):
-        # programs differ in what they make of these, and the host is what is at stake
+        # URL parsers disagree on these characters: the host checked may not be the one contacted
         raise ValueError(
             f"An address holds no backslashes or control characters. Received: {url!r}"
         )
@@ -48,7 +59,7 @@ def checked_url(url: str, allow_private: bool) -> str:
         )
     if parts.username or parts.password or "@" in parts.netloc:
         raise ValueError("An address with a user name or password in it is not fetched.")
-    port = parts.port  # a ValueError where it is none
+    port = parts.port  # raises ValueError for an invalid port
     if port == 0:
         raise ValueError(f"There is no port 0. Received: {url!r}")
     try:
@@ -61,8 +72,8 @@ def checked_url(url: str, allow_private: bool) -> str:
 
 
 def _check_host(url: str) -> None:
-    """Refuse a host that is, or resolves to, an address that is not public."""
-    parts = urlsplit(url)  # of the prepared address: %31%32%37… and １２７… are 127… by now
+    """Raise a ValueError for a host that is, or resolves to, an address that is not public."""
+    parts = urlsplit(url)  # requests has turned spellings such as %31%32%37 and １２７ into 127
     host = (parts.hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         refuse_private_address("127.0.0.1", host)
@@ -70,7 +81,7 @@ def _check_host(url: str) -> None:
         found = socket.getaddrinfo(host, parts.port or 80, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         if select_proxy(url, get_environ_proxies(url)):
-            return  # this machine may know no outside names at all: the proxy does
+            return  # behind a proxy the local resolver may know no public names
         raise ConnectionError(
             f"The host {host!r} was not found (is this machine online?)."
         ) from None
@@ -79,7 +90,7 @@ def _check_host(url: str) -> None:
 
 
 def refuse_private_address(address: str, host: str) -> None:
-    """Raise a ValueError for an address that not all of the internet can reach."""
+    """Raise a ValueError for an IP address that is not public; `host` names it in the message."""
     if not _is_public(ipaddress.ip_address(address.partition("%")[0])):
         raise ValueError(
             f"{host} is inside the local network ({address}) and is not fetched. "
@@ -88,11 +99,12 @@ def refuse_private_address(address: str, host: str) -> None:
 
 
 def _is_public(address: _Address) -> bool:
+    """Return whether an IP address, or the IPv4 address embedded in it, is a public one."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64 or address in _COMPATIBLE:
+        if address in _NAT64 or address in _IPV4_COMPATIBLE:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:  # the neighbour behind the gateway counts
+        if inner is not None:  # a gateway would forward to the embedded address
             return _is_public(inner)
     inside = any(address in network for network in _NOT_PUBLIC)
     return address.is_global and not address.is_multicast and not inside

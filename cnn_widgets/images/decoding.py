@@ -1,8 +1,9 @@
-"""An encoded picture, or a PIL image → pixels: upright, RGB, 8 bits, laid on white.
+"""Decodes a picture file or a PIL image to pixels: upright, RGB, 8 bits, composed over white.
 
-The order is the safe one: allow-list the format, check the size before decoding, decode, turn by
-EXIF, convert. The conversion goes window by window, so that a large picture is in memory twice at
-most, as it was decoded and as it is returned: 20 megapixels have to fit into a small kernel.
+Files come from untrusted sources, so the format is checked against a list, and the size before
+decoding. Then the picture is decoded, converted and turned upright by its EXIF orientation. The
+conversion works on windows of the picture, so that memory holds only two full copies, the decoded
+and the returned one: a picture of 20 megapixels must fit into a small notebook server.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from cnn_widgets.images.limits import (
 )
 from cnn_widgets.records import Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # MPO opens as JPEG
+#: Pillow's names of the formats that every build of it can read.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # MPO is opened by the JPEG plugin
 _WINDOW = 2**20  # pixels converted at a time
-_SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
+_SIGNATURES = (  # (first bytes, description) of files often given by mistake
     (b"%PDF", "a PDF document"),
     (b"<svg", "an SVG drawing"),
     (b"<?xml", "an XML or SVG document"),
@@ -44,58 +46,74 @@ _SIGNATURES = (  # what people bring instead of a photograph, by its first bytes
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Return the formats that are read; AVIF where this Pillow can."""
+    """Return Pillow's names of the formats that can be read, with AVIF if this Pillow reads it."""
     return (*FORMATS, "AVIF") if features.check("avif") else FORMATS
 
 
 def decode(data: bytes, label: str) -> Pixels:
-    """Return an encoded picture's pixels; `label` names it in errors.
+    """Return the pixels of an encoded picture as RGB uint8, shape (H, W, 3).
+
+    Parameters
+    ----------
+    data : bytes
+        The content of a picture file.
+    label : str
+        The name of the picture in error messages.
 
     Raises
     ------
     ValueError
-        In one line, whatever is wrong with it.
+        If the picture cannot be read, is damaged or too large; the message is a single line.
     """
     label = one_line(label)
     try:
-        with _damage_named(label):
+        with _damage_as_value_error(label):
             image = Image.open(BoundedReader(data), formats=formats())
     except UnidentifiedImageError:
         raise ValueError(
-            f"{label} is {_what_it_is(data)}, not a picture that can be read here. "
+            f"{label} is {_describe_content(data)}, not a picture that can be read here. "
             f"Allowed: {', '.join(formats())}."
         ) from None
     with image:
         refuse_decompression_bombs(image, data, label)
         if image.format == "WEBP":
-            _let_decoder_go(image)
+            _release_decoder_early(image)
         return from_pil(image, label)
 
 
 def from_pil(image: Image.Image, label: str = "the image") -> Pixels:
-    """Return a PIL image upright, without transparency, 8 bits, RGB (animations: first frame)."""
+    """Return the pixels of a PIL image as RGB uint8, shape (H, W, 3).
+
+    The image is turned upright by its EXIF orientation, and composed over white where it is
+    transparent. Of an animation the first frame is taken.
+
+    Raises
+    ------
+    ValueError
+        If the image has more than 50 million pixels, none at all, or is damaged.
+    """
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(too_many_pixels(label, image.size))
     if not image.width * image.height:
         raise ValueError(f"{label} has no pixels ({image.width}×{image.height}).")
-    with _damage_named(label):
+    with _damage_as_value_error(label):
         image.load()
         orientation = _orientation(image)
         sides = image.size if orientation >= 5 else image.size[::-1]
         upright = np.empty((*sides, 3), np.uint8)
-        as_stored = _turned_back(upright, orientation)
-        offset, factor = _depth(image) if _is_deep(image) else (0.0, 1.0)
+        as_stored = _view_as_stored(upright, orientation)
+        offset, factor = _offset_and_factor(image) if _is_high_depth(image) else (0.0, 1.0)
         for left, top, piece in _windows(image):
-            rgb = _deep_to_rgb(piece, offset, factor) if _is_deep(image) else _to_rgb(piece)
+            rgb = _high_depth_to_gray(piece, offset, factor) if _is_high_depth(image) else _to_rgb(piece)
             as_stored[top : top + piece.height, left : left + piece.width] = rgb
     return upright
 
 
-def _let_decoder_go(image: Any) -> None:
-    """Drop a WebP's decoder when its frame is out: its canvases weigh more than the picture."""
+def _release_decoder_early(image: Any) -> None:
+    """Make Pillow free a WebP decoder's buffers as soon as the first frame is decoded."""
 
     def load_prepare() -> None:
-        del image.load_prepare  # (or the picture would hold itself)
+        del image.load_prepare  # the closure is a reference cycle that would keep the image alive
         image._decoder = None
         image.load_prepare()
 
@@ -103,30 +121,31 @@ def _let_decoder_go(image: Any) -> None:
 
 
 def one_line(text: object) -> str:
-    """Return a text for an error's single line, cut where it is long."""
+    """Return a text on one line, for an error message, shortened to 200 characters."""
     words = " ".join(str(text).split())
     return words if len(words) <= 200 else words[:199] + "…"
 
 
 @contextmanager
-def _damage_named(label: str) -> Iterator[None]:
-    """Turn what a damaged file raises into one ValueError that names it."""
+def _damage_as_value_error(label: str) -> Iterator[None]:
+    """Raise a ValueError with the label for any error that decoding a damaged file raises."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no matter: the pixels count
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which do not matter here
             yield
     except UnidentifiedImageError:
         raise
     except Image.DecompressionBombError:
         raise ValueError(too_many_pixels(label)) from None
     except Exception as error:
-        # Pillow's plugins raise whatever a damaged byte leads to: struct.error, KeyError,
-        # ZeroDivisionError, MemoryError, … No list of them was ever complete.
+        # Pillow's plugins let any error from damaged data through (struct.error, KeyError,
+        # ZeroDivisionError, MemoryError, …), so a list of exception types would be incomplete.
         reason = one_line(error) or type(error).__name__
         raise ValueError(f"{label} is damaged and cannot be decoded: {reason}") from error
 
 
-def _what_it_is(data: bytes) -> str:
+def _describe_content(data: bytes) -> str:
+    """Return what kind of file the data seem to be, in words for an error message."""
     head = data[:64].lstrip().lower()
     for signature, words in _SIGNATURES:
         if head.startswith(signature.lower()):
@@ -145,16 +164,16 @@ def _what_it_is(data: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where there is none, or none that can be read."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing or cannot be read."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # a damaged note about a photograph is no reason to lose the photograph
+    except Exception:  # damaged EXIF data must not prevent reading the pixels
         return 1
     return int(found) if found in range(1, 9) else 1
 
 
-def _turned_back(upright: Pixels, orientation: int) -> Pixels:
-    """Return a view of upright pixels in the order a file of this orientation stores them."""
+def _view_as_stored(upright: Pixels, orientation: int) -> Pixels:
+    """Return a view of upright pixels with the axes in the order of a file of this orientation."""
     if orientation >= 5:
         upright = upright.transpose(1, 0, 2)
     mirrored, upside_down = orientation in (2, 3, 7, 8), orientation in (3, 4, 6, 7)
@@ -162,7 +181,7 @@ def _turned_back(upright: Pixels, orientation: int) -> Pixels:
 
 
 def _windows(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
-    """Yield (left, top, piece) over a whole image, each piece of at most `_WINDOW` pixels."""
+    """Yield (left, top, piece) until all of an image is covered; a piece has ≤ `_WINDOW` pixels."""
     across = min(image.width, _WINDOW)
     down = max(1, _WINDOW // across)
     for top in range(0, image.height, down):
@@ -172,7 +191,8 @@ def _windows(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
 
 
 def _to_rgb(piece: Image.Image) -> Pixels:
-    if piece.mode == "La":  # Pillow takes its premultiplied grey to LA only
+    """Return an image of 8 bits per channel as RGB (h, w, 3), composed over white."""
+    if piece.mode == "La":  # Pillow converts premultiplied grey to no other mode
         piece = piece.convert("LA")
     if piece.has_transparency_data:
         rgba = piece.convert("RGBA")
@@ -180,15 +200,16 @@ def _to_rgb(piece: Image.Image) -> Pixels:
     return np.asarray(piece.convert("RGB"), np.uint8)
 
 
-def _is_deep(image: Image.Image) -> bool:
+def _is_high_depth(image: Image.Image) -> bool:
+    """Return whether an image is grey with 16 or 32 bits per pixel."""
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _depth(image: Image.Image) -> tuple[float, float]:
-    """Return (offset, factor) that bring 16- or 32-bit grey to 0…255.
+def _offset_and_factor(image: Image.Image) -> tuple[float, float]:
+    """Return (offset, factor): (value - offset) · factor maps 16- or 32-bit grey to 0…255.
 
-    Its range tells which: numbers of 8 bits, of 16 bits, or any others, which are stretched from
-    the least to the greatest.
+    The scale depends on the range of the values: integers in 0…255 are kept, others in 0…65535 are
+    divided by 257, and anything else is stretched from its minimum to its maximum.
     """
     low, high = np.inf, -np.inf
     for _, _, piece in _windows(image):
@@ -199,14 +220,14 @@ def _depth(image: Image.Image) -> tuple[float, float]:
     if low > high:
         raise ValueError("it holds no finite values")
     if image.mode == "I" and low >= 0 and high <= 255:
-        return 0.0, 1.0  # 8-bit numbers that were only kept in 32 bits
+        return 0.0, 1.0  # 8-bit values stored in 32 bits
     if image.mode != "F" and low >= 0 and high <= 65535:
         return 0.0, 1 / 257
     return low, 255 / (high - low) if high > low else 0.0
 
 
-def _deep_to_rgb(piece: Image.Image, offset: float, factor: float) -> NDArray[np.uint8]:
-    """Return deep grey as 8 bits, (h, w, 1): NaN black, a transparent value white."""
+def _high_depth_to_gray(piece: Image.Image, offset: float, factor: float) -> NDArray[np.uint8]:
+    """Return 16- or 32-bit grey as uint8 (h, w, 1); NaN becomes 0, the transparent value 255."""
     values: NDArray[Any] = np.asarray(piece)
     scaled = (values.astype(np.float64) - offset) * factor
     grey = np.nan_to_num(scaled, nan=0.0, posinf=255.0, neginf=0.0).clip(0, 255)

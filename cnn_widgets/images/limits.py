@@ -1,8 +1,7 @@
-"""Pictures that are small as files and endless when opened, known before they are decoded.
+"""Refuses decompression bombs: small files that would take far too much memory or time to decode.
 
-A header may announce more pixels than fit into memory; a progressive JPEG may paint them a
-thousand times; a TIFF may cut ten pixels out of one vast tile; and a header may itself be made of
-a million parts. No photograph is like that.
+Each kind is recognised before decoding: more pixels than fit into memory, a progressive JPEG with
+a thousand scans, a TIFF with one huge tile for a few pixels, and a header of a million parts.
 """
 
 from __future__ import annotations
@@ -12,75 +11,87 @@ import re
 
 from PIL import Image
 
+#: The largest number of pixels, H · W, of any picture.
 MAX_PIXELS = 50_000_000
-_READS = 150_000  # a photograph of 100 MB takes a third of them
-_SCANS = 24  # a usual progressive JPEG has 10, a baseline one up to 4
-_PAINTED = 10 * MAX_PIXELS  # pixels times scans, a second or two
-_TILE = 2**24
-_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # neither stuffing nor a restart
+_MAX_READS = 150_000  # three times as many as a photograph of 100 MB takes
+_MAX_SCANS = 24  # a progressive JPEG usually has 10, a baseline JPEG up to 4
+_MAX_PAINTED_PIXELS = 10 * MAX_PIXELS  # pixels times scans; decoding takes one to two seconds
+_MAX_TILE_PIXELS = 2**24
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # all but stuffed bytes (ff 00) and restart markers
 
-# TIFF's numbers for the sides of a tile
+# TIFF tag numbers
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 
 class BoundedReader(io.BytesIO):
-    """An encoded file that is not read in more pieces than a photograph has.
+    """A file in memory whose `read` can be called a limited number of times.
 
-    Pillow reads a header piece by piece, ten megabytes of it for a quarter of a minute.
+    Pillow reads a header in small pieces, so a crafted header of 10 MB would take it 15 seconds.
     """
 
-    left = _READS
+    #: How many further calls of `read` are allowed.
+    left = _MAX_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next bytes; a ValueError when patience is at its end."""
+        """Return the next bytes; raise a ValueError after too many calls."""
         self.left -= 1
         if self.left < 0:
-            raise ValueError(f"it has more than {_READS} parts")
+            raise ValueError(f"it has more than {_MAX_READS} parts")
         return super().read(size)
 
 
 def too_many_pixels(label: str, size: tuple[int, int] | None = None) -> str:
-    """Return the words for a picture of too many pixels; `size` is its width and height."""
+    """Return the error message for too many pixels; `size` is (width, height)."""
     measured = f" ({size[0]}×{size[1]})" if size else ""
     return f"{label} has too many pixels{measured}; at most {MAX_PIXELS // 10**6} million are read."
 
 
 def refuse_decompression_bombs(image: Image.Image, data: bytes, label: str) -> None:
-    """Raise a ValueError for a picture that is opened, not yet decoded, and would be too much."""
+    """Raise a ValueError for a picture that would take too much memory or time to decode.
+
+    Parameters
+    ----------
+    image : PIL image
+        Opened, but not decoded yet.
+    data : bytes
+        The file's content.
+    label : str
+        The name of the picture in the message.
+    """
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
         raise ValueError(too_many_pixels(label, image.size))
-    scans = _scans(data) if image.format in ("JPEG", "MPO") else 0
-    if scans > _SCANS and scans * max(pixels, 4096) > _PAINTED:
+    scans = _scan_count(data) if image.format in ("JPEG", "MPO") else 0
+    if scans > _MAX_SCANS and scans * max(pixels, 4096) > _MAX_PAINTED_PIXELS:
         raise ValueError(
             f"{label} is a JPEG that paints its {image.width}×{image.height} pixels {scans} times "
             "and would take too long. Save it again as a usual JPEG."
         )
-    tile = _tile(image)
-    if tile > max(_TILE, 2 * pixels):
+    tile = _tile_pixels(image)
+    if tile > max(_MAX_TILE_PIXELS, 2 * pixels):
         raise ValueError(
             f"{label} is a TIFF of {image.width}×{image.height} pixels in tiles of {tile} pixels, "
             "which would take too much memory. Save it again as PNG."
         )
 
 
-def _scans(data: bytes) -> int:
-    """Return how often a JPEG goes over its pixels, without reading them."""
-    if data.count(b"\xff\xda") <= _SCANS:  # the usual case, as quick as can be
+def _scan_count(data: bytes) -> int:
+    """Return the number of scans of a JPEG (0 if few), by counting markers without decoding."""
+    if data.count(b"\xff\xda") <= _MAX_SCANS:  # a fast upper bound that suffices for usual files
         return 0
     at, scans = 2, 0
     while found := _MARKER.search(data, at):
         marker, at = found[1][0], found.end()
-        if marker == 0xD9:  # the end; what follows is another picture, or a film
+        if marker == 0xD9:  # end of image; another picture or a video may follow
             break
         scans += marker == 0xDA
-        if marker not in (0x01, 0xD8):  # the others say how long they are
+        if marker not in (0x01, 0xD8):  # all other segments start with their length
             at += int.from_bytes(data[at : at + 2], "big")
     return scans
 
 
-def _tile(image: Image.Image) -> int:
-    """Return the pixels of one tile of a TIFF, 0 where there are no tiles."""
+def _tile_pixels(image: Image.Image) -> int:
+    """Return the number of pixels of one tile of a TIFF, or 0 for a picture without tiles."""
     tags = getattr(image, "tag_v2", {})
     width, length = tags.get(_TILE_WIDTH), tags.get(_TILE_LENGTH)
     return width * length if isinstance(width, int) and isinstance(length, int) else 0

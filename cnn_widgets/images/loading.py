@@ -1,6 +1,6 @@
-"""Anything a person has at hand → `ImageSample`: a path, an address, bytes, an array, a PIL image.
+"""Loads a picture from a path, an address, bytes, an array or a PIL image as an `ImageSample`.
 
-The bytes are capped here and decoded in `decode`. The sample gallery is here too.
+This module recognises the kind of source and limits its size in bytes; `decoding` decodes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cnn_widgets.images.limits import MAX_PIXELS, too_many_pixels
 from cnn_widgets.records import ImageSample, Pixels
 
 _BAND = 2**20  # pixels converted at a time
-_ROUNDING = 1e-3  # how far floats may stray from [0, 1]: 1.0000001 is not one of 255
+_ROUNDING = 1e-3  # tolerance beyond [0, 1] for floats, e.g. 1.0000001 after rounding
 
 
 def load_image(
@@ -41,28 +41,29 @@ def load_image(
         of floats in [0, 1]; a PIL image; an upload of ``ipywidgets.FileUpload``. Files may be
         JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, and AVIF where the Pillow installed reads it.
     fit : {"squash", "crop", "letterbox"}, optional
-        How it will be brought to a network's input size, see `ImageSample`; by default squashed,
-        or as the sample given already says.
+        How the photograph is resized to a network's input, see `ImageSample`. The default is
+        ``"squash"``, or for an `ImageSample` its own `fit`.
     name : str, optional
-        A name to show; by default taken from the source.
+        The name for display; by default taken from the source.
     allow_private : bool
         Whether addresses inside the local network may be fetched.
 
     Returns
     -------
     ImageSample
+        With pixels of shape (H, W, 3), RGB, uint8.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If a path names no file.
     ValueError
-        If the source is no photograph, damaged, or too large (10 MB over the net, 100 MB from a
-        file, 50 million pixels); in one line that names it.
+        If the source is not a picture, is damaged, or is too large (10 MB from a web address,
+        100 MB from elsewhere, 50 million pixels). The message is one line and names the source.
     ConnectionError
-        If an address cannot be fetched.
+        If a web address cannot be fetched.
     TypeError
-        If the source is of no known kind.
+        If the source is of none of the types above.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def load_image(
 
 
 def _read(source: Any, allow_private: bool) -> tuple[Pixels, str, str]:
-    """Return (pixels, name, origin) of any source."""
+    """Return (pixels, name, origin) of a source; name and origin are texts for display."""
     if isinstance(source, Image.Image):
         return from_pil(source), "image", "PIL image"
     if isinstance(source, np.ndarray):
@@ -88,7 +89,7 @@ def _read(source: Any, allow_private: bool) -> tuple[Pixels, str, str]:
         return _decode(bytes(source), "the bytes given"), "bytes", "bytes"
     if hasattr(source, "read"):
         label = Path(str(getattr(source, "name", "file"))).name
-        return _decode(_capped(source), label), Path(label).stem, label
+        return _decode(_read_limited(source), label), Path(label).stem, label
     if isinstance(source, str) and "://" in source:
         label = Path(unquote(urlsplit(source).path)).name or urlsplit(source).netloc
         data = download(source, allow_private=allow_private)
@@ -102,7 +103,8 @@ def _read(source: Any, allow_private: bool) -> tuple[Pixels, str, str]:
     )
 
 
-def _capped(file: Any) -> bytes:
+def _read_limited(file: Any) -> bytes:
+    """Return the content of a binary file, cut off one byte above the limit."""
     data = file.read(10 * MAX_BYTES + 1)
     if not isinstance(data, bytes):
         raise TypeError("Expected a file opened in binary mode ('rb').")
@@ -110,16 +112,17 @@ def _capped(file: Any) -> bytes:
 
 
 def _read_file(path: Path) -> bytes:
-    if not os.path.exists(path):  # False, not an error, also for a name no file can have
+    """Return the content of a file, cut off one byte above the limit."""
+    if not os.path.exists(path):  # os.path: returns False for a path with a NUL character
         raise FileNotFoundError(f"There is no file {str(path)[:200]!r}.")
     if not path.is_file():
         raise ValueError(f"{str(path)!r} is a folder or a device, not a picture file.")
     with path.open("rb") as file:
-        return _capped(file)
+        return _read_limited(file)
 
 
 def _decode(data: bytes, label: str) -> Pixels:
-    """Return an encoded picture's pixels; `label` names it in errors."""
+    """Return an encoded picture's pixels after checking its size; `label` names it in errors."""
     if not data:
         raise ValueError(f"{label} is empty (0 bytes).")
     if len(data) > 10 * MAX_BYTES:
@@ -128,10 +131,10 @@ def _decode(data: bytes, label: str) -> Pixels:
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
-    """Return an array of any usual kind as pixels (H, W, 3) uint8."""
+    """Return an array of 1, 3 or 4 channels as uint8 pixels (H, W, 3); grey stays grey."""
     if np.ma.is_masked(array):
         raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
-    array = np.asarray(array)  # a matrix would keep its two axes
+    array = np.asarray(array)  # np.matrix would keep two axes when indexed with None
     shape = array.shape
     if array.ndim == 2:
         array = array[..., None]
@@ -147,9 +150,9 @@ def _from_array(array: NDArray[Any]) -> Pixels:
         )
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise ValueError(too_many_pixels("the array", (array.shape[1], array.shape[0])))
-    to_uint8 = _conversion(array)
+    to_uint8 = _uint8_converter(array)
     pixels = np.empty((*array.shape[:2], 3), np.uint8)
-    down = max(1, _BAND // array.shape[1])  # in bands: a whole in float64 would be vast
+    down = max(1, _BAND // array.shape[1])  # in bands, because float64 takes 8 times the memory
     for top in range(0, array.shape[0], down):
         bits = to_uint8(array[top : top + down])
         opaque = from_pil(Image.fromarray(bits)) if bits.shape[2] == 4 else bits
@@ -157,18 +160,18 @@ def _from_array(array: NDArray[Any]) -> Pixels:
     return pixels
 
 
-def _conversion(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
-    """Return what turns rows of an array into uint8: its type and its range tell."""
+def _uint8_converter(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """Return a function that converts rows to uint8, chosen by the array's dtype and range."""
     if array.dtype == np.uint8:
         return np.ascontiguousarray
     if array.dtype == np.bool_:
         return lambda rows: rows.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # matches uint16 of both byte orders
         return lambda rows: np.round(rows / 257).astype(np.uint8)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")
     low, high = float(array.min()), float(array.max())
-    if not (np.isfinite(low) and np.isfinite(high)):  # a single NaN is both least and greatest
+    if not (np.isfinite(low) and np.isfinite(high)):  # one NaN makes both of them NaN
         raise ValueError("The array holds NaN or infinite values.")
     if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
         return lambda rows: np.round(rows.clip(0, 1).astype(np.float64) * 255).astype(np.uint8)

@@ -1,9 +1,7 @@
-"""Pictures and maps brought from one size to another.
+"""Resizes photographs to a network's input, and maps over that input back to the photograph.
 
-Forwards: a photograph is resized to a network's input (`resize_to_input`). Backwards: a map over
-that input is laid over the photograph again (`place_on_photo`). Both use the same window
-(`visible_window`), so what the network saw and where its map is drawn always agree. Thumbnails
-for the page are made here too.
+`resize_to_input` and `place_on_photo` use the same window (`visible_window`), so that a map is
+drawn exactly over the pixels that the network was given. Thumbnails are made here too.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from cnn_widgets.records import FITS, Floats, ImageSample, Pixels
 def place_on_photo(
     raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int, int], fit: str
 ) -> Floats:
-    """Return a map over the network's input as a map (H, W) over the whole photograph.
+    """Return a map over the network's input as a float32 map (H, W) over the whole photograph.
 
     Parameters
     ----------
@@ -31,8 +29,8 @@ def place_on_photo(
     image_size, input_size : (H, W)
         The photograph's size and the size of the network's input.
     fit : {"squash", "crop", "letterbox"}
-        How the photograph was brought to the input. Outside a crop the map is 0: the network
-        never saw those pixels.
+        How the photograph was resized to the input, see `ImageSample`. Outside the window of a
+        crop the result is 0, because those pixels were not given to the network.
     """
     top, left, height, width = visible_window(image_size, input_size, fit)
     covered = resize(raw, (height, width))
@@ -50,9 +48,16 @@ def place_on_photo(
 def visible_window(
     image_size: tuple[int, int], input_size: tuple[int, int], fit: str
 ) -> tuple[int, int, int, int]:
-    """Return (top, left, height, width) of the network's view, in the photograph's pixels.
+    """Return (top, left, height, width) of the photograph's window that becomes the input.
 
-    A letterbox reaches past the photograph: its top or left is negative.
+    All are in pixels of the photograph; `image_size`, `input_size` and `fit` are as for
+    `place_on_photo`. The window of a letterbox extends beyond the photograph, so that its top or
+    left is negative.
+
+    Raises
+    ------
+    ValueError
+        If `fit` is unknown.
     """
     if fit not in FITS:
         raise ValueError(f"Expected fit to be one of {FITS}. Received: {fit!r}")
@@ -68,25 +73,25 @@ def visible_window(
 
 
 def resize_to_input(sample: ImageSample, input_size: tuple[int, int], channels: int = 3) -> Pixels:
-    """Return a sample's pixels at a network's input size (H, W, channels), bicubic.
+    """Return a sample's pixels resized bicubically to (H, W, channels), uint8.
 
-    One channel means the luma of ITU-R 601.
+    `input_size` is (H, W). For one channel the RGB pixels are converted to the luma of ITU-R 601.
     """
     image = Image.fromarray(sample.pixels)
     top, left, height, width = visible_window(sample.size, input_size, sample.fit)
     if (top, left, height, width) != (0, 0, *sample.size):
-        image = image.crop((left, top, left + width, top + height))  # black outside
+        image = image.crop((left, top, left + width, top + height))  # Pillow fills the outside with black
     image = image.resize((input_size[1], input_size[0]), Image.Resampling.BICUBIC)
     pixels = np.asarray(image.convert("L") if channels == 1 else image, np.uint8)
     return pixels[..., None] if channels == 1 else pixels
 
 
-#: Small photographs, as long as their samples live.
+#: Thumbnails by sample and longer side; an entry is dropped together with its sample.
 _THUMBNAILS: WeakKeyDictionary[ImageSample, dict[int, Pixels]] = WeakKeyDictionary()
 
 
 def cached_thumbnail(sample: ImageSample, side: int) -> Pixels:
-    """Return a sample's photograph with its longer side at most `side` pixels; kept with it."""
+    """Return a sample's thumbnail, longer side at most `side` pixels, made on first use."""
     kept = _THUMBNAILS.setdefault(sample, {})
     if side not in kept:
         kept[side] = shrink(sample.pixels, side)
@@ -94,7 +99,7 @@ def cached_thumbnail(sample: ImageSample, side: int) -> Pixels:
 
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
-    """Return a picture with its longer side at most `side` pixels."""
+    """Return pixels (H, W, 3) shrunk to a longer side of at most `side`; smaller ones unchanged."""
     height, width = pixels.shape[:2]
     ratio = side / max(height, width)
     if ratio >= 1:

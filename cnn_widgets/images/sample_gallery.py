@@ -1,4 +1,4 @@
-"""The bundled photographs: public domain or CC0, read from the package, no download."""
+"""The photographs bundled with the package, in the public domain or under CC0."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from cnn_widgets.records import ImageSample
 
 
 def gallery() -> dict[str, ImageSample]:
-    """Return the bundled photographs by name.
+    """Return the bundled photographs by name, read from the package without a download.
 
-    All are public domain or CC0; ``photographs/SOURCES.md`` names author, source and licence.
+    All are in the public domain or under CC0; ``photographs/SOURCES.md`` lists author, source and
+    licence of each.
     """
     folder = files("cnn_widgets.images") / "photographs"
     entries = json.loads((folder / "sources.json").read_text("utf-8"))

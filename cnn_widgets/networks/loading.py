@@ -1,4 +1,4 @@
-"""One door to every network: the bundled one, a classifier by name, a model file, your model."""
+"""`load_network`: opens the bundled network, a named classifier, a model file or a model."""
 
 from __future__ import annotations
 
@@ -23,25 +23,28 @@ def load_network(
     progress: Progress | None = None,
     **options: Any,
 ) -> Network:
-    """Return a network opened for looking inside.
+    """Return a `Network`, from a name, a file or a Keras model.
 
     Parameters
     ----------
     source : str, Path, keras.Model, Network or None
-        None or ``"EfficientNet-Lite0"``: the bundled network, no download. The name of a
-        `keras.applications` classifier, such as ``"MobileNetV2"``. A ``.keras`` or ``.h5`` file,
-        loaded safely. A Keras model. A `Network` is returned as it is.
+        None or ``"EfficientNet-Lite0"`` is the bundled network, which needs no download. Other
+        strings are the name of a `keras.applications` classifier, such as ``"MobileNetV2"``, or
+        the path of a ``.keras``, ``.h5`` or ``.hdf5`` file, which is loaded without running code
+        in it. A Keras model is used as it is; a `Network` is returned unchanged.
     weights : "imagenet" or None
-        Trained or random, for networks known by name.
+        Trained or random weights, for networks loaded by name.
     progress : callable, optional
-        Is called with a line of text while weights come in.
+        Called with a line of text while weights are downloaded.
     **options
-        `preprocess`, `class_names`, `input_size`, `output`, `head`, … as `Network` takes them.
+        `preprocess`, `class_names`, `input_size`, `output`, `head` and so on, see `Network`.
 
     Raises
     ------
     ValueError, FileNotFoundError, ConnectionError
-        See `models.application` and `model_files.model_file`.
+        See `applications.application_network` and `model_files.model_file`.
+    TypeError
+        If options are given together with a `Network`, or the source is no model.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""A model file from anywhere → a Keras model, or one line that says why not. No code in it is run.
+"""Loads a Keras model from a file of unknown origin, without running code in it.
 
-The order is the safe one: what kind of file it is, how much it would unpack to, whether it names
-code; only then Keras opens it, in its safe mode.
+The checks come in the order of increasing risk: the kind of file, the size it unpacks to, and
+layers that hold code. Only then does Keras open the file, in its safe mode.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from cnn_widgets.networks.applications import ModelSource
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 WEIGHTS = "model.weights.h5"
 
-#: What a model file may unpack to without further question, and else how many times its own size:
-#: Keras stores weights as they are, and packed once more they shrink by a tenth.
+#: A model file may unpack to PLAIN_BYTES, or to EXPANSION times its own size if that is more. Keras
+#: stores weights uncompressed, and compression shrinks trained weights by a tenth only.
 PLAIN_BYTES, EXPANSION = 64 * 2**20, 20
 
+#: Archive members with an absolute path or with ``..`` in it.
+_OUTSIDE_PATH = re.compile(r"^[/\\]|^\w:|(^|[/\\])\.\.([/\\]|$)")
 
-_OUTSIDE = re.compile(r"^[/\\]|^\w:|(^|[/\\])\.\.([/\\]|$)")
-
-#: Layers that hold code or run a program from elsewhere.
+#: Class names of layers that hold code or run a program stored elsewhere.
 _CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 
 
 def model_file(path: str | Path) -> ModelSource:
-    """Return the model of a ``.keras`` or ``.h5`` file, loaded safely: no code in it is run.
+    """Return the model of a ``.keras`` or ``.h5`` file, without running code in it.
 
-    That holds whatever the program has set: `keras.config.enable_unsafe_deserialization` opens no
-    door here. To load a file that you trust with all its code, load it yourself and pass the model.
+    `keras.config.enable_unsafe_deserialization` has no effect here. To use a file that you trust
+    and that needs its own code, load it with Keras and pass the model instead.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no Keras model, is damaged, unpacks to far more than it holds, or needs code (a
-        `Lambda` layer) or classes that only your own program knows.
+        If the file is no Keras model, is damaged, unpacks to far more than its size, or needs
+        code (such as a `Lambda` layer) or classes that Keras does not know.
     """
     tensorflow()
     import keras
-    from keras.src.saving.serialization_lib import SafeModeScope  # `safe_mode` alone may be unset
+    from keras.src.saving.serialization_lib import SafeModeScope  # overrides the global setting
 
     path = Path(path).expanduser()
     if path.is_dir():
@@ -60,11 +60,11 @@ def model_file(path: str | Path) -> ModelSource:
         raise FileNotFoundError(f"There is no model file {str(path)!r}.")
     written_by = ""
     try:
-        config, written_by = _described(path)
+        config, written_by = _read_config(path)
         _refuse_code(config)
         with SafeModeScope(True):
             model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zip, HDF5, JSON and Keras errors of a foreign file: any of them
+    except Exception as error:  # ZIP, HDF5, JSON and Keras raise errors of many types
         reason = _reason(error)
         if written_by and written_by.split(".")[:2] != keras.__version__.split(".")[:2]:
             reason += f" It was saved with Keras {written_by}; this is Keras {keras.__version__}."
@@ -78,10 +78,10 @@ def model_file(path: str | Path) -> ModelSource:
     return ModelSource(model, path.stem)
 
 
-def _described(path: Path) -> tuple[Any, str]:
-    """Return a model file's configuration and the Keras version that wrote it.
+def _read_config(path: Path) -> tuple[Any, str]:
+    """Return a model file's configuration (JSON) and the Keras version that wrote it.
 
-    Nothing is built yet: sizes are looked at before anything is unpacked.
+    Sizes are checked before anything is unpacked, and no layer is built.
     """
     limit = max(PLAIN_BYTES, EXPANSION * path.stat().st_size)
     with path.open("rb") as file:
@@ -92,20 +92,20 @@ def _described(path: Path) -> tuple[Any, str]:
             _refuse_bomb(sum(member.file_size for member in archive.infolist()), limit)
             if "config.json" not in names:
                 raise ValueError("It is a ZIP archive without a model (no config.json).")
-            if outside := [name for name in names if _OUTSIDE.search(name)]:
+            if outside := [name for name in names if _OUTSIDE_PATH.search(name)]:
                 raise ValueError(f"Its member {outside[0]!r} would be written outside its place.")
             _refuse_bomb(archive.getinfo("config.json").file_size, PLAIN_BYTES)
             config = json.loads(archive.read("config.json"))
             about = json.loads(archive.read("metadata.json")) if "metadata.json" in names else {}
             if WEIGHTS in names:
                 with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as weights:
-                    _refuse_bomb(_declared(weights), limit)
+                    _refuse_bomb(_unpacked_size(weights), limit)
         if path.suffix != ".keras":
             raise ValueError("It is a .keras file: rename it.")
         return config, str(about.get("keras_version", ""))
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as stored:
-            _refuse_bomb(_declared(stored), limit)
+            _refuse_bomb(_unpacked_size(stored), limit)
             if "model_config" not in stored.attrs:
                 raise ValueError(
                     "It holds weights only, no architecture: build the model in Python, call its "
@@ -122,8 +122,8 @@ def _described(path: Path) -> tuple[Any, str]:
     )
 
 
-def _declared(stored: Any) -> int:
-    """Return how many bytes the arrays in an HDF5 file unpack to; refuse those of other files."""
+def _unpacked_size(stored: Any) -> int:
+    """Return the size in bytes of all arrays in an HDF5 file; refuse links to other files."""
     sizes = [0]
 
     def look(name: str, item: Any) -> None:
@@ -137,6 +137,7 @@ def _declared(stored: Any) -> int:
 
 
 def _refuse_bomb(size: int, limit: int) -> None:
+    """Refuse a decompression bomb: a ValueError if `size` is above `limit`, in bytes."""
     if size > limit:
         raise ValueError(
             f"It would unpack to {size / 1e6:.0f} MB, which a file of its size does not hold."
@@ -144,7 +145,7 @@ def _refuse_bomb(size: int, limit: int) -> None:
 
 
 def _refuse_code(config: Any) -> None:
-    """Refuse layers that are code or run another file's, before Keras sees the configuration."""
+    """Refuse a configuration with layers that hold or run code, before Keras reads it."""
     waiting = [config]
     while waiting:
         part = waiting.pop()
@@ -159,7 +160,7 @@ def _refuse_code(config: Any) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error in one line, without the configuration that Keras appends."""
+    """Return an error as one line of text, without the configuration that Keras appends."""
     text = " ".join(str(error).split()) or type(error).__name__
     missing = re.search(r"Could not (?:locate \w+|deserialize) '([^']{1,80})'", text)
     if missing:

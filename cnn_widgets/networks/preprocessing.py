@@ -1,4 +1,4 @@
-"""The preprocessing of a model: the user's own, or the one that the model most likely needs."""
+"""The preprocessing of a model: the one given by the user, or a guess with a note."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _PREPROCESSING_LAYERS = {"Rescaling", "Normalization"}
 def with_preprocessing(
     model_input: ModelInput, model: keras.Model, preprocess: Preprocess | str | None
 ) -> ModelInput:
-    """Return a model's input with the preprocessing wanted, or (None) the one most likely right.
+    """Return a model's input with the preprocessing given, or (None) with a guessed one.
 
     Parameters
     ----------
     model_input : ModelInput
-        Size and channels, as `read_model_input` found them.
+        The result of `read_model_input`.
     model : keras.Model
     preprocess : callable, "none" or None
-        float32 pixels (N, H, W, C), 0 to 255 → model input; ``"none"`` does nothing outside the
-        model.
+        A function from float32 pixels (N, H, W, C), 0 to 255, to the model's input. With
+        ``"none"`` pixels are passed to the model unchanged.
 
     Raises
     ------
@@ -48,7 +48,11 @@ def with_preprocessing(
 
 
 def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
-    """Return a preprocessing that likely belongs to the model, and the guess in words."""
+    """Return a guessed preprocessing (None: the model does its own), and a note that says so.
+
+    In this order: preprocessing inside the model, that of a `keras.applications` classifier with a
+    similar name, division by 255.
+    """
     layers = list(walk_layers(model))
     inside = [path for path, layer in layers if type(layer).__name__ in _PREPROCESSING_LAYERS]
     inside = inside or _arithmetic_before_weights(model)
@@ -68,10 +72,10 @@ def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
 
 
 def _arithmetic_before_weights(model: keras.Model) -> list[str]:
-    """Return the names of plain operations on the input, such as x / 255 written in the model.
+    """Return the names of operations before the first layer with weights, such as x / 255.
 
-    `keras.applications`' own preprocess_input, called on a model's input, is such a chain; no
-    layer of the model shows it.
+    A preprocess_input of `keras.applications` that is called on a symbolic input becomes such
+    operations. They are part of the graph, but no layers, so that the layers do not show them.
     """
     import keras
 

@@ -1,10 +1,13 @@
-"""Reads a legacy (pre-zip) PyTorch checkpoint into NumPy arrays without PyTorch.
+"""Reads a legacy (pre-ZIP) PyTorch checkpoint into NumPy arrays without PyTorch.
 
 The file is a sequence: three pickles (magic number, protocol, system information), the state
 dict with persistent ids instead of data, the list of storage keys, then for every storage an
-int64 count and its raw little-endian numbers. The unpickler below admits four names and nothing
-else, so a file made to run code is refused, not run.
+int64 count and its raw little-endian numbers. The unpickler below resolves four names and no
+others, so that a file made to run code is refused.
 """
+
+# Not torch.load: torch would be a dependency of hundreds of MB for one file, and no maintained
+# package reads the legacy format.
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 
 class _Tensor(NamedTuple):
-    """What the state dict says of one tensor, before its storage has been read."""
+    """One tensor of the state dict, whose storage has not been read yet.
+
+    Offset and strides count numbers, not bytes, as in PyTorch.
+    """
 
     storage: tuple[Any, ...]
     offset: int
@@ -35,6 +41,10 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
     def resolve(self, storages: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return the array; a ValueError if it reaches outside its storage.
+
+        The check comes first, because as_strided would read any memory.
+        """
         flat = storages[self.storage[2]]
         reach = sum(
             (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
@@ -44,7 +54,7 @@ class _Tensor(NamedTuple):
             raise ValueError(f"a tensor of shape {self.shape} lies outside its storage")
         strides = tuple(stride * flat.itemsize for stride in self.strides)
         view = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, strides)
-        return np.asarray(view, order="C")  # ascontiguousarray would give () an axis
+        return np.asarray(view, order="C")  # ascontiguousarray makes a scalar 1-D
 
 
 def _rebuild(storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
@@ -52,11 +62,11 @@ def _rebuild(storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_
 
 
 class _Unpickler(pickle.Unpickler):
-    """Admits an ordered dict of tensors; every other name in the file is an error."""
+    """Unpickles an ordered dict of tensors; every other name in the file is an error."""
 
     _admitted: ClassVar[dict[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _rebuild,  # a class could be altered by the file
+        ("torch._utils", "_rebuild_tensor_v2"): _rebuild,  # a function: pickle could alter a class
         ("torch", "FloatStorage"): "FloatStorage",
         ("torch", "LongStorage"): "LongStorage",
     }
@@ -71,6 +81,7 @@ class _Unpickler(pickle.Unpickler):
             ) from None
 
     def persistent_load(self, pid: Any) -> Any:
+        """Return the storage's description unread: its numbers follow at the file's end."""
         return pid
 
 
@@ -90,7 +101,7 @@ def read_checkpoint(path: str | Path) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ValueError
-        If the file is not such a checkpoint, is cut short, or asks for anything but tensors.
+        If the file is no legacy checkpoint, is damaged, or holds anything but tensors.
     """
     path = Path(path)
     try:
@@ -110,11 +121,12 @@ def read_checkpoint(path: str | Path) -> dict[str, NDArray[Any]]:
         KeyError,
         OverflowError,
         MemoryError,
-    ) as error:  # what a damaged pickle raises
+    ) as error:  # all that a damaged pickle raises
         raise ValueError(f"{path.name} is not a readable PyTorch checkpoint: {error}") from error
 
 
 def _read_state(file: IO[bytes]) -> dict[str, _Tensor]:
+    """Read the pickles before the storages, and return the state dict."""
     if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _PROTOCOL:
         raise ValueError("the magic number is not that of a legacy checkpoint")
     if not _Unpickler(file).load().get("little_endian", False):
@@ -126,6 +138,7 @@ def _read_state(file: IO[bytes]) -> dict[str, _Tensor]:
 
 
 def _read_storages(file: IO[bytes], tensors: dict[str, _Tensor]) -> dict[str, NDArray[Any]]:
+    """Read the storages that follow the state dict, and return them by key."""
     kinds = {tensor.storage[2]: tensor.storage for tensor in tensors.values()}
     storages = {}
     for key in _Unpickler(file).load():
