@@ -151,7 +151,7 @@ def overlay(
     Raises
     ------
     ValueError
-        If alpha is not in [0, 1], the heat-map does not have two axes, or the colour map is unknown.
+        If alpha is not in [0, 1], the heat-map is not 2-D, or the colour map is unknown.
 
     Examples
     --------

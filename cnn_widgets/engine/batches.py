@@ -1,4 +1,4 @@
-"""Runs samples through an engine: one at a time with cached results, or lists in batches."""
+"""Runs samples through an engine: single samples with cached results, lists in batches."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.images.resizing import resize_to_input
 from cnn_widgets.records import Floats, ImageSample
 
-#: Images that go through the network at once. More are hardly faster on a CPU (measured: within
-#: a tenth per image from 8 to 32) and take memory that a small kernel does not have.
+#: Images per batch. On a CPU larger batches are hardly faster (measured from 8 to 32: less than
+#: 10 % per image), and they need more memory than a small notebook server has.
 BATCH_SIZE = 8
 
 
 class BatchRunner:
-    """Runs samples through one engine, and keeps the results of recent ones.
+    """Runs samples through one engine, and caches the results of recent single samples.
 
     Parameters
     ----------
     engine : Engine
+        The compiled network.
     model_input : ModelInput
+        The description of its input, by which samples are prepared.
     max_bytes : int
-        How much memory the results of recent images may take.
+        The limit of the cache in bytes.
     name : str
-        Of the network, for messages.
+        The network's name in error messages.
     """
 
     def __init__(self, engine: Engine, model_input: ModelInput, max_bytes: int, name: str) -> None:
@@ -41,10 +43,20 @@ class BatchRunner:
     # --- one image, cached --------------------------------------------------------------------
 
     def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
-        """Return scores, and the activations of a whole group of layers, of one sample (cached).
+        """Return the scores of one sample, and activations of a layer and related ones (cached).
 
-        The groups are the browsed layers, and every other kind of layer by itself: one pass and
-        one trace serve all the layers a slider can reach.
+        All browsed layers are computed together, and otherwise all layers of the same kind. Thus
+        one forward pass of one compiled function covers every layer that a slider can select.
+
+        Parameters
+        ----------
+        layer : str, optional
+            A layer that the observation must contain; None means the browsed layers.
+
+        Raises
+        ------
+        ValueError
+            If the layer is unknown, or the scores are NaN or infinite.
         """
         group = self._layers_observed_with(layer)
         key = ("observe", sample.key, group)
@@ -57,7 +69,7 @@ class BatchRunner:
         return found
 
     def _layers_observed_with(self, layer: str | None) -> tuple[str, ...] | None:
-        """Return the layers that are observed together with one; None: the browsed ones."""
+        """Return the names of all layers of a layer's kind, or None for the browsed layers."""
         if layer is None or layer in self.engine.browsed_layers():
             return None
         kind = self.engine.layer_table.find(layer).kind
@@ -71,13 +83,18 @@ class BatchRunner:
         target: str,
         averaged: bool = False,
     ) -> tuple[Floats, Floats]:
-        """Return (A, dY/dA) of one sample, computed from cached results as far as possible.
+        """Return a layer's output A (h, w, K) and dY/dA of one sample, using cached results.
 
         Parameters
         ----------
+        layer : str or None
+            None means the model input (H, W, C) in place of a layer's output.
         weights : ndarray, shape (1, C)
+            The weights of the scores in Y = Σ weights · scores.
+        target : {"logit", "probability"}
+            Whether Y is made of scores or of probabilities.
         averaged : bool
-            Whether only the mean of dY/dA over positions is wanted, (1, 1, K).
+            Whether to return the mean of dY/dA over positions, of shape (1, 1, K).
         """
         engine, x, age = self.engine, self.prepare([sample]), self.cache.age
         if layer is None:
@@ -107,14 +124,19 @@ class BatchRunner:
         target: str,
         averaged: bool = False,
     ) -> Iterator[tuple[Sequence[ImageSample], Observation, Floats, Floats]]:
-        """Yield, batch by batch, samples, what is observed, A and dY/dA (x and dY/dx at no layer).
+        """Yield (samples, observation, A, dY/dA) of each batch; without a layer, x and dY/dx.
 
         Parameters
         ----------
-        samples : iterable
-            Drawn from, in a thread of its own, as they are needed.
+        samples : iterable of ImageSample
+            Consumed one batch ahead, in another thread.
+        layer : str or None
+            The layer whose output is A.
         weigh : callable
-            From the scores of a batch and its place among the samples to Y's weights, (n, C).
+            Takes a batch's scores (n, C) and its slice of the samples, and returns the weights
+            (n, C) of Y = Σ weights · scores.
+        target, averaged
+            As for `gradient`.
         """
         layers, start = () if layer is None else (layer,), 0
         for some, x in self._prepared_batches(samples):
@@ -140,13 +162,13 @@ class BatchRunner:
         target: str,
         averaged: bool,
     ) -> tuple[Floats, Floats]:
-        """Return (A, dY/dA) of all samples, (N, ...) each, for weights (N, C) of Y."""
+        """Return A and dY/dA of all samples, each (N, ...), for the weights (N, C) of Y."""
         found = self.gradients(samples, layer, lambda _, some: weights[some], target, averaged)
         values, gradients = zip(*(part[2:] for part in found), strict=True)
         return np.concatenate(values), np.concatenate(gradients)
 
     def scores(self, samples: Sequence[ImageSample]) -> tuple[Floats, Floats]:
-        """Return scores and probabilities of any number of samples, (N, C) each; kept."""
+        """Return scores and probabilities of any number of samples, each (N, C); cached."""
         known = [self.cache.get(("scores", sample.key)) for sample in samples]
         pairs: list[tuple[Floats, Floats]] = [pair for pair in known if pair is not None]
         if not pairs or len(pairs) < len(known):
@@ -159,13 +181,16 @@ class BatchRunner:
     def activations(self, samples: Sequence[ImageSample], layer: str) -> Floats:
         """Return a layer's output for any number of samples, (N, ...)."""
         return np.concatenate(
-            [self._observe_batch(some, x, (layer,)).activations[layer] for some, x in self._prepared_batches(samples)]
+            [
+                self._observe_batch(some, x, (layer,)).activations[layer]
+                for some, x in self._prepared_batches(samples)
+            ]
         )
 
     def _observe_batch(
         self, samples: Sequence[ImageSample], x: Floats, layers: tuple[str, ...]
     ) -> Observation:
-        """Observe a batch and cache its scores, so that asking for them again needs no pass."""
+        """Return the observation of a batch, and cache its scores for later calls of `scores`."""
         age = self.cache.age
         seen = self.engine.observe(x, layers)
         self._check_scores(seen)
@@ -176,7 +201,7 @@ class BatchRunner:
     def _prepared_batches(
         self, samples: Iterable[ImageSample]
     ) -> Iterator[tuple[Sequence[ImageSample], Floats]]:
-        """Yield batches and their inputs; the next batch is prepared in a thread meanwhile."""
+        """Yield (samples, model input) of each batch; a thread prepares the next one meanwhile."""
         if isinstance(samples, Sequence) and not samples:
             raise ValueError("Expected at least one image. Received an empty list.")
         waiting, size = iter(samples), self.model_input.batch or BATCH_SIZE
@@ -191,15 +216,20 @@ class BatchRunner:
                 coming = pool.submit(ready)
                 yield batch
 
-    # --- compiling ahead of questions ---------------------------------------------------------
+    # --- compiling ahead of use ---------------------------------------------------------------
 
     def warm_up_steps(self, every_layer: bool = False) -> Iterator[None]:
-        """Run the usual questions once on a grey picture, so that they are compiled ahead of use.
+        """Run the usual computations once on a grey picture, so that they are compiled in advance.
 
-        The first use of a method costs half a second of compiling and a dozen megabytes; a class or
-        a photograph costs little. So the quick methods are compiled, for the score before the
-        softmax; every kind of layer only on request. One step per item yielded; results are not
-        cached.
+        The first use of an attribution method takes about 0.5 s and 12 MB to compile its function,
+        which then serves every class and photograph. Compiled are the functions of the fast
+        methods with scores before the softmax as target. Each item yielded marks one step done;
+        results are not cached.
+
+        Parameters
+        ----------
+        every_layer : bool
+            Whether to compile the observation of every kind of layer as well.
         """
         engine, default = self.engine, self.engine.default_layer
         x = self.model_input.prepare(np.full((1, *self.model_input.shape), 127, np.uint8))
@@ -222,7 +252,7 @@ class BatchRunner:
     # --- model input --------------------------------------------------------------------------
 
     def prepare(self, samples: Sequence[ImageSample]) -> Floats:
-        """Return the model input of a batch; that of a single image is cached."""
+        """Return the model input (N, H, W, C) of a batch; cached for a single sample."""
         if len(samples) > 1:
             return self._fresh(samples)
         key = ("input", samples[0].key)
@@ -234,10 +264,12 @@ class BatchRunner:
         return found
 
     def _fresh(self, samples: Sequence[ImageSample]) -> Floats:
+        """Return the model input of samples without using the cache."""
         size, channels = self.model_input.size, self.model_input.channels
         return self.model_input.prepare(
             np.stack([resize_to_input(each, size, channels) for each in samples])
         )
 
     def _check_scores(self, seen: Observation) -> None:
+        """Raise a ValueError if the observation holds NaN or infinite scores."""
         weights.check_scores(seen.scores, self.engine.model, self.name)

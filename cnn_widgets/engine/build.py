@@ -1,6 +1,6 @@
-"""Builds the engine of a model, after a second look at an output that shows no softmax.
+"""Builds the engine of a model, running it once if its graph ends without a softmax or sigmoid.
 
-This stands apart from `model_outputs`, which the graph needs, because it has to run the engine.
+This is not part of `model_outputs` because it needs an engine, which itself needs that module.
 """
 
 from __future__ import annotations
@@ -27,18 +27,30 @@ def build_engine(
 ) -> Engine:
     """Return the engine of a model.
 
-    Where the user does not say what the output is (`head`) and no softmax or sigmoid is found: one
-    value with two class names is a binary logit, and outputs that add up to one are probabilities
-    already (an average of softmaxes, for instance).
+    If `head` is None and the graph ends without a softmax or sigmoid, then a single output value
+    with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
+    probabilities (for instance the average of several softmaxes).
+
+    Parameters
+    ----------
+    model : keras.Model
+    model_input : ModelInput
+        The description of its input.
+    output : int, str or None
+        The number or name of the output to use; None means the first.
+    head : str or None
+        What the output is, one of `HEAD_KINDS`; None means to find out.
+    names : sequence of str or None
+        The class names, if known.
 
     Raises
     ------
     ValueError
-        If the model cannot be run on one image, with its own reason in one line.
+        If the model cannot be run on one image; the message quotes the model's own error.
     """
     try:
         engine = Engine(model, model_input, output, head)
-    except Exception as error:  # whatever the model's own code raises
+    except Exception as error:  # the model's own code may raise anything
         if (reason := _model_error_reason(error)) is None:
             raise
         raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
@@ -53,7 +65,7 @@ def build_engine(
 
 
 def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
-    """Tell whether the outputs for a grey and a random picture are probabilities already."""
+    """Return whether the outputs for a grey and a random picture are ≥ 0 and add up to 1."""
     random = np.random.default_rng(0).integers(0, 256, (1, *model_input.shape), np.uint8)
     for picture in (np.full_like(random, 127), random):
         scores = engine.observe(model_input.prepare(picture), ()).scores[0]
@@ -63,7 +75,7 @@ def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
 
 
 def _model_error_reason(error: Exception) -> str | None:
-    """Return what went wrong inside a model in one line; None for an error from elsewhere."""
+    """Return Keras' message of an error inside a model on one line; None for other errors."""
     text = str(error)
     if isinstance(error, TypeError) and text.startswith("missing a required argument"):
         return f"its call takes more than that, {text}."

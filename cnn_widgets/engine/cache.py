@@ -1,4 +1,4 @@
-"""A small least-recently-used store, bounded by the bytes of the arrays in it."""
+"""A least-recently-used cache limited by the number of bytes of the arrays in it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ import numpy as np
 Value = TypeVar("Value")
 
 
-# cachetools' LRUCache refuses a value above its limit, has no kinds of values and no lock.
+# Written by hand: cachetools.LRUCache refuses a value larger than its limit, takes no lock and
+# knows no kinds.
 class ByteCache(Generic[Value]):
-    """Keeps values until their arrays take more than `max_bytes`; the least recently used go first.
+    """A thread-safe cache that drops the least recently used values above `max_bytes`.
 
-    The newest value is kept even if it alone exceeds the limit: it is on screen, and each panel
-    would compute it again. A value with a `kind` that exceeds the limit stays until the next one
-    of its kind, because the outputs of a large network are needed for every layer.
+    The newest value is kept even if it alone exceeds the limit, because it is being displayed and
+    each panel would otherwise compute it again. A value with a `kind` that alone exceeds the limit
+    is kept until the next such value of its kind, and is not counted: the activations of a large
+    network are used again for each of its layers.
+
+    Parameters
+    ----------
+    max_bytes : int
+        The limit in bytes.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        #: How often `clear` was called.
+        #: The number of calls of `clear`.
         self.age = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
         self._oversized: dict[str, Hashable] = {}
@@ -31,12 +38,12 @@ class ByteCache(Generic[Value]):
 
     @property
     def nbytes(self) -> int:
-        """The number of bytes held now."""
+        """The number of bytes of all arrays in the cache."""
         with self._lock:
             return sum(size for _, size in self._entries.values())
 
     def get(self, key: Hashable) -> Value | None:
-        """Return the value kept under the key, or None."""
+        """Return the value with a key, or None, and mark it as the most recently used."""
         with self._lock:
             if key not in self._entries:
                 return None
@@ -51,11 +58,19 @@ class ByteCache(Generic[Value]):
         age: int | None = None,
         kind: str | None = None,
     ) -> Value:
-        """Keep and return a value that weighs as much as `arrays`.
+        """Store a value and return it.
 
-        `age` is the cache's own age when computing the value began: if another thread has called
-        `clear` since, the value is outdated and is not kept. `kind`: a value above the limit is
-        kept, in addition to the others, until the next such value of its kind.
+        Parameters
+        ----------
+        key : hashable
+        value : object
+        arrays : iterable of ndarray
+            The arrays in the value; their bytes are its size.
+        age : int, optional
+            The cache's `age` when the computation of the value began. If another thread has called
+            `clear` since then, the value is outdated and is not stored.
+        kind : str, optional
+            Lets a value larger than `max_bytes` stay until the next such value of its kind.
         """
         size = sum(array.nbytes for array in arrays)
         with self._lock:
@@ -76,7 +91,7 @@ class ByteCache(Generic[Value]):
         return value
 
     def clear(self) -> None:
-        """Drop every value."""
+        """Drop every value, and refuse values whose computation began earlier (see `put`)."""
         with self._lock:
             self.age += 1
             self._entries.clear()

@@ -1,8 +1,12 @@
-"""What a Keras model computes, as compiled functions of arrays.
+"""The engine: a Keras model as compiled functions of arrays.
 
-Each function is select out of the model's traced graph when it is first asked for, and kept: the
-forward pass with the outputs of chosen layers, the part of the network after a layer (its *tail*)
-on given activations, and gradients at many layers or at the input in one pass.
+Each function is extracted from the model's traced graph on its first call, and kept: the forward
+pass with the outputs of chosen layers, the part of the network after a layer (its *tail*) on given
+activations, and gradients at several layers or at the input.
+
+In all of them x is model input (N, H, W, C), A the activations (N, h, w, K) of a layer, and
+Y = Σ weights · scores for weights (N, C) with C classes, or the same sum of probabilities if the
+target is "probability". Outputs are float32.
 """
 
 from __future__ import annotations
@@ -27,7 +31,10 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Runs one model: compiles what is asked for, and keeps it."""
+    """Runs one model by functions that are compiled on first use and kept.
+
+    The parameters are those of `build_engine`; a `head` of None is decided from the graph alone.
+    """
 
     def __init__(
         self,
@@ -40,39 +47,43 @@ class Engine:
         self.model, self._model_input = model, model_input
         self.graph = TracedModel(model, model_input, output, head)
         self._traces: dict[tuple[Any, ...], CompiledFunction] = {}
-        self._replacements: dict[int, Any] = {}  # a PrivateEngine reads other variables
+        self._replacements: dict[int, Any] = {}  # filled by PrivateEngine only
 
     @property
     def layer_table(self) -> LayerTable:
-        """The model's layers."""
+        """The table of the model's layers."""
         return self.graph.layer_table
 
     @property
     def head(self) -> Head:
-        """What the end of the model computes."""
+        """The description of what the end of the model computes."""
         return self.graph.head
 
     @property
     def notes(self) -> list[str]:
-        """What was guessed about the model, in words."""
+        """What was assumed about the model, as sentences for the user."""
         return self.graph.notes
 
     @property
     def layers(self) -> tuple[LayerInfo, ...]:
-        """Every layer that puts out one tensor, in the order it runs."""
+        """All layers that return a single tensor, in the order in which they run."""
         return self.layer_table.layers
 
     @property
     def default_layer(self) -> str | None:
-        """The last layer before the scores whose map is larger than 1x1, after its activation."""
+        """The name of the last layer before the scores whose feature map is larger than 1x1."""
         return self.layer_table.default
 
     def browsed_layers(self) -> tuple[str, ...]:
-        """Return the names of the layers every cached pass reports."""
+        """Return the names of the layers that `observe` reports by default."""
         return self.layer_table.browsed
 
     def observe(self, x: Floats, layers: tuple[str, ...] | None) -> Observation:
-        """Return scores and activations of a batch, of the layers named or the browsed (None)."""
+        """Return scores, probabilities and activations of a batch x.
+
+        `layers` names the layers whose activations are wanted; None means the browsed layers,
+        for which `Observation.peaks` are computed as well.
+        """
         scores, probabilities, activations, peaks = self._observe(layers)(self._padded(x))
         seen = Observation(
             np.asarray(scores),
@@ -92,16 +103,17 @@ class Engine:
         weights: Floats,
         averaged: bool = False,
     ) -> Floats:
-        """Return dY/dA at a layer whose output is given, for Y = Σ weights · scores.
+        """Return dY/dA at a layer with given activations A, running only the layer's tail.
 
-        Averaged: over the layer's positions, (N, 1, 1, K).
+        The result is (N, h, w, K), or if `averaged` its mean over positions, (N, 1, 1, K). x is
+        used only if the tail depends on it, too (a connection around the layer).
         """
         run = self._tail_gradients(layer, target, averaged)
         given = (self._padded(array) for array in (x, weights, activations))
         return np.asarray(run(*given)[0])[: len(x)]
 
     def tail_scores(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
-        """Return scores and probabilities (N, C) with a layer's output replaced by the given."""
+        """Return scores and probabilities (N, C) with a layer's output replaced by activations."""
         scores, probabilities = self._tail_scores(layer)(self._padded(x), self._padded(activations))
         return np.asarray(scores)[: len(x)], np.asarray(probabilities)[: len(x)]
 
@@ -115,12 +127,16 @@ class Engine:
         averaged: bool = False,
         known: Sequence[Any] = (),
     ) -> list[Floats]:
-        """Return dY/dA at each layer named, in one pass; at the input if none is named.
+        """Return dY/dA at each layer from one backward pass, or [dY/dx] if no layer is named.
 
-        Guided, at the input only: ReLUs pass only positive gradients. Averaged: as for
-        `tail_gradients`.
-        Known: the layers' outputs as an observation's `tensors`, if they are; what only they need
-        is not computed.
+        If `guided`, ReLUs pass only positive gradients (arXiv 1412.6806); for the input only. If
+        `averaged`, gradients are averaged over positions as by `tail_gradients`. `known` are the
+        layers' outputs from `Observation.tensors`; operations that only they need are not run.
+
+        Raises
+        ------
+        ValueError
+            If a layer returns integers, which have no gradient.
         """
         run = self._gradients(layers, target, guided, averaged, bool(known))
         found = run(self._padded(x), self._padded(weights), *known)
@@ -128,21 +144,21 @@ class Engine:
 
     @property
     def traces(self) -> int:
-        """How many functions have been compiled."""
+        """The number of functions compiled so far."""
         return len(self._traces)
 
     def clear(self) -> None:
-        """Forget everything traced and compiled."""
+        """Drop all traced graphs and compiled functions; they are made again on the next use."""
         self._traces.clear()
         self.graph.clear()
 
     def _padded(self, array: Floats) -> Floats:
-        """Return a batch filled up to the only size the model takes, where it is fixed."""
+        """Return a batch, padded with its last entry if the model has a fixed batch size."""
         missing = (self._model_input.batch or 0) - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, 0)]) if missing > 0 else array
 
     def check(self, layer: str | None, target: str) -> None:
-        """Refuse a layer or a target that this network does not have."""
+        """Raise a ValueError for a layer or target that this network does not have."""
         if target not in TARGETS:
             raise ValueError(f"Expected target to be one of {TARGETS}. Received: {target!r}")
         if target == "probability" and self.head.kind == "values":
@@ -150,7 +166,7 @@ class Engine:
         if layer is not None:
             self.layer_table.find(layer)
 
-    # --- functions, select out on first use ------------------------------------------------------
+    # --- functions, extracted on first use ----------------------------------------------------
 
     def _observe(self, layers: tuple[str, ...] | None) -> CompiledFunction:
         """Return the compiled x → (scores, probabilities, {layer: A}, {layer: peaks})."""
@@ -170,12 +186,12 @@ class Engine:
         return self._extracted(("observe", layers), traced, wanted, ["x"], finish)
 
     def _tail_scores(self, layer: str) -> CompiledFunction:
-        """Return the compiled (x, A) → (scores, probabilities), with A in the layer's place."""
+        """Return the compiled (x, A) → (scores, probabilities), with A as the layer's output."""
         wanted, given = ["scores", "probabilities"], ["x", ("output", layer)]
         return self._extracted(("tail_scores", layer), self.graph.forward(), wanted, given)
 
     def _tail_gradients(self, layer: str, target: str, averaged: bool) -> CompiledFunction:
-        """Return the compiled (x, weights, A) → [dY/dA], with A in place of the layer's output."""
+        """Return the compiled (x, weights, A) → [dY/dA], with A as the layer's output."""
         given = ["x", "weights", ("output", layer)]
         key, wanted = ("tail_gradients", layer, target, averaged), [("gradient", layer)]
         traced = self.graph.gradients(target)
@@ -185,10 +201,7 @@ class Engine:
     def _gradients(
         self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool, known: bool
     ) -> CompiledFunction:
-        """Return the compiled (x, weights) → [dY/dA of each layer], or [dY/dx] for no layer.
-
-        Known: (x, weights, *A of each layer) instead.
-        """
+        """Return the compiled (x, weights[, *A if known]) → [dY/dA of each layer], or [dY/dx]."""
         wanted = [("gradient", name) for name in layers or (None,)]
         given = ["x", "weights", *(("output", name) for name in layers if known)]
         key = ("gradients", layers, target, guided, averaged, known)
@@ -197,13 +210,13 @@ class Engine:
         return self._extracted(key, traced, wanted, given, self._finisher(averaged))
 
     def _refuse_integer_layers(self, traced: TracedGraph, layers: Sequence[str]) -> None:
-        """Refuse layers that put out integers."""
+        """Raise a ValueError for layers that return integers."""
         whole = [name for name in layers if ("gradient", name) not in traced]
         if whole:
             raise ValueError(f"Layer {whole[0]!r} puts out whole numbers: they have no gradient.")
 
     def _finisher(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
-        """Return what makes float32 of gradients, and averages them over positions if asked."""
+        """Return a function that casts gradients to float32 and may average over positions."""
         tf = self._tf
 
         def finish(found: list[Any]) -> list[Any]:
@@ -225,10 +238,10 @@ class Engine:
         given: Sequence[Hashable],
         finish: Callable[[list[Any]], Any] = list,
     ) -> CompiledFunction:
-        """Return the function kept under the key, select out of its traced on first use."""
+        """Return the compiled function with a key, extracted from the traced graph on first use."""
         found = self._traces.get(key)
         if found is None:
-            with TRACE_LOCK:  # by now another thread may have select it; and one may clear all of them
+            with TRACE_LOCK:  # another thread may have made it by now, or may clear all
                 found = self._traces.get(key) or traced.function(
                     wanted, given, finish, self._replacements
                 )
@@ -238,10 +251,18 @@ class Engine:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one forward pass reports of a batch: arrays by layer name, batch axis first.
+    """The results of one forward pass of a batch, or of one of its images without the batch axis.
 
-    ``tensors`` are the same activations as the engine holds them, of the whole batch and in the
-    same memory, to be handed back to it without a copy.
+    Attributes
+    ----------
+    scores, probabilities : ndarray, shape (N, C)
+    activations : dict of str to ndarray, shape (N, h, w, K)
+        The output of each observed layer, by layer name.
+    peaks : dict of str to ndarray, shape (N, K)
+        The largest value of each filter after the layer's activation function, by layer name.
+    tensors : dict of str to tensor
+        The activations as TensorFlow tensors, always of the whole batch. `Engine.gradients` takes
+        them as `known` without a copy.
     """
 
     scores: Floats
@@ -251,20 +272,21 @@ class Observation:
     tensors: dict[str, Any] = field(default_factory=dict)
 
     def at(self, index: int) -> Observation:
-        """Return one image's part."""
+        """Return the results of one image, without the batch axis."""
         return self._map(lambda array: array[index])
 
     def first(self, count: int) -> Observation:
-        """Return the first images' part."""
+        """Return the results of the first `count` images."""
         return self._map(lambda array: array[:count])
 
     def arrays(self) -> Iterable[Floats]:
-        """Yield every array."""
+        """Yield every array, but not the tensors, which share memory with the activations."""
         yield from (self.scores, self.probabilities)
         yield from self.activations.values()
         yield from self.peaks.values()
 
     def _map(self, select: Callable[[Floats], Floats]) -> Observation:
+        """Return an observation with a function applied to every array."""
         return Observation(
             select(self.scores),
             select(self.probabilities),

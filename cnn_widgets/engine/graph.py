@@ -1,7 +1,7 @@
-"""A model's traced graph: its layers, its head, and gradients that are added on demand.
+"""Traces a model: finds its layers and its head, and adds gradients to the graph on demand.
 
-The model is run once, symbolically, with taps on all its layers; nothing of it is changed.
-Gradients are added to the same graph when they are first asked for.
+The model is called once with a symbolic tensor, with taps on all its layers; it is not changed.
+Gradients are added to the same graph on their first use.
 """
 
 from __future__ import annotations
@@ -35,23 +35,28 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 
 @dataclass(frozen=True)
 class _TraceResult:
-    """A model's traced graph, and its tensors by the names that a `TracedGraph` knows them by."""
+    """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
+
+    The keys are "x", "scores", "probabilities", ("output", layer) and ("peak", layer).
+    """
 
     graph: Any
     places: dict[Any, Any]
 
 
 class TracedModel:
-    """Traces one model, learns its layers from that, and hands out `TracedGraph`s.
+    """One model with its traced graphs: the forward pass, and gradients for each target.
+
+    The parameters are those of `build_engine`; a `head` of None is decided from the graph alone.
 
     Attributes
     ----------
     layer_table : LayerTable
-        Its layers.
+        The model's layers, as found while tracing.
     head : Head
-        What the end of the model computes.
+        The description of what the end of the model computes.
     notes : list of str
-        What was guessed, in words.
+        What was assumed, as sentences for the user.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class TracedModel:
         self.forward()
 
     def forward(self) -> TracedGraph:
-        """Return the graph from x to scores, probabilities, and what every layer puts out."""
+        """Return the graph from x to scores, probabilities and the output of every layer."""
         with TRACE_LOCK:
             if "forward" not in self._graphs:
                 traced = self._trace()
@@ -81,16 +86,17 @@ class TracedModel:
             return self._graphs["forward"]
 
     def gradients(self, target: str, guided: bool = False) -> TracedGraph:
-        """Return the graph from x and Y's weights to dY/dA at every layer, and dY/dx.
+        """Return the graph from x and the weights of Y to dY/dA at every layer and to dY/dx.
 
-        Guided: through ReLUs that pass only positive gradients, and dY/dx alone.
+        Y is the weighted sum of scores, or for the target "probability" of probabilities. If
+        `guided`, ReLUs pass only positive gradients, and the graph contains dY/dx only.
         """
         tf, key = self._tf, ("gradients", target, guided)
         with TRACE_LOCK:
             if key not in self._graphs:
                 traced = self._trace()
                 places = dict(traced.places)
-                outputs = {  # guided ones are asked for at the input only
+                outputs = {  # guided gradients are used at the input only
                     key: tensor
                     for key, tensor in places.items()
                     if key[0] == "output" and tensor.dtype.is_floating and not guided
@@ -115,7 +121,7 @@ class TracedModel:
             self._trace_result = None
 
     def _trace(self) -> _TraceResult:
-        """Return the model's graph, traced on first use."""
+        """Return the model's traced graph and its tensors; the model is traced on first use."""
         if self._trace_result is None:
             places: dict[Any, Any] = {}
 
@@ -139,7 +145,7 @@ class TracedModel:
         return self._trace_result
 
     def _call(self, x: Any) -> tuple[Any, Any]:
-        """Run the model inside a trace; return scores and probabilities (N, C)."""
+        """Call the model while it is being traced; return scores and probabilities (N, C)."""
         outputs = named_outputs(
             self.model, self.model(as_model_input(self.model, x), training=False)
         )
@@ -155,22 +161,29 @@ class TracedModel:
         return mean_over_positions(maps), mean_over_positions(head.probabilities(maps))
 
     def _input_spec(self) -> Any:
+        """Return the `TensorSpec` of x, with a batch axis of any size unless the model fixes it."""
         return self._tf.TensorSpec(
             (self._model_input.batch, *self._model_input.size, self._model_input.channels),
             self._tf.float32,
         )
 
     def _weight_shape(self) -> tuple[int | None, int]:
+        """Return the shape (N, C) of the weights of Y."""
         return self._model_input.batch, self.head.classes
 
     def _record_layers(self, layer_calls: list[LayerCall]) -> None:
-        """Note the layers, in the order they ran, and where class activation maps look."""
-        layers = tuple(LayerInfo(layer_call.name, layer_call.kind, layer_call.shape) for layer_call in layer_calls)
+        """Set `layer_table` and `notes` from the layer calls seen while tracing."""
+        layers = tuple(
+            LayerInfo(layer_call.name, layer_call.kind, layer_call.shape)
+            for layer_call in layer_calls
+        )
         before = ancestor_operations([self._score])
         maps = [
             layer_call.name
             for layer_call, info in zip(layer_calls, layers, strict=True)
-            if info.spatial and layer_call.output.op in before and layer_call.output is not self._score
+            if info.spatial
+            and layer_call.output.op in before
+            and layer_call.output is not self._score
         ]
         self.layer_table = LayerTable(layers, maps[-1] if maps else None)
         self._score = None

@@ -1,7 +1,7 @@
-"""Guided gradients: ReLUs that pass only positive gradients back.
+"""Guided backpropagation: ReLUs that pass only positive gradients back.
 
-Springenberg et al. 2014, arXiv 1412.6806: a gradient goes back through a ReLU only where the
-ReLU was open and the gradient itself is positive. The model is not touched: the rule is attached
+Springenberg et al. 2014, arXiv 1412.6806: a gradient passes back through a ReLU only where the
+ReLU's input and the gradient itself are positive. The model is not changed: the rule is attached
 to the operations of its traced graph, and only while gradients are being added to it.
 """
 
@@ -17,7 +17,7 @@ _GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 @contextmanager
 def guided_relus(graph: Any) -> Iterator[None]:
-    """Give the ReLUs of a traced graph their guided gradient; take it back on leaving."""
+    """Let the ReLUs of a traced graph have the guided gradient inside the block."""
     import tensorflow as tf
 
     rules = _registered_gradients()
@@ -33,7 +33,7 @@ def guided_relus(graph: Any) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _registered_gradients() -> dict[str, str]:
-    """Register the guided gradients with TensorFlow, once; return kind of operation → rule."""
+    """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
     import tensorflow as tf
 
     def relu(op: Any, gradient: Any) -> Any:

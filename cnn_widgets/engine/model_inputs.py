@@ -1,6 +1,6 @@
-"""What a Keras model takes in: image size, channels, fixed batch size, structure and type.
+"""The input of a Keras model: image size, channels, fixed batch size, structure and dtype.
 
-All of it is read off the model; what had to be assumed is said in `ModelInput.notes`.
+All are read from the model; `ModelInput.notes` lists what had to be assumed.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
     import keras
 
 
-#: float32 pixels (N, H, W, C), 0 to 255 → model input.
+#: A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape.
 Preprocess = Callable[[Any], Any]
 
+#: The (H, W) used for a model that accepts any image size.
 FREE_SIZE = (224, 224)
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """A model's input.
+    """The description of a model's input.
 
     Attributes
     ----------
-    size : (H, W)
+    size : tuple of int
+        (H, W) of the input image.
     channels : int
-        1 or 3.
+        The number C of channels, 1 or 3.
     batch : int or None
-        The only batch size the model takes, if it is fixed.
+        The only batch size that the model accepts, or None if it accepts any.
     preprocess : callable or None
-        float32 pixels (N, H, W, C), 0 to 255 → model input. None: nothing is done outside.
+        A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape.
+        None means that the model takes pixels as they are.
     notes : tuple of str
-        What was guessed, in words for the user.
+        What was assumed, as sentences for the user.
     """
 
     size: tuple[int, int]
@@ -51,12 +54,18 @@ class ModelInput:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of the input."""
+        """The shape (H, W, C) of one input image."""
         return (*self.size, self.channels)
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
-        """Return pixels (N, H, W, C) as the model's input; works on a copy."""
-        given = pixels.astype(np.float32)  # a copy: keras' preprocess_input works in place
+        """Return uint8 pixels (N, H, W, C) as preprocessed model input, float32, same shape.
+
+        Raises
+        ------
+        ValueError
+            If `preprocess` returns another shape, or anything but numbers.
+        """
+        given = pixels.astype(np.float32)  # a copy, because Keras' preprocess_input works in place
         ready = given if self.preprocess is None else np.asarray(self.preprocess(given))
         if ready.shape != pixels.shape or ready.dtype.kind not in "fiu":
             raise ValueError(
@@ -70,12 +79,19 @@ def read_model_input(
     model: keras.Model,
     input_size: Sequence[int] | None = None,
 ) -> ModelInput:
-    """Return what a model takes in; its preprocessing is left open (None).
+    """Return the description of a model's input, with `preprocess` still None.
+
+    Parameters
+    ----------
+    model : keras.Model
+    input_size : sequence of int, optional
+        (H, W) for a model that accepts any image size.
 
     Raises
     ------
     ValueError
-        If the model is unbuilt, takes several inputs, no images, or images channels-first.
+        If the input shape is unknown, differs from `input_size`, or is not (batch, H, W, 1 or 3);
+        if the model takes several inputs, or anything but numbers, or works channels-first.
     """
     shape = _input_shape(model)
     if shape is None and input_size is None:
@@ -107,7 +123,7 @@ def read_model_input(
 
 
 def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
-    """Return the shape of a model's one input, with the batch axis, or None if it is not known."""
+    """Return the shape of a model's only input, with the batch axis, or None if unknown."""
     inputs = getattr(model, "inputs", None)
     if inputs:
         if len(inputs) > 1:
@@ -119,11 +135,12 @@ def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
         return tuple(inputs[0].shape)
     shapes = getattr(model, "_build_shapes_dict", None) or {}
     known = [s for s in shapes.values() if isinstance(s, list | tuple) and len(s) == 4]
-    # a subclassed model remembers the shape of its first call; that batch size binds nobody
+    # a subclassed model records the shape of its first call, but accepts other batch sizes
     return (None, *known[0][1:]) if len(known) == 1 else None
 
 
 def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) -> None:
+    """Raise a ValueError for a model with a channels-first layer or input shape."""
     first = [
         path
         for path, layer in walk_layers(model)
@@ -140,7 +157,7 @@ def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) ->
 def _image_size(
     shape: tuple[int | None, ...], wanted: Sequence[int] | None
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Return ((H, W), notes): the wanted size where the model leaves it free."""
+    """Return ((H, W), notes), using the wanted size on axes whose size the model leaves open."""
     if wanted is not None and (len(wanted) != 2 or any(int(n) < 1 for n in wanted)):
         raise ValueError(f"Expected input_size=(height, width). Received: {wanted!r}")
     asked = FREE_SIZE if wanted is None else (int(wanted[0]), int(wanted[1]))
@@ -156,7 +173,7 @@ def _image_size(
 
 
 def as_model_input(model: Any, x: Any) -> Any:
-    """Return a batch of images in the structure and type that the model's input has."""
+    """Return a tensor (N, H, W, C) in the structure (dict, list) and dtype of a model's input."""
     import tensorflow as tf
 
     inputs = getattr(model, "inputs", None)

@@ -1,7 +1,7 @@
-"""What a Keras model puts out: the output meant, its scores, and their probabilities.
+"""The output of a Keras model: choosing one of several, finding its scores and probabilities.
 
-Scores are taken before the softmax or sigmoid (Selvaraju et al. 2017: y^c). The model is not
-changed: in the traced graph, the operation that made the output leads back to its input.
+Scores are taken before the softmax or sigmoid, as y^c in Selvaraju et al. 2017, arXiv 1610.02391.
+The model is not changed: its traced graph holds the softmax operation, and thus its input.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
-    """Return what a model put out by name; one output is named "output"."""
+    """Return a model's outputs by name; a single output is named "output"."""
     if isinstance(outputs, dict):
         return dict(outputs)
     if isinstance(outputs, list | tuple):
@@ -24,7 +24,13 @@ def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
 
 
 def chosen_output(outputs: dict[str, Any], wanted: int | str | None) -> str:
-    """Return the name of the output meant by a name or a number; None means the first."""
+    """Return the name of the output selected by name or number; None selects the first.
+
+    Raises
+    ------
+    ValueError
+        If there is no such output; the message lists those of the model.
+    """
     names = list(outputs)
     found = 0 if wanted is None else wanted
     if isinstance(found, int) and 0 <= found < len(names):
@@ -37,23 +43,24 @@ def chosen_output(outputs: dict[str, Any], wanted: int | str | None) -> str:
     return str(found)
 
 
-#: How a network ends. "probabilities": they come out, but no softmax was found to look behind.
+#: What a network's output is: probabilities with a softmax or sigmoid in the graph, logits,
+#: "probabilities" without either operation, or "values" that are none of these (a regression).
 HEAD_KINDS = ("softmax", "sigmoid", "logits", "probabilities", "values")
 _RESHAPING_OPS = {"Identity", "Reshape", "Squeeze", "ExpandDims", "Cast"}
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the end of a network computes.
+    """The description of what the end of a network computes.
 
     Attributes
     ----------
     kind : str
         One of `HEAD_KINDS`.
     units : int
-        Size of the last axis of the output.
+        The size of the last axis of the output.
     binary : bool
-        Whether one sigmoid unit stands for two classes, whose scores are -Y and Y.
+        Whether a single sigmoid unit with score Y stands for two classes with scores -Y and Y.
     """
 
     kind: str
@@ -62,18 +69,18 @@ class Head:
 
     @property
     def classes(self) -> int:
-        """The number C of classes that can be asked for."""
+        """The number C of classes: 2 for a binary head, otherwise `units`."""
         return 2 if self.binary else self.units
 
     def scores(self, tensor: Any) -> tf.Tensor:
-        """Return the score tensor (N, ..., units) as (N, ..., C)."""
+        """Return the score tensor (N, ..., units) as float32 of shape (N, ..., C)."""
         import tensorflow as tf
 
         tensor = tf.cast(tensor, tf.float32)
         return tf.concat([-tensor, tensor], axis=-1) if self.binary else tensor
 
     def probabilities(self, scores: tf.Tensor) -> tf.Tensor:
-        """Return probabilities of scores (N, ..., C); NaN where the network has none."""
+        """Return the probabilities of scores (N, ..., C); NaN if the kind is "values"."""
         import tensorflow as tf
 
         if self.kind in ("softmax", "logits"):
@@ -86,7 +93,7 @@ class Head:
 
 
 def mean_over_positions(tensor: tf.Tensor) -> tf.Tensor:
-    """Return (N, C): the mean over positions where the head gives a map of classes."""
+    """Return a tensor (N, ..., C) averaged over all axes between the first and the last."""
     import tensorflow as tf
 
     axes = list(range(1, len(tensor.shape) - 1))
@@ -94,23 +101,24 @@ def mean_over_positions(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def find_head(output: tf.Tensor, kind: str | None = None) -> tuple[Head, tf.Tensor]:
-    """Return the head and the tensor of scores (N, ..., units) behind a network's output.
+    """Return the head of a network and its tensor of scores (N, ..., units).
 
-    Walks back through ops that only reshape. A softmax or sigmoid found there gives its input;
-    otherwise the output itself is the score: logits where there are several units, a plain
-    value where there is one.
+    The graph is followed from the output back through operations that only reshape or cast. If a
+    softmax or sigmoid is found, its input is the score tensor. Otherwise it is the output itself,
+    taken as logits if it has several units, and as a plain value if it has one.
 
     Parameters
     ----------
     output : Tensor, shape (N, ..., units)
-        A network's output in the graph being traced.
+        The network's output in the graph being traced.
     kind : str, optional
-        What the user says the output is, in place of a guess about an output with no softmax.
+        The user's statement of what the output is, one of `HEAD_KINDS`, which overrides the rule.
 
     Raises
     ------
     ValueError
-        If the output is no such tensor, or is not what the user says.
+        If the output is not a float tensor of such a shape, `kind` is unknown, or `kind` is
+        "softmax" or "sigmoid" and the graph has no such operation there.
     """
     if kind is not None and kind not in HEAD_KINDS:
         raise ValueError(f"Expected head to be one of {HEAD_KINDS}. Received: {kind!r}")

@@ -1,8 +1,8 @@
-"""Taps: observe what any layer of a Keras model puts out, while it is being traced.
+"""Taps: observe the output of every layer of a Keras model while the model is being traced.
 
-No sub-model is ever built, so nested, subclassed and `Sequential` models are all alike. While
-the context manager `tapped` is open, `call` of the layers is an instance attribute that reports
-each output; on leaving, all is as it was.
+No sub-model is built, so nested, subclassed and `Sequential` models are handled alike. Inside the
+context manager `tapped`, each layer has an instance attribute `call` that records the output; on
+leaving, the attributes are restored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-#: Held while tracing, so that only one thread traces: two networks may share layers.
+#: Held while tracing, so that only one thread at a time taps layers: two networks may share some.
 TRACE_LOCK = threading.RLock()
 _RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
 _ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
@@ -28,7 +28,17 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class LayerCall:
-    """One call of one layer, seen while tracing."""
+    """One call of one layer, recorded while tracing.
+
+    Attributes
+    ----------
+    name : str
+        The layer's path in the model, with ":1", ":2" … for further calls of the same layer.
+    layer : keras.layers.Layer
+    source : object
+        The first argument of the call, usually the input tensor.
+    output : tensor
+    """
 
     name: str
     layer: keras.layers.Layer
@@ -47,7 +57,7 @@ class LayerCall:
 
 
 def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield (path, layer) of every layer below a model, outer ones before their parts."""
+    """Yield (path, layer) of every layer in a model, a nested model before its own layers."""
     for layer in model._flatten_layers(include_self=False, recursive=False):
         path = f"{prefix}{layer.name}"
         yield path, layer
@@ -56,13 +66,13 @@ def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ker
 
 @contextmanager
 def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
-    """Append every layer call of a model to the list yielded, in the order of the calls.
+    """Yield a list to which every layer call of a model is appended, in the order of the calls.
 
     Parameters
     ----------
     model : keras.Model
-        Borrowed: its layers' `call` and pending losses are put back on leaving, also after an
-        exception.
+        The `call` attributes of its layers are replaced inside the block. They and the layers'
+        pending losses are restored on leaving, also after an exception.
     """
     import keras
 
@@ -74,11 +84,11 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
         def observed(*args: Any, **kwargs: Any) -> Any:
             output = call(*args, **kwargs)
             if threading.get_ident() != owner or not keras.ops.is_tensor(output):
-                return output  # called by another thread, which is not being traced
+                return output  # another thread uses the model without tracing it
             if not _in_current_graph(output):
-                return output  # made inside a loop's own graph, which cannot be read from here
+                return output  # in the inner graph of a loop, whose tensors are not accessible
             if _splits_heads(layer, args, output):
-                return output  # its axes are tokens, heads and numbers, not rows and columns
+                return output  # its axes are not rows and columns
             name = path if counts[path] == 0 else f"{path}:{counts[path]}"
             counts[path] += 1
             source = args[0] if args else None
@@ -100,17 +110,17 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
                     given = getattr(layer, method)
                     call = _python_function(given)
                     if layer is model and call is given:
-                        continue  # its own output is the end of the trace
+                        continue  # the model's own output is not recorded
                     replaced.append((layer, method, layer.__dict__.get(method, _MISSING)))
                     new = call if layer is model else tap(path, layer, call)
                     object.__setattr__(layer, method, new)
             yield layer_calls
         except BaseException:
-            for layer, before in unbuilt:  # Keras records a first call even where it fails
+            for layer, before in unbuilt:  # Keras marks a model as built even if its call fails
                 if not layer.weights:
                     layer.__dict__.clear()
                     layer.__dict__.update(before)
-            del _name_scopes()[len(scopes) :]  # Keras does not close the scopes it was in
+            del _name_scopes()[len(scopes) :]  # Keras leaves name scopes open after an error
             raise
         finally:
             for layer, method, before in reversed(replaced):
@@ -123,7 +133,7 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
 
 
 def _name_scopes() -> list[Any]:
-    """Return Keras' stack of open name scopes, of this thread."""
+    """Return Keras' stack of open name scopes of this thread, a private part of Keras."""
     from keras.src.backend.common import global_state
 
     found: list[Any] = global_state.get_global_attribute(
@@ -133,7 +143,7 @@ def _name_scopes() -> list[Any]:
 
 
 def _unique_layers(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield every layer object once, under its first path; equal paths are numbered ~2, ~3."""
+    """Yield (path, layer) once per layer object; different layers of one path get ~2, ~3 …."""
     seen: set[int] = set()
     paths: Counter[str] = Counter()
     for path, layer in walk_layers(model):
@@ -144,7 +154,10 @@ def _unique_layers(model: keras.Model) -> Iterator[tuple[str, keras.layers.Layer
 
 
 def _layers_with_losses(model: keras.Model) -> Iterator[Any]:
-    yield from (layer for _, layer in [("", model), *_unique_layers(model)] if hasattr(layer, "_losses"))
+    """Yield the model and its layers that collect losses during a call."""
+    yield from (
+        layer for _, layer in [("", model), *_unique_layers(model)] if hasattr(layer, "_losses")
+    )
 
 
 def _call_methods(layer: keras.layers.Layer) -> tuple[str, ...]:
@@ -154,46 +167,60 @@ def _call_methods(layer: keras.layers.Layer) -> tuple[str, ...]:
 
 
 def _python_function(call: Any) -> Any:
-    """Return the Python function of a `tf.function`: traced in line, its layers can be seen."""
+    """Return the Python function of a `tf.function`, or anything else unchanged.
+
+    A `tf.function` would be traced to a graph of its own, whose tensors taps cannot use.
+    """
     import tensorflow as tf
 
     if not isinstance(call, tf.types.experimental.PolymorphicFunction):
         return call
     try:
         return tf.autograph.to_graph(call.python_function)
-    except Exception:  # without its source, only loops over tensors cannot be converted
+    except Exception:  # no source code: works unless the function loops over tensors
         return call.python_function
 
 
 def _separate_tensor(output: Any) -> Any:
     """Return a new tensor for the output of a layer that returns its input unchanged.
 
-    Dropout does so outside training. A branch that leaves before the layer must not seem to be
-    computed from its output.
+    Dropout does so outside training. If its input and output were one tensor, another branch that
+    reads the input would seem to depend on the output.
     """
     import tensorflow as tf
 
-    masked = getattr(output, "_keras_mask", None) is not None  # would be lost
+    masked = getattr(output, "_keras_mask", None) is not None  # a copy would lose it
     return output if masked else tf.identity(output)
 
 
 def _splits_heads(layer: keras.layers.Layer, args: tuple[Any, ...], output: Any) -> bool:
-    """Return whether a layer splits attention heads: 4 axes that are not a stack of maps."""
+    """Return whether a layer splits attention heads: its 4 axes are no feature map.
+
+    They are batch, tokens, heads and features instead of batch, rows, columns and filters.
+    """
     given = getattr(args[0], "shape", ()) if args else ()
     return type(layer).__name__ == "EinsumDense" and len(given) < len(output.shape) == 4
 
 
 def _in_current_graph(tensor: Any) -> bool:
+    """Return whether a tensor belongs to the graph that is being traced."""
     import tensorflow as tf
 
     return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
 
 
 def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any:
-    """Return the tensor after a layer's own non-linearity, or None if it has none.
+    """Return the tensor after the non-linearity that belongs to a layer, or None if it has none.
 
-    That is the layer's output where it activates or pools itself, otherwise what follows it
-    through batch normalisation and an activation: whether a filter is silent is decided there.
+    For a layer that pools or has an activation function of its own, that is its output. Otherwise
+    it is the output of the activation that follows, directly or after batch normalisation. Whether
+    a filter is inactive for an image can only be seen there.
+
+    Parameters
+    ----------
+    layer_call : LayerCall
+    layer_calls : list of LayerCall
+        All calls of the same trace.
     """
     own = getattr(getattr(layer_call.layer, "activation", None), "__name__", "linear")
     if own != "linear" or "Pool" in layer_call.kind or layer_call.kind in _ACTIVATIONS:
@@ -215,6 +242,7 @@ def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any
 
 
 def _is_same_tensor(source: Any, tensor: Any) -> bool:
+    """Return whether `source` is the tensor, or a cast or identity copy of it."""
     if source is tensor:
         return True
     op = getattr(source, "op", None)

@@ -1,9 +1,9 @@
-"""Functions of arrays, extracted from a traced graph: only the operations their outputs need.
+"""Extracts compiled functions from a traced graph, with only the operations their outputs need.
 
-A model is traced once. Every function needed afterwards is extracted from the definition of that
-graph: the operations that its outputs depend on, and no others. Tracing runs Keras' Python code
-layer by layer and takes a second; extracting only copies nodes. A traced graph reads the model's
-weights through its *captures*, handles passed beside its arguments; a function gets only those it
+A model is traced once, which runs Keras' Python code layer by layer and takes about a second. Each
+function needed later is extracted from the definition (`GraphDef`) of that graph, which only
+copies nodes. A traced graph reads the model's weights through its *captures*: variable handles
+that are passed in addition to its arguments. An extracted function gets only the captures that it
 needs, and handles of other variables can be passed in their place.
 """
 
@@ -15,13 +15,14 @@ from typing import Any
 
 from cnn_widgets.environment import tensorflow
 
-#: Kinds of operations that change something: a graph with one of them is left as it is.
+# Beginnings of the types of operations that change variables. A graph with one of them is not
+# reduced, because its control dependencies, which `_subgraph` drops, matter.
 _STATE_CHANGING_OPS = ("Assign", "ResourceApply", "ResourceScatter")
 
 
 @dataclass(frozen=True)
 class _TensorInfo:
-    """One tensor of a traced graph."""
+    """Name, dtype and shape of one tensor of a traced graph."""
 
     name: str
     dtype: Any
@@ -29,13 +30,14 @@ class _TensorInfo:
 
 
 class CompiledFunction:
-    """One compiled function: called with arrays, it returns tensors.
+    """A compiled function that is called with arrays and returns tensors.
 
     Parameters
     ----------
     concrete : tf.ConcreteFunction
+        The function of those arguments that its outputs depend on.
     taken : sequence of bool
-        Which of the values it is called with its outputs depend on; the others are ignored.
+        For each argument of a call, whether the outputs depend on it; the others are ignored.
     """
 
     def __init__(self, concrete: Any, taken: Sequence[bool]) -> None:
@@ -43,30 +45,30 @@ class CompiledFunction:
         self._taken = tuple(taken)
 
     def __call__(self, *given: Any) -> Any:
-        """Run on arrays."""
+        """Return the outputs for arrays or tensors, as many as `taken` has entries."""
         pairs = zip(given, self._taken, strict=True)
         return self._concrete(*[self._convert(value) for value, taken in pairs if taken])
 
     @property
     def captured(self) -> list[Any]:
-        """The handles the graph reads beside its arguments, in the order it first read them."""
+        """The variable handles that the graph reads, in the order in which it first reads them."""
         return [outer for outer, _ in self._concrete.graph.captures]
 
     @property
     def operations(self) -> list[str]:
-        """The kind of each operation in the graph."""
+        """The type of each operation in the graph, such as "Conv2D"."""
         return [op.type for op in self._concrete.graph.get_operations()]
 
 
 class TracedGraph:
-    """A traced graph, kept as its definition, from which functions are extracted.
+    """The definition of a traced graph, from which functions are extracted.
 
     Parameters
     ----------
     graph : tf.FuncGraph
-        Traced, and never run.
+        A traced graph; it is never run itself.
     places : mapping of hashable to tensor
-        Its arguments and further tensors of it, by the names that `function` uses.
+        Its arguments and other tensors of it, by the keys that `function` takes.
     """
 
     def __init__(self, graph: Any, places: Mapping[Any, Any]) -> None:
@@ -74,7 +76,9 @@ class TracedGraph:
         self._captures = [(outer, inner.name) for outer, inner in graph.captures]
         self._definition = graph.as_graph_def()
         self._nodes = {node.name: node for node in self._definition.node}
-        self._keep_whole = any(node.op.startswith(_STATE_CHANGING_OPS) for node in self._definition.node)
+        self._keep_whole = any(
+            node.op.startswith(_STATE_CHANGING_OPS) for node in self._definition.node
+        )
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places
@@ -86,24 +90,28 @@ class TracedGraph:
         finish: Callable[[list[Any]], Any] = list,
         replacements: Mapping[int, Any] | None = None,
     ) -> CompiledFunction:
-        """Return the function from the tensors named in `given` to those in `wanted`.
+        """Return the compiled function from the tensors `given` to the tensors `wanted`.
 
         Parameters
         ----------
-        given
-            Arguments, or any tensors in the middle of the graph: their values are handed in, as
-            float32 where they are floats, and what only they needed is not computed.
+        wanted : sequence of hashable
+            Keys of the tensors to compute.
+        given : sequence of hashable
+            Keys of the tensors whose values are the function's arguments, anywhere in the graph.
+            Floats are passed as float32. Operations that only these tensors depend on are not run.
         finish : callable
-            Makes the function's result of the wanted tensors, inside the graph.
-        replacements : mapping, optional
-            Handles to read in place of others, by the `id` of those.
+            Takes the list of wanted tensors and returns the function's result, inside the graph.
+        replacements : mapping of int to handle, optional
+            Variable handles to read in place of captured ones, by the `id` of the captured handle.
         """
         tf = tensorflow()
         inputs = [self._places[key] for key in given]
         outputs = [self._places[key].name for key in wanted]
         definition = self._definition
         if not self._keep_whole:
-            definition = self._subgraph(self._ancestor_nodes(outputs, {place.name for place in inputs}), tf)
+            definition = self._subgraph(
+                self._ancestor_nodes(outputs, {place.name for place in inputs}), tf
+            )
         used = _tensors_read(definition) | set(outputs)
         taken = [place.name in used for place in inputs]
         fed = [place for place, is_used in zip(inputs, taken, strict=True) if is_used]
@@ -124,7 +132,7 @@ class TracedGraph:
         used: Container[str],
         replacements: Mapping[int, Any],
     ) -> list[Any]:
-        """Bring a definition into the graph being built; return the tensors named."""
+        """Import a definition into the graph being built, and return its tensors `outputs`."""
         tf = tensorflow()
         here = tf.compat.v1.get_default_graph()
         pairs = zip(fed, values, strict=True)
@@ -136,7 +144,7 @@ class TracedGraph:
         return found
 
     def _ancestor_nodes(self, outputs: Iterable[str], fed: set[str]) -> set[str]:
-        """Return the names of the nodes that tensors' values depend on, up to those fed."""
+        """Return the names of the nodes that tensors depend on, not going past those fed."""
         found, waiting = set[str](), list(outputs)
         while waiting:
             name = _tensor_name(waiting.pop())
@@ -147,7 +155,7 @@ class TracedGraph:
         return found
 
     def _subgraph(self, names: set[str], tf: Any) -> Any:
-        """Return the definition of the nodes named, their order kept by data alone."""
+        """Return the definition of some nodes, without their control dependencies."""
         whole = self._definition
         part = tf.compat.v1.GraphDef(versions=whole.versions, library=whole.library)
         for node in whole.node:
@@ -155,12 +163,12 @@ class TracedGraph:
                 kept = part.node.add()
                 kept.CopyFrom(node)
                 kept.input[:] = [name for name in node.input if not name.startswith("^")]
-                kept.attr.pop("_class", None)  # asks for the device of a node that may be gone
+                kept.attr.pop("_class", None)  # colocates with a node that may be left out
         return part
 
 
 def _compile(run: Callable[..., Any], fed: Sequence[_TensorInfo]) -> Any:
-    """Build a function of some tensors; floats come in as float32."""
+    """Return `run` as a `ConcreteFunction` of tensors like `fed`, with float32 for all floats."""
     tf = tensorflow()
     kinds = [tf.float32 if place.dtype.is_floating else place.dtype for place in fed]
     specs = [tf.TensorSpec(place.shape, kind) for place, kind in zip(fed, kinds, strict=True)]
@@ -168,12 +176,12 @@ def _compile(run: Callable[..., Any], fed: Sequence[_TensorInfo]) -> Any:
 
 
 def _tensors_read(definition: Any) -> set[str]:
-    """Return the names of all tensors that some node of a definition reads."""
+    """Return the names of all tensors that are an input of a node of a definition."""
     return {_tensor_name(name) for node in definition.node for name in node.input}
 
 
 def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
-    """Return the operations that tensors' values depend on."""
+    """Return the operations that tensors of a graph depend on, with those that make them."""
     found, waiting = set[Any](), list(tensors)
     while waiting:
         op = waiting.pop().op
@@ -184,5 +192,5 @@ def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
 
 
 def _tensor_name(name: str) -> str:
-    """Return an input's name as a tensor has it: "a" is the first output of a, "a:0"."""
+    """Return the tensor name of a node's input: "a" stands for the first output, "a:0"."""
     return name if ":" in name else f"{name}:0"

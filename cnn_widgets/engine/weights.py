@@ -1,9 +1,9 @@
-"""A model's weights: are they finite, have they changed, and how to compute with others.
+"""A model's weights: checking that they are finite, noticing changes, computing with a copy.
 
-`WeightWatcher` notices that a model was trained or loaded anew. `PrivateEngine` runs the compiled
-functions of another engine on a private copy of its weights, so that weights can be changed for an
-experiment without touching the user's model; nothing is rebuilt from a configuration, so it works
-for subclassed and nested models alike.
+`WeightWatcher` notices that a model was trained or that weights were loaded. `PrivateEngine` runs
+the graph of another engine on a copy of the weights, so that an experiment can change weights
+without changing the user's model. No model is rebuilt from its configuration, so this works for
+subclassed and nested models, too.
 """
 
 from __future__ import annotations
@@ -30,32 +30,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrivateWeight:
-    """One weight of a `PrivateEngine`: its path in the model, and the variable used instead."""
+    """One weight of a `PrivateEngine`.
+
+    Attributes
+    ----------
+    path : str
+        The weight's path in the model.
+    variable : tf.Variable
+        The copy that the engine reads in place of the model's weight.
+    """
 
     path: str
     variable: Any
 
     @property
     def layer(self) -> str:
-        """The path of the layer it belongs to."""
+        """The path of the layer that the weight belongs to."""
         return self.path.rpartition("/")[0]
 
     def read(self) -> NDArray[Any]:
-        """Return its values."""
+        """Return the values of the copy."""
         return np.asarray(self.variable)
 
     def write(self, values: NDArray[Any]) -> None:
-        """Set its values."""
+        """Set the values of the copy, in the weight's own shape."""
         self.variable.assign(values)
 
 
 class PrivateEngine(Engine):
-    """An engine that runs the compiled functions of another one on a copy of its weights.
+    """An engine with the traced graph of another one and its own copy of the weights.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine to copy; it and its model are not changed.
 
     Attributes
     ----------
-    weights : list of Weight
-        In the order in which the network reads them, from input to scores.
+    weights : list of PrivateWeight
+        The weights that the scores depend on, in the order in which the graph reads them, from
+        input to scores.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -63,7 +77,7 @@ class PrivateEngine(Engine):
         self._traces, self._replacements = {}, {}
         self.weights: list[PrivateWeight] = []
         known = {id(weight.value.handle): weight for weight in self.model.weights}
-        for handle in engine._observe(()).captured:  # all weights the scores need
+        for handle in engine._observe(()).captured:  # without layers: only what the scores need
             weight = known.get(id(handle))
             if weight is not None:
                 variable = self._tf.Variable(weight.value, trainable=False)
@@ -71,18 +85,21 @@ class PrivateEngine(Engine):
                 self.weights.append(PrivateWeight(weight.path, variable))
 
 
-#: Seconds between two complete readings of the weights.
+#: Seconds between two checks that read all weights.
 FULL_EVERY = 2.0
 
-#: Arrays of up to this many numbers are read completely.
+#: Arrays of up to this many numbers are read completely for a checksum, larger ones in part.
 WHOLE = 16_000_000
 
-#: Arrays of up to this many numbers are read together.
+#: Arrays of up to this many numbers are concatenated for one common checksum.
 SMALL = 1_000_000
 
 
 def check_weights(model: keras.Model, name: str) -> None:
-    """Raise a ValueError for NaN or infinite weights: a ReLU could turn them into zeros."""
+    """Raise a ValueError for NaN or infinite weights; `name` names the network in the message.
+
+    Finite scores do not rule them out, because a ReLU may turn NaN into 0.
+    """
     for weight in model.weights:
         values = np.asarray(weight)
         if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -92,11 +109,11 @@ def check_weights(model: keras.Model, name: str) -> None:
 
 
 def checksums(model: keras.Model) -> Callable[[], bytes]:
-    """Return a compiled function that computes checksums of all weights of a model.
+    """Return a compiled function that returns the checksums of all weights of a model as bytes.
 
-    For each of the offsets 0 to 63, every 64th 32-bit word is added up (wrapping around): a single
-    sum would be the same for shuffled weights. Of arrays with more than `WHOLE` numbers only every
-    n-th number is read, n odd.
+    The weights are read as 32-bit words. For each offset from 0 to 63, every 64th word is summed
+    modulo 2^32; one sum of all words would not change if weights were shuffled. Of arrays with more
+    than `WHOLE` numbers only every n-th number is read, with n odd.
     """
     import tensorflow as tf
 
@@ -125,7 +142,7 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
 
 
 def weights_digest(model: keras.Model) -> str:
-    """Return the SHA-256 of a model's weights: path, type, shape and bytes of each, in order."""
+    """Return the SHA-256 over path, dtype, shape and bytes of each weight, in hexadecimal."""
     found = hashlib.sha256()
     for weight in model.weights:
         values = np.ascontiguousarray(weight.value)
@@ -135,22 +152,24 @@ def weights_digest(model: keras.Model) -> str:
 
 
 class WeightWatcher:
-    """Notices that the weights of a model have changed: it was trained, or weights were loaded.
+    """Notices that the weights of a model have changed by training or by loading.
 
-    Reading all weights takes longer than many questions, so each check reads a few numbers of a
-    few weights spread over the network (training and loading change them all), and only the first
-    check in `FULL_EVERY` seconds reads everything. A change of a single layer by hand may stay
-    unnoticed for that long; `Network.forget` drops old results at once. After a change each check
-    reads everything until nothing changes any more: a training step writes one weight after the
-    other.
+    Reading all weights may take longer than the computation that follows. So each check reads the
+    last 64 numbers of 8 weights spread over the network, which training and loading change, and
+    only one check in `FULL_EVERY` seconds reads all weights. A change to a single layer may remain
+    unnoticed for that time; `Network.forget` drops old results at once. After a change, each check
+    reads all weights until they no longer change, because a training step in another thread writes
+    one weight after the other.
+
+    Parameters
+    ----------
+    model : keras.Model
     """
 
     def __init__(self, model: keras.Model) -> None:
-        check_weights = model.weights
+        every = model.weights
         self._few = (
-            [check_weights[i] for i in np.linspace(0, len(check_weights) - 1, 8).astype(int)]
-            if check_weights
-            else []
+            [every[i] for i in np.linspace(0, len(every) - 1, 8).astype(int)] if every else []
         )
         self._read_sample: Any = None
         self._checksums = checksums(model)
@@ -160,25 +179,29 @@ class WeightWatcher:
 
     @property
     def seen(self) -> tuple[bytes, bytes]:
-        """Checksums of the weights at the last check: equal for equal weights."""
+        """The sampled numbers and the checksums of the weights at the last check, as bytes."""
         return self._seen
 
     def look(self, changed: Callable[[], None], closely: bool = False) -> None:
-        """Call `changed` if the weights have changed since the last check."""
+        """Call `changed` if the weights have changed since the last check.
+
+        If `closely`, all weights are read, even inside a block of `weights_checked`.
+        """
         if getattr(self._paused, "on", False) and not closely:
             return
-        with self._lock:  # two threads must not report the same change twice
-            few, every = self._sample(), self._seen[1]
+        with self._lock:  # otherwise two threads could report the same change
+            sample, every = self._sample(), self._seen[1]
             late = self._changing or time.monotonic() - self._last_full_check > FULL_EVERY
-            if few != self._seen[0] or late or closely:
+            if sample != self._seen[0] or late or closely:
                 every = self._checksums()
                 self._last_full_check = time.monotonic()
-            self._changing = (few, every) != self._seen
+            self._changing = (sample, every) != self._seen
             if self._changing:
-                changed()  # called first, so that an interrupt here repeats it next time
-                self._seen = few, every
+                changed()  # before `_seen` is set: after an interrupt it is called again
+                self._seen = sample, every
 
     def _sample(self) -> bytes:
+        """Return the last 64 numbers of each sampled weight as bytes, by a compiled function."""
         if not self._few:
             return b""
         if self._read_sample is None:
@@ -194,7 +217,7 @@ class WeightWatcher:
 
     @contextmanager
     def weights_checked(self, changed: Callable[[], None]) -> Iterator[None]:
-        """Check once now, and not again in this thread until the end of the block."""
+        """Check the weights now, and turn off `look` in this thread until the block ends."""
         self.look(changed)
         before, self._paused.on = getattr(self._paused, "on", False), True
         try:
@@ -204,7 +227,7 @@ class WeightWatcher:
 
 
 def check_scores(found: Floats, model: keras.Model, name: str) -> None:
-    """Raise a ValueError for NaN or infinite scores, which says where they come from."""
+    """Raise a ValueError for NaN or infinite scores that says whether the weights are the cause."""
     if not np.isfinite(found).all():
         check_weights(model, name)
         raise ValueError(

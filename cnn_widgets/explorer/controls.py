@@ -55,7 +55,7 @@ class Controls:
         request: Request,
         open_image: Callable[[Any], bool],
         search_class: Callable[[str], bool],
-        press: Callable[[str], None],
+        press: Callable[[str], bool],
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
         self._press = press

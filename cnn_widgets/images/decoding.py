@@ -104,7 +104,11 @@ def from_pil(image: Image.Image, label: str = "the image") -> Pixels:
         as_stored = _view_as_stored(upright, orientation)
         offset, factor = _offset_and_factor(image) if _is_high_depth(image) else (0.0, 1.0)
         for left, top, piece in _windows(image):
-            rgb = _high_depth_to_gray(piece, offset, factor) if _is_high_depth(image) else _to_rgb(piece)
+            rgb = (
+                _high_depth_to_gray(piece, offset, factor)
+                if _is_high_depth(image)
+                else _to_rgb(piece)
+            )
             as_stored[top : top + piece.height, left : left + piece.width] = rgb
     return upright
 
@@ -131,7 +135,7 @@ def _damage_as_value_error(label: str) -> Iterator[None]:
     """Raise a ValueError with the label for any error that decoding a damaged file raises."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which do not matter here
+            warnings.simplefilter("ignore")  # Pillow's, about odd metadata
             yield
     except UnidentifiedImageError:
         raise
@@ -181,7 +185,7 @@ def _view_as_stored(upright: Pixels, orientation: int) -> Pixels:
 
 
 def _windows(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
-    """Yield (left, top, piece) until all of an image is covered; a piece has ≤ `_WINDOW` pixels."""
+    """Yield (left, top, piece) for pieces of ≤ `_WINDOW` pixels that cover an image."""
     across = min(image.width, _WINDOW)
     down = max(1, _WINDOW // across)
     for top in range(0, image.height, down):
@@ -208,8 +212,8 @@ def _is_high_depth(image: Image.Image) -> bool:
 def _offset_and_factor(image: Image.Image) -> tuple[float, float]:
     """Return (offset, factor): (value - offset) · factor maps 16- or 32-bit grey to 0…255.
 
-    The scale depends on the range of the values: integers in 0…255 are kept, others in 0…65535 are
-    divided by 257, and anything else is stretched from its minimum to its maximum.
+    The scale depends on the range of the values: integers in 0…255 are kept, others in 0…65535
+    are divided by 257, and anything else is stretched from its minimum to its maximum.
     """
     low, high = np.inf, -np.inf
     for _, _, piece in _windows(image):

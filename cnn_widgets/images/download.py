@@ -117,10 +117,10 @@ def _follow_redirects(url: str, adapter: GuardedAdapter) -> bytes:
                 if adapter.late:
                     raise _too_slow(url) from error
                 raise ConnectionError(
-                    f"{_printable_line(url)} cannot be fetched: {_reason(error)}"
+                    f"{_one_line(url)} cannot be fetched: {_reason(error)}"
                 ) from error
     raise ConnectionError(
-        f"The address redirects more than {MAX_REDIRECTS} times; last to {_printable_line(url)}"
+        f"The address redirects more than {MAX_REDIRECTS} times; last to {_one_line(url)}"
     )
 
 
@@ -139,25 +139,26 @@ def _reason(error: Exception) -> str:
         return "what it sends is not encoded as it says"
     if isinstance(error, requests.ConnectionError):
         return "no connection (is this machine online?)"
-    return _printable_line(error)
+    return _one_line(error)
 
 
 def _body(answer: requests.Response, url: str, adapter: GuardedAdapter) -> bytes:
     """Return the body of an answer after checking status, type, encoding and size."""
     if answer.status_code != 200:
         raise ConnectionError(
-            f"{_printable_line(url)} answers {answer.status_code} {_printable_line(answer.reason)}."
+            f"{_one_line(url)} answers {answer.status_code} {_one_line(answer.reason)}."
         )
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         raise ValueError(
-            f"{_printable_line(url)} is a web page (HTML), not a picture. Open it, and copy the address "
-            "of the picture itself."
+            f"{_one_line(url)} is a web page (HTML), not a picture. Open it, and copy the "
+            "address of the picture itself."
         )
     encoding = answer.headers.get("content-encoding", "").strip().lower()
     if encoding not in _ENCODINGS:  # nested encodings can expand a millionfold
         raise ConnectionError(
-            f"{_printable_line(url)} is sent in an encoding that was not asked for: {_printable_line(encoding)!r}."
+            f"{_one_line(url)} is sent in an encoding that was not asked for: "
+            f"{_one_line(encoding)!r}."
         )
     length = answer.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > MAX_BYTES:
@@ -172,18 +173,18 @@ def _body(answer: requests.Response, url: str, adapter: GuardedAdapter) -> bytes
     return bytes(body)
 
 
-def _printable_line(text: object) -> str:
+def _one_line(text: object) -> str:
     """Return a text from a server on one line, without control characters, ≤ 200 characters."""
     line = "".join(c if c.isprintable() else " " for c in str(text))
     return line if len(line) <= 200 else line[:199] + "…"
 
 
 def _too_large(url: str) -> ValueError:
-    return ValueError(f"{_printable_line(url)} is larger than {MAX_BYTES // 2**20} MB.")
+    return ValueError(f"{_one_line(url)} is larger than {MAX_BYTES // 2**20} MB.")
 
 
 def _too_slow(url: str) -> ConnectionError:
-    return ConnectionError(f"{_printable_line(url)} took longer than {DEADLINE:g} seconds.")
+    return ConnectionError(f"{_one_line(url)} took longer than {DEADLINE:g} seconds.")
 
 
 class GuardedAdapter(requests.adapters.HTTPAdapter):
@@ -241,7 +242,9 @@ class GuardedAdapter(requests.adapters.HTTPAdapter):
             sock.close()
             raise
         duplicate = sock.dup()  # stays valid when TLS detaches the first descriptor
-        timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), _shut_down, [duplicate])
+        timer = threading.Timer(
+            max(0.0, self._deadline - time.monotonic()), _shut_down, [duplicate]
+        )
         timer.daemon = True
         timer.start()
         self._watched.append((timer, duplicate))

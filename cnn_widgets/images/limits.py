@@ -17,7 +17,7 @@ _MAX_READS = 150_000  # three times as many as a photograph of 100 MB takes
 _MAX_SCANS = 24  # a progressive JPEG usually has 10, a baseline JPEG up to 4
 _MAX_PAINTED_PIXELS = 10 * MAX_PIXELS  # pixels times scans; decoding takes one to two seconds
 _MAX_TILE_PIXELS = 2**24
-_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # all but stuffed bytes (ff 00) and restart markers
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # not ff 00, no restart marker
 
 # TIFF tag numbers
 _TILE_WIDTH, _TILE_LENGTH = 322, 323

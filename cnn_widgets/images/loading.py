@@ -113,7 +113,7 @@ def _read_limited(file: Any) -> bytes:
 
 def _read_file(path: Path) -> bytes:
     """Return the content of a file, cut off one byte above the limit."""
-    if not os.path.exists(path):  # os.path: returns False for a path with a NUL character
+    if not os.path.exists(path):  # unlike Path.exists, False for any invalid path
         raise FileNotFoundError(f"There is no file {str(path)[:200]!r}.")
     if not path.is_file():
         raise ValueError(f"{str(path)!r} is a folder or a device, not a picture file.")
@@ -131,7 +131,7 @@ def _decode(data: bytes, label: str) -> Pixels:
 
 
 def _from_array(array: NDArray[Any]) -> Pixels:
-    """Return an array of 1, 3 or 4 channels as uint8 pixels (H, W, 3); grey stays grey."""
+    """Return an array of 1, 3 or 4 channels as uint8 pixels (H, W, 3), RGB."""
     if np.ma.is_masked(array):
         raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
     array = np.asarray(array)  # np.matrix would keep two axes when indexed with None

@@ -80,7 +80,7 @@ def resize_to_input(sample: ImageSample, input_size: tuple[int, int], channels: 
     image = Image.fromarray(sample.pixels)
     top, left, height, width = visible_window(sample.size, input_size, sample.fit)
     if (top, left, height, width) != (0, 0, *sample.size):
-        image = image.crop((left, top, left + width, top + height))  # Pillow fills the outside with black
+        image = image.crop((left, top, left + width, top + height))  # outside becomes black
     image = image.resize((input_size[1], input_size[0]), Image.Resampling.BICUBIC)
     pixels = np.asarray(image.convert("L") if channels == 1 else image, np.uint8)
     return pixels[..., None] if channels == 1 else pixels

@@ -192,7 +192,7 @@ def test_the_cell_that_builds_the_explorer_can_be_run_again_and_again(kernel):
 
 def test_an_explorer_interrupted_while_its_model_is_traced_can_be_built_again(kernel):
     kernel.good(
-        "from conftest import fingerprint\nbefore = fingerprint(model)\n"
+        "from helpers.networks import fingerprint\nbefore = fingerprint(model)\n"
         'dense = model.get_layer("dense")'
     )
     # in the midst of tracing: the last layer of the model waits for the interrupt
