@@ -16,6 +16,9 @@ from helpers.pictures import picture  # noqa: F401  (a fixture)
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
 
+#: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
+collect_ignore_glob = ["*/conftest.py"]
+
 
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace, request, monkeypatch):

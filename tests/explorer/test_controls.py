@@ -1,0 +1,202 @@
+"""The controls without a browser: widgets are moved by setting their values."""
+
+import re
+
+import numpy as np
+import pytest
+from helpers.shown import frames, html, picture, redrawn
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets.explorer.panels import PANELS
+
+
+def test_every_control_carries_its_class(explorer):
+    for name, widget in explorer.controls.widgets.items():
+        assert f"cnnw-control-{name}" in widget._dom_classes
+    assert {"image", "layer", "filter", "class_index", "method", "alpha"} <= set(
+        explorer.controls.widgets
+    )
+    for name, widget in explorer._screen.views.items():
+        assert f"cnnw-panel-{name}" in widget._dom_classes
+
+
+MOVES = {
+    "image": (
+        "espresso",
+        set(PANELS) - {"pairs", "card", "trust"},
+    ),
+    "layer": ("block3_expand", {"filter", "mosaic", "frame", "depth"}),
+    "filter": (5, {"filter", "frame"}),
+    "class_index": (967, {"overlay", "predictions"}),
+    "versus": (967, {"overlay"}),
+    "counter": (True, {"overlay"}),
+    "method": ("hirescam", {"overlay", "card"}),
+    "target": ("probability", {"overlay", "card"}),
+    "cam_layer": ("follow", {"overlay"}),
+    "alpha": (0.2, set()),
+    "colormap": ("jet", {"overlay"}),
+    "scale": ("layer", {"filter", "mosaic"}),
+    "filter_colormap": ("magma", {"filter", "mosaic"}),
+    "fit": ("crop", set(PANELS) - {"original", "ground", "card", "pairs", "trust"}),
+    "size": ("projector", set()),
+    "kinds": ("all", set()),
+    "instrument": ("sanity", set()),
+    "baseline": ("mean", set()),
+    "ranked": (("saliency", "layercam"), set()),
+}
+
+
+@pytest.mark.parametrize("trait", MOVES)
+def test_each_trait_redraws_what_reads_it_once_and_moves_its_control(explorer, trait):
+    value, panels = MOVES[trait]
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, trait, value))
+    assert set(drawn) == panels - ({"frame"} if trait == "fit" else set())
+    assert set(drawn.values()) <= {1}
+    assert getattr(explorer.state, trait) == value
+    if trait != "image":
+        assert explorer.controls.widgets[trait].value == value
+    assert explorer.last_error is None
+
+
+@pytest.mark.parametrize("trait", [name for name in MOVES if name != "image"])
+def test_each_control_moves_its_trait(explorer, trait):
+    value, _ = MOVES[trait]
+    if trait == "class_index":
+        value = explorer.scene.predictions[2].class_index
+    if trait == "versus":
+        value = explorer.scene.predictions[1].class_index
+    explorer.controls.widgets[trait].value = value
+    assert getattr(explorer.state, trait) == value
+    assert explorer.last_error is None
+
+
+def test_the_layer_moves_the_evidence_only_where_it_follows(explorer):
+    explorer.state.cam_layer = "follow"
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block3_expand"))
+    assert "overlay" in drawn
+    assert not {"pairs", "trust"} & set(drawn)
+    explorer.state.update(pairs=True, trust=True)
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "block4_expand"))
+    assert {"overlay", "pairs", "trust"} <= set(drawn)
+    explorer.state.update(pairs=False, trust=False)
+
+
+def test_a_thumbnail_chooses_the_photograph_and_its_own_top_class(explorer):
+    explorer.state.class_index = 3
+    buttons = {b.description: b for b in explorer.controls.widgets["image"].children}
+    assert list(buttons) == list(cw.gallery())
+    buttons["espresso"].click()
+    assert (explorer.state.image, explorer.state.class_index) == ("espresso", None)
+    assert "cnnw-chosen" in buttons["espresso"]._dom_classes
+    assert "cnnw-chosen" not in buttons["cat"]._dom_classes
+
+
+def test_the_rows_of_the_top_five_choose_the_class(explorer):
+    explorer.controls.choosers[1].click()
+    assert explorer.state.class_index == 282
+    assert "tiger cat" in html(explorer, "overlay")
+
+
+def test_the_search_finds_a_class_far_from_the_top(explorer):
+    search = explorer.controls.widgets["class_search"]
+    search.value = "zebra"
+    assert explorer.network.class_names[explorer.state.class_index] == "zebra"
+    assert search.value == ""
+    assert "zebra" in str(explorer.controls.widgets["class_index"].options)
+    search.value = "unicorn"
+    assert "Unknown class &#x27;unicorn&#x27;" in explorer._screen.status.value
+    assert explorer.network.class_names[explorer.state.class_index] == "zebra"
+
+
+def test_previous_and_next_walk_through_the_layers(explorer):
+    names = [info.name for info in explorer.network.feature_layers]
+    explorer.controls.next.click()
+    assert explorer.state.layer == names[1]
+    explorer.controls.previous.click()
+    explorer.controls.previous.click()
+    assert explorer.state.layer == names[0]
+
+
+def test_slider_and_number_box_are_one_and_their_range_follows_the_layer(explorer):
+    controls = explorer.controls
+    explorer.show(layer="head", filter=1279)
+    assert controls.widgets["filter"].max == controls.filter_number.max == 1279
+    controls.filter_number.value = 700
+    assert explorer.state.filter == controls.widgets["filter"].value == 700
+    drawn = redrawn(explorer, lambda: setattr(explorer.state, "layer", "stem"))
+    assert explorer.state.filter == 31
+    assert controls.widgets["filter"].max == 31
+    assert drawn["filter"] == 1
+
+
+def test_the_filter_shown_is_the_filter_chosen(explorer):
+    explorer.show(layer="block2_project", filter=11)
+    values = explorer.network.activations(explorer.scene.sample, "block2_project")[..., 11]
+    from cnn_widgets.drawing import color
+
+    unit = (values - values.min()) / (values.max() - values.min())
+    np.testing.assert_array_equal(picture(explorer, "filter"), color.colorize(unit, "viridis"))
+
+
+def test_the_overlay_shown_is_the_overlay_of_a_script(explorer, lite0, gallery):
+    explorer.show(image="astronaut", colormap="jet", alpha=0.6)
+    found = cw.attribute(lite0, gallery["astronaut"])
+    layers = [picture(explorer, name).astype(float) for name in ("overlay", "ground")]
+    opacity = float(re.search(r"opacity: ([\d.]+)", explorer.controls.opacity.value)[1])
+    assert opacity == 0.6
+    shown = opacity * layers[0] + (1 - opacity) * layers[1]  # as a browser does
+    expected = cw.overlay(gallery["astronaut"].pixels, found.heatmap)
+    small = np.asarray(Image.fromarray(expected).resize((448, 448), Image.Resampling.BICUBIC))
+    assert np.abs(shown - small).mean() < 4  # JPEG
+
+
+def test_changes_together_redraw_once(explorer):
+    drawn = redrawn(
+        explorer,
+        lambda: explorer.show(
+            image="rocket", layer="block5_expand", filter=9, class_index="missile", alpha=0.3
+        ),
+    )
+    assert set(drawn.values()) == {1}
+    assert explorer.state.class_index == 657
+
+
+def test_of_changes_together_all_or_none_happen(explorer):
+    before = explorer.state.values()
+    with pytest.raises(ValueError, match="Unknown layer 'conv9'"):
+        explorer.show(image="rocket", alpha=0.1, layer="conv9")
+    assert explorer.state.values() == before
+    assert redrawn(explorer, lambda: explorer.show(colormap="jet")).keys() == {"overlay"}
+
+
+@pytest.mark.parametrize(
+    ("trait", "value", "message"),
+    [
+        ("layer", "conv9", "Unknown layer 'conv9'. Layers with feature maps: stem"),
+        ("layer", "predictions", "no map"),
+        ("filter", 99, "filters 0 to 31"),
+        ("class_index", 1000, "classes 0 to 999"),
+        ("method", "magic", "Unknown method 'magic'"),
+        ("network", "NoNet", "Unknown network 'NoNet'. Networks: EfficientNet-Lite0"),
+        ("image", "dog", "Unknown image 'dog'. Images: cat"),
+        ("alpha", 1.5, "between 0 and 1"),
+        ("colormap", "rainbows", "Unknown colour map"),
+        ("target", "loss", "Expected target"),
+        ("instrument", "oracle", "Unknown instrument 'oracle'. Instruments: curves"),
+        ("baseline", "black", "Expected baseline to be one of"),
+        ("ranked", ("grad-cam", "magic"), "Unknown method 'magic'"),
+    ],
+)
+def test_a_bad_value_raises_one_clear_error_and_changes_nothing(explorer, trait, value, message):
+    before = explorer.state.values()
+    shown = frames(explorer)
+    with pytest.raises(ValueError, match=message):
+        setattr(explorer.state, trait, value)
+    assert explorer.state.values() == before
+    assert frames(explorer) == shown
+
+
+def test_unknown_state_is_refused(explorer):
+    with pytest.raises(ValueError, match="Unknown state colour"):
+        explorer.show(colour="red")

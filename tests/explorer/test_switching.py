@@ -1,0 +1,55 @@
+"""Several networks in one explorer."""
+
+import pytest
+from helpers.networks import tiny
+
+import cnn_widgets as cw
+
+
+def test_networks_are_switched_and_the_picture_stays(keras, lite0):
+    own = tiny(keras, "sigmoid", classes=1)
+    explorer = cw.CNNExplorer(lite0, models={"mine": own})
+    explorer.show(image="rocket", layer="block9_expand", filter=300, class_index=5)
+    explorer.controls.widgets["network"].value = "mine"
+    state = explorer.state
+    assert (state.image, state.layer, state.filter, state.class_index) == (
+        "rocket",
+        "conv1",
+        0,
+        None,
+    )
+    assert "divided by 255" in explorer._screen.status.value
+    assert explorer.controls.widgets["class_search"].options == ("class 0", "class 1")
+    assert explorer.last_error is None
+    explorer.state.network = "EfficientNet-Lite0"
+    assert explorer.state.layer == "stem"
+    explorer.close()
+
+
+def test_a_network_that_cannot_be_loaded_leaves_everything_as_it_is(explorer, tmp_path, keras):
+    explorer._catalogue._sources["broken"] = tmp_path / "missing.keras"
+    explorer._catalogue._sources["flat"] = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
+    explorer.state.alpha = 0.55
+    for name, message in (("broken", "no model file"), ("flat", "nothing to look into")):
+        explorer.controls.widgets["network"].value = name
+        assert message in explorer._screen.status.value
+        assert explorer.state.network == "EfficientNet-Lite0"
+        assert explorer.controls.widgets["network"].value == "EfficientNet-Lite0"
+
+
+def test_networks_of_one_name_are_refused_and_no_name_is_listed_twice(keras):
+    net = cw.Network(tiny(keras), name="mine")
+    with pytest.raises(ValueError, match="Two networks are named 'mine'"):
+        cw.CNNExplorer(net, models={"mine": tiny(keras)})
+    explorer = cw.CNNExplorer(net, models={"other": tiny(keras, seed=1)})
+    explorer.state.network = "other"
+    names = explorer.controls.widgets["network"].options
+    assert len(names) == len(set(names))
+    explorer.close()
+
+
+def test_options_beside_a_finished_network_are_refused(keras):
+    with pytest.raises(TypeError, match="class_names belong to Network"):
+        cw.CNNExplorer(cw.Network(tiny(keras)), class_names=["a", "b", "c", "d"])
