@@ -16,6 +16,7 @@ from helpers.lab import free_port
 from PIL import Image
 
 from cnn_widgets import cli
+from cnn_widgets.report import write_report
 
 
 @pytest.mark.slow
@@ -158,3 +159,9 @@ def test_the_command_serves_the_first_notebook(tmp_path):
     finally:
         server.terminate()
         server.communicate(timeout=20)
+
+
+def test_a_report_by_an_unknown_method_is_refused_and_nothing_is_written(tiny_net, photo, tmp_path):
+    with pytest.raises(ValueError, match="Unknown method 'nothing'"):
+        write_report(tiny_net, [photo], tmp_path / "out", method="nothing")
+    assert not (tmp_path / "out").exists()
