@@ -30,6 +30,53 @@ if TYPE_CHECKING:
     import keras
 
 
+@dataclass(frozen=True)
+class Observation:
+    """The results of one forward pass of a batch, or of one of its images without the batch axis.
+
+    Attributes
+    ----------
+    scores, probabilities : ndarray, shape (N, C)
+    activations : dict of str to ndarray, shape (N, h, w, K)
+        The output of each observed layer, by layer name.
+    peaks : dict of str to ndarray, shape (N, K)
+        The largest value of each filter after the layer's activation function, by layer name.
+    tensors : dict of str to tensor
+        The activations as TensorFlow tensors, always of the whole batch. `Engine.gradients` takes
+        them as `known` without a copy.
+    """
+
+    scores: Floats
+    probabilities: Floats
+    activations: dict[str, Floats]
+    peaks: dict[str, Floats]
+    tensors: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, index: int) -> Observation:
+        """Return the results of one image, without the batch axis."""
+        return self._map(lambda array: array[index])
+
+    def first(self, count: int) -> Observation:
+        """Return the results of the first `count` images."""
+        return self._map(lambda array: array[:count])
+
+    def arrays(self) -> Iterable[Floats]:
+        """Yield every array, but not the tensors, which share memory with the activations."""
+        yield from (self.scores, self.probabilities)
+        yield from self.activations.values()
+        yield from self.peaks.values()
+
+    def _map(self, select: Callable[[Floats], Floats]) -> Observation:
+        """Return an observation with a function applied to every array."""
+        return Observation(
+            select(self.scores),
+            select(self.probabilities),
+            {name: select(array) for name, array in self.activations.items()},
+            {name: select(array) for name, array in self.peaks.items()},
+            self.tensors,
+        )
+
+
 class Engine:
     """Runs one model by functions that are compiled on first use and kept.
 
@@ -247,50 +294,3 @@ class Engine:
                 )
                 self._traces[key] = found
         return found
-
-
-@dataclass(frozen=True)
-class Observation:
-    """The results of one forward pass of a batch, or of one of its images without the batch axis.
-
-    Attributes
-    ----------
-    scores, probabilities : ndarray, shape (N, C)
-    activations : dict of str to ndarray, shape (N, h, w, K)
-        The output of each observed layer, by layer name.
-    peaks : dict of str to ndarray, shape (N, K)
-        The largest value of each filter after the layer's activation function, by layer name.
-    tensors : dict of str to tensor
-        The activations as TensorFlow tensors, always of the whole batch. `Engine.gradients` takes
-        them as `known` without a copy.
-    """
-
-    scores: Floats
-    probabilities: Floats
-    activations: dict[str, Floats]
-    peaks: dict[str, Floats]
-    tensors: dict[str, Any] = field(default_factory=dict)
-
-    def at(self, index: int) -> Observation:
-        """Return the results of one image, without the batch axis."""
-        return self._map(lambda array: array[index])
-
-    def first(self, count: int) -> Observation:
-        """Return the results of the first `count` images."""
-        return self._map(lambda array: array[:count])
-
-    def arrays(self) -> Iterable[Floats]:
-        """Yield every array, but not the tensors, which share memory with the activations."""
-        yield from (self.scores, self.probabilities)
-        yield from self.activations.values()
-        yield from self.peaks.values()
-
-    def _map(self, select: Callable[[Floats], Floats]) -> Observation:
-        """Return an observation with a function applied to every array."""
-        return Observation(
-            select(self.scores),
-            select(self.probabilities),
-            {name: select(array) for name, array in self.activations.items()},
-            {name: select(array) for name, array in self.peaks.items()},
-            self.tensors,
-        )

@@ -19,76 +19,6 @@ from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.scene import Scene
 
-
-class BackgroundTasks:
-    """Starts and cancels the long computations of one explorer, and shows their progress.
-
-    A task has a kind, ``"compute"`` or ``"judge"``, and a question: a tuple of everything that its
-    result depends on. The question is also the key under which the result is cached.
-
-    Parameters
-    ----------
-    controls : Controls
-        Its buttons and progress bars show the running task.
-    say : callable
-        Called with a line of text for the status line.
-    ended : callable
-        Called from the job's thread with (kind, question, result, error) when a task ends; result
-        and error are both None if it was cancelled.
-    """
-
-    def __init__(
-        self,
-        controls: Controls,
-        say: Callable[[str], None],
-        ended: Callable[[str, Any, Any, Exception | None], None],
-    ) -> None:
-        self._controls, self._say, self._ended = controls, say, ended
-        self.jobs = JobRunner(self._on_progress, self._on_end)
-
-    def press(self, kind: str, scene: Scene) -> None:
-        """Start the task of the button that was pressed, or cancel it if it is running."""
-        running = self.jobs.running
-        if running is not None and running[0] == kind:
-            self.jobs.cancel()
-            return
-        self.cancel()  # first, so that the job replaced reports nothing afterwards
-        self._controls.show_progress(0.0, kind)
-        work: Work = scene.compute if kind == "compute" else scene.judge
-        self.jobs.start((kind, question(kind, scene)), work)
-
-    def keep_only(self, scene: Scene) -> None:
-        """Cancel the running task if its question is not the one on screen any more."""
-        running = self.jobs.running
-        if running is not None and running[1] != question(running[0], scene):
-            self.cancel()
-
-    def cancel(self) -> None:
-        """Cancel the running task; its end is not reported."""
-        self.jobs.cancel(silent=True)
-        self._controls.show_progress(None)
-
-    def title(self, kind: str, asked: Any) -> str:
-        """Return the title of a task's method or instrument, for a message."""
-        return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
-
-    def _on_progress(self, done: int, total: int, left: float) -> None:
-        running = self.jobs.running
-        if running is not None:
-            self._controls.show_progress(done / total, running[0])
-            self._say(f"{done} of {total} steps, about {left:.0f} seconds left")
-
-    def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
-        self._ended(key[0], key[1], result, error)
-        # Another task may have been started before the end of this one was reported
-        self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
-
-
-def question(kind: str, scene: Scene) -> Any:
-    """Return the question that a task would answer for this scene."""
-    return scene.question if kind == "compute" else scene.trust_question
-
-
 #: Least time between two reports of progress, in seconds.
 REPORT_EVERY = 0.15
 #: A computation: takes `progress(done, total)`, stops when that returns False, returns a result.
@@ -189,3 +119,72 @@ class JobRunner:
                 return  # replaced by a newer job
             self._key, cancelled = None, stop.is_set()
         self._on_end(key, None if cancelled else result, error)
+
+
+class BackgroundTasks:
+    """Starts and cancels the long computations of one explorer, and shows their progress.
+
+    A task has a kind, ``"compute"`` or ``"judge"``, and a question: a tuple of everything that its
+    result depends on. The question is also the key under which the result is cached.
+
+    Parameters
+    ----------
+    controls : Controls
+        Its buttons and progress bars show the running task.
+    say : callable
+        Called with a line of text for the status line.
+    ended : callable
+        Called from the job's thread with (kind, question, result, error) when a task ends; result
+        and error are both None if it was cancelled.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        say: Callable[[str], None],
+        ended: Callable[[str, Any, Any, Exception | None], None],
+    ) -> None:
+        self._controls, self._say, self._ended = controls, say, ended
+        self.jobs = JobRunner(self._on_progress, self._on_end)
+
+    def press(self, kind: str, scene: Scene) -> None:
+        """Start the task of the button that was pressed, or cancel it if it is running."""
+        running = self.jobs.running
+        if running is not None and running[0] == kind:
+            self.jobs.cancel()
+            return
+        self.cancel()  # first, so that the job replaced reports nothing afterwards
+        self._controls.show_progress(0.0, kind)
+        work: Work = scene.compute if kind == "compute" else scene.judge
+        self.jobs.start((kind, question(kind, scene)), work)
+
+    def keep_only(self, scene: Scene) -> None:
+        """Cancel the running task if its question is not the one on screen any more."""
+        running = self.jobs.running
+        if running is not None and running[1] != question(running[0], scene):
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Cancel the running task; its end is not reported."""
+        self.jobs.cancel(silent=True)
+        self._controls.show_progress(None)
+
+    def title(self, kind: str, asked: Any) -> str:
+        """Return the title of a task's method or instrument, for a message."""
+        return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
+
+    def _on_progress(self, done: int, total: int, left: float) -> None:
+        running = self.jobs.running
+        if running is not None:
+            self._controls.show_progress(done / total, running[0])
+            self._say(f"{done} of {total} steps, about {left:.0f} seconds left")
+
+    def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
+        self._ended(key[0], key[1], result, error)
+        # Another task may have been started before the end of this one was reported
+        self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
+
+
+def question(kind: str, scene: Scene) -> Any:
+    """Return the question that a task would answer for this scene."""
+    return scene.question if kind == "compute" else scene.trust_question
