@@ -23,31 +23,41 @@ FITS = ("squash", "crop", "letterbox")
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class ImageSample:
-    """One photograph, turned upright, in RGB.
+    """One picture, turned upright: what is shown of it, and what a network is given.
 
     Attributes
     ----------
     pixels : ndarray of uint8, shape (H, W, 3)
-        The photograph, 0 to 255, channels in the order red, green, blue.
+        The picture as it is shown, 0 to 255, channels in the order red, green, blue. A network of
+        3 channels is given these pixels, a network of 1 channel their luma.
     name : str
         A short name for display: the file's stem, ``"upload"``, ``"array"``.
     source : str
-        Where the photograph came from, for display: a path, an address or a type.
-    fit : {"squash", "crop", "letterbox"}
-        How the photograph is resized to a network's input: ``"squash"`` scales both sides
+        Where the picture came from, for display: a path, an address or a type.
+    fit : {"squash", "crop", "letterbox"} or None
+        How the picture is resized to a network's input: ``"squash"`` scales both sides
         separately, ``"crop"`` takes the largest centred window with the input's aspect ratio,
-        ``"letterbox"`` keeps the whole photograph and pads it with black.
+        ``"letterbox"`` keeps the whole picture and pads it with black. None leaves it to the
+        network, which squashes unless it says otherwise.
+    data : ndarray of uint8 or float32, shape (H, W, C), or None
+        All channels of a picture that is more than RGB of 8 bits (satellite bands, RGBA, depth),
+        in their own values. A network of C channels is given these. None for other pictures.
+    bands : tuple of 3 int
+        The channels of `data` that are shown as red, green and blue.
 
     Raises
     ------
     ValueError
-        If ``pixels`` is no uint8 array of shape (H, W, 3), or ``fit`` is unknown.
+        If ``pixels`` is no uint8 array of shape (H, W, 3), ``data`` no uint8 or float32 array of
+        the same H and W, ``bands`` names no three channels of it, or ``fit`` is unknown.
     """
 
     pixels: Pixels = field(repr=False)
     name: str = "image"
     source: str = ""
-    fit: str = "squash"
+    fit: str | None = None
+    data: Pixels | Floats | None = field(default=None, repr=False)
+    bands: tuple[int, int, int] = (0, 1, 2)
 
     def __post_init__(self) -> None:
         shape = getattr(self.pixels, "shape", None)
@@ -58,23 +68,59 @@ class ImageSample:
                 f"Received: {kind or type(self.pixels).__name__} {shape}. "
                 "load_image() converts other arrays."
             )
-        if self.fit not in FITS:
+        if self.fit is not None and self.fit not in FITS:
             raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
+        self._check_data()
+
+    def _check_data(self) -> None:
+        """Raise a ValueError if `data` or `bands` do not belong to the pixels."""
+        shape = getattr(self.data, "shape", None)
+        kind = getattr(self.data, "dtype", None)
+        if self.data is not None and (
+            shape is None
+            or len(shape) != 3
+            or (*shape[:2], 3) != self.pixels.shape
+            or not shape[2]
+            or kind not in (np.uint8, np.float32)
+        ):
+            raise ValueError(
+                "Expected data as a uint8 or float32 array of shape "
+                f"({self.size[0]}, {self.size[1]}, C). "
+                f"Received: {kind or type(self.data).__name__} {shape}. "
+                "load_image() converts other arrays."
+            )
+        if len(self.bands) != 3 or not all(0 <= band < self.channels for band in self.bands):
+            raise ValueError(
+                f"Expected bands as three channels, 0 to {self.channels - 1}. "
+                f"Received: {self.bands!r}"
+            )
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
+    @property
+    def channels(self) -> int:
+        """The number C of channels: those of `data`, or 3 without."""
+        return 3 if self.data is None else int(self.data.shape[2])
+
     @cached_property
     def key(self) -> str:
-        """The cache key: a digest of pixels, size and fit, equal if the network input is equal."""
+        """The cache key: a digest of values, size and fit, equal if the network input is equal."""
         return hashlib.sha256(f"{self.digest}{self.pixels.shape}{self.fit}".encode()).hexdigest()
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the pixels' bytes in row-major order, as hexadecimal digits."""
-        return hashlib.sha256(np.ascontiguousarray(self.pixels).data).hexdigest()
+        """The SHA-256 of the pixels' bytes in row-major order, as hexadecimal digits.
+
+        For a picture with `data` their number type, shape and bytes are added to the pixels'.
+        """
+        found = hashlib.sha256(np.ascontiguousarray(self.pixels).data)
+        if self.data is not None:
+            found.update(f"{self.data.dtype.name}{self.data.shape}".encode())
+            found.update(np.ascontiguousarray(self.data).data)
+        return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -89,17 +135,21 @@ class LayerInfo:
     kind : str
         The layer's class, such as ``"Conv2D"``.
     shape : tuple of int or None
-        The output's shape without the batch axis; (h, w, K) for a feature map.
+        The output's shape without the batch axis; (h, w, K) for a feature map. Tokens that stand
+        on a grid over the photograph, as in a vision transformer, are given as such a map.
+    lost : str
+        In words, why it is not known where on the photograph the output's cells lie; or "".
     """
 
     name: str
     kind: str
     shape: tuple[int | None, ...]
+    lost: str = ""
 
     @property
     def spatial(self) -> bool:
-        """Whether the output is a feature map (h, w, K) larger than 1x1 and of known size."""
-        if len(self.shape) != 3 or None in self.shape:
+        """Whether the output is a feature map (h, w, K) larger than 1x1, with a known place."""
+        if self.lost or len(self.shape) != 3 or None in self.shape:
             return False
         return int(self.shape[0] or 0) * int(self.shape[1] or 0) > 1
 

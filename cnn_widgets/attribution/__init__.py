@@ -10,11 +10,12 @@ equation and caveat.
 (7, 7)
 """
 
+from cnn_widgets.attribution.bundles import load_attribution
 from cnn_widgets.attribution.depth_strip import film_strip
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import METHODS, QUICK, Method, find_method
 from cnn_widgets.attribution.probe import Probe
-from cnn_widgets.attribution.result import Attribution, load_attribution
+from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.attribution.streaming import Explained, stream
 
 __all__ = [

@@ -11,9 +11,7 @@ import numpy as np
 from cnn_widgets import records
 from cnn_widgets.attribution.methods import Method, find_method
 from cnn_widgets.attribution.probe import Probe, Progress, partial_progress
-from cnn_widgets.attribution.result import Attribution, Origin
-from cnn_widgets.drawing.color import normalize
-from cnn_widgets.images import resizing
+from cnn_widgets.attribution.result import Attribution, Origin, heatmap_over
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -205,12 +203,14 @@ class _Request:
         """Return the result for one map (h, w), given as it is before the equation's ReLU."""
         net, method = self.net, self.method
         raw = np.maximum(summed, 0) if method.rectified else summed
-        placed = resizing.place_on_photo(raw, sample.size, net.input_size, sample.fit)
+        field = net.field(None if method.fine else self.layer)
         other = None if self.versus is None else net.class_index(self.versus)
         card = {"title": method.title, "equation": method.equation, "paper": method.paper}
         return Attribution(
             raw=raw,
-            heatmap=normalize(placed, method.signed),
+            heatmap=heatmap_over(raw, field, sample, net.fit, method.signed, method.ranged),
+            ranged=method.ranged,
+            field=field,
             method=method.name,
             class_index=index,
             class_name=net.class_names[index],
@@ -265,12 +265,10 @@ def layer_for(net: Network, layer: str | None) -> str:
                 "method='saliency' needs none."
             )
         return net.default_layer
-    if not net.layer(layer).spatial:
-        raise ValueError(
-            f"Layer {layer!r} puts out shape {net.layer(layer).shape}, no spatial "
-            f"map (h, w, K). The default is {net.default_layer!r}."
-        )
-    return layer
+    try:
+        return net.engine.layer_table.map_of(layer).name
+    except ValueError as error:
+        raise ValueError(f"{error} The default is {net.default_layer!r}.") from None
 
 
 def _class(net: Network, wanted: Any, scores: Floats) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_widgets.attribution.cam import grad_cam
 from cnn_widgets.attribution.probe import Probe
-from cnn_widgets.drawing.color import normalize, resize
+from cnn_widgets.drawing.color import normalize
 from cnn_widgets.records import Floats
 
 
@@ -112,13 +112,12 @@ def guided_backprop(probe: Probe) -> Floats:
 def guided_grad_cam(probe: Probe) -> Floats:
     """Return Grad-CAM times guided backpropagation, a signed map (H, W).
 
-    The Grad-CAM map (h, w) is first resized to the input and scaled to [0, 1].
+    The Grad-CAM map (h, w) is first laid over the input and scaled to [0, 1].
 
     References
     ----------
     Selvaraju et al. 2017, arXiv 1610.02391, section 3.2.
     """
     coarse = grad_cam(probe.activations, probe.gradients)
-    rows, columns = probe.x.shape[:2]
-    where = normalize(resize(coarse, (rows, columns)))
+    where = normalize(probe.over_input(coarse))
     return where * guided_backprop(probe)

@@ -62,6 +62,8 @@ class Method:
         and a known weakness.
     averaged : bool
         Whether only the mean of the gradients over positions is used, which is cheaper to compute.
+    ranged : bool
+        Whether the map's values have no zero, so that it is shown relative to its own range.
     """
 
     name: str
@@ -78,6 +80,12 @@ class Method:
     cost: str
     caveat: str
     averaged: bool = False
+    ranged: bool = False
+
+    @property
+    def fine(self) -> bool:
+        """Whether the map has the resolution of the network's input."""
+        return self.at == "input" or self.map is guided_grad_cam
 
     def explain(self, probe: Probe, **options: Any) -> Floats:
         """Return the map of one image, without the ReLU at the end of the equation."""
@@ -123,8 +131,11 @@ METHODS: dict[str, Method] = {
         Method("eigen-cam", "Eigen-CAM", eigen_cam, True, "layer", False, False, False,
                "A · v₁",
                "Muhammad & Yeasin 2020, arXiv 2008.00299",
-               "bright: what dominates the layer, whatever the class",
-               "a singular value decomposition", "the class plays no part"),
+               "bright: what dominates the layer, whatever the class; scaled from the map's "
+               "smallest value to its largest",
+               "a singular value decomposition",
+               "the class plays no part; a projection has no zero and its sign is a convention",
+               ranged=True),
         Method("score-cam", "Score-CAM", score_cam, False, "layer", False, True, True,
                "ReLU(Σₖ αₖAₖ), α = softmax of the rise in Y with filter k as a mask",
                "Wang et al. 2020, arXiv 1910.01279", _UNSIGNED, "one pass per filter",

@@ -21,9 +21,10 @@ from cnn_widgets.records import Floats
 def score_cam(probe: Probe, relu: bool = True) -> Floats:
     """Return ReLU(Σ_k α_k A_k), the Score-CAM map (h, w).
 
-    Filter k is scaled to [0, 1], resized to the input and multiplied with it. The rise of filter k
-    is Y of the masked input minus Y of an all-zero input, and α is the softmax of the rises over
-    the filters. A filter that is constant over all positions becomes a mask of zeros.
+    Filter k is scaled to [0, 1], laid over the input where its cells lie, and multiplied with it.
+    The rise of filter k is Y of the masked input minus Y of an all-zero input, and α is the softmax
+    of the rises over the filters. A filter that is constant over all positions becomes a mask of
+    zeros.
 
     References
     ----------
@@ -31,10 +32,9 @@ def score_cam(probe: Probe, relu: bool = True) -> Floats:
     """
     activations, count = probe.activations, probe.activations.shape[-1]
     masks = scale_filters(activations)
-    size = (probe.x.shape[0], probe.x.shape[1])
     rises, buffer = np.empty(count, np.float64), _MaskBuffer(probe.x)
     for batch in probe.batches(count):
-        masked = buffer.masked(resize(masks[..., k], size) for k in batch)
+        masked = buffer.masked(probe.over_input(masks[..., k]) for k in batch)
         rises[batch.start : batch.stop] = probe.score(masked)
         probe.step(batch.stop, count)
     rises -= probe.score(np.zeros_like(probe.x)[None])[0]

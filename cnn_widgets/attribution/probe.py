@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.images.bands import uniform_like
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -93,9 +94,12 @@ class Probe:
         return self._uniform(127)
 
     def _uniform(self, level: int) -> Floats:
-        pixels = np.full((*self.network.input_size, 3), level, np.uint8)
-        uniform: Floats = self.network.input_tensor(ImageSample(pixels))
+        uniform: Floats = self.network.input_tensor(uniform_like(self.sample, level))
         return uniform
+
+    def over_input(self, raw: Floats) -> Floats:
+        """Return a map (h, w) of the layer as a map (H, W) over the network's input."""
+        return self.network.field(self.layer).lay(raw)
 
     @cached_property
     def _values_and_gradients(self) -> tuple[Floats, Floats]:

@@ -16,19 +16,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.drawing.color import diverging_colormap, normalize, overlay
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import atomic_files, versions
-from cnn_widgets.images.resizing import place_on_photo
+from cnn_widgets.images.resizing import lay_on_photo
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
 FORMAT = "cnn_widgets attribution 1"
-DEFINITION, RAW, PHOTOGRAPH, OVERLAY = (
+DEFINITION, RAW, PHOTOGRAPH, OVERLAY, CHANNELS = (
     "attribution.json",
     "raw.npy",
     "photograph.png",
     "overlay.png",
+    "channels.npy",
 )
 
 
@@ -70,6 +72,11 @@ class Attribution:
         [0, 1]; 0 for methods without a ReLU.
     origin : Origin or None
         What the map was computed from.
+    ranged : bool
+        Whether the method's values have no zero (a projection): the heat-map is then scaled from
+        the smallest value, 0, to the largest, 1.
+    field : MapField or None
+        Where the cells of `raw` lie on the network's input.
     """
 
     raw: Floats = field(repr=False)
@@ -87,6 +94,8 @@ class Attribution:
     counter: bool = False
     removed: float = 0.0
     origin: Origin | None = field(default=None, repr=False)
+    ranged: bool = False
+    field: MapField | None = field(default=None, repr=False)
 
     @property
     def question(self) -> str:
@@ -98,8 +107,10 @@ class Attribution:
     def empty(self) -> bool:
         """Whether the map holds no evidence: no value above zero, nor below it if signed.
 
-        NaN does not count as evidence.
+        NaN does not count as evidence. A `ranged` map is empty if all its values are equal.
         """
+        if self.ranged:
+            return not bool(np.nanmax(self.raw) > np.nanmin(self.raw))
         positive = self.raw > 0
         return not bool((positive | (self.raw < 0) if self.signed else positive).any())
 
@@ -163,16 +174,18 @@ class Attribution:
                 "removed_by_relu": self.removed,
                 "signed": self.signed,
                 "empty": self.empty,
+                "ranged": self.ranged,
+                "field": None if self.field is None else self.field.as_json(),
             },
             "display": {
-                "interpolation": "bilinear, half-pixel centres; the scalar map, before colouring",
-                "scale": "divided by its largest absolute value"
-                if self.signed
-                else "divided by its maximum; below zero is 0",
+                "interpolation": "bilinear between the centres of the receptive fields (`field`); "
+                "the scalar map, before colouring",
+                "scale": _scale_in_words(self.signed, self.ranged),
             },
             "network": {
                 "name": net.name,
                 "input_size": list(net.input_size),
+                "fit": net.fit,
                 "notes": list(net.notes),
                 "weights_sha256": weights_digest(net.model),
             },
@@ -192,7 +205,8 @@ class Attribution:
         ----------
         folder : str or Path
             Created if it is missing. It gets ``raw.npy`` (float32), ``photograph.png`` (the
-            pixels explained, lossless), ``overlay.png``, and ``attribution.json``: method,
+            pixels explained, lossless), ``overlay.png``, ``channels.npy`` for a picture of other
+            channels than RGB, and ``attribution.json``: method,
             equation, layer, class, target, options, interpolation, versions, and the SHA-256 of
             the pixels, of the network's weights and of each file.
         alpha, colormap
@@ -211,13 +225,16 @@ class Attribution:
         definition["overlay"] = {"alpha": alpha, "colormap": colors}
         folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_files(folder, RAW, PHOTOGRAPH, OVERLAY, DEFINITION) as made:
+        own = (RAW, PHOTOGRAPH, OVERLAY, *(() if self.sample.data is None else (CHANNELS,)))
+        with atomic_files(folder, *own, DEFINITION) as made:
             np.save(made / RAW, self.raw)
             Image.fromarray(self.sample.pixels).save(made / PHOTOGRAPH)
             Image.fromarray(shown).save(made / OVERLAY)
+            if self.sample.data is not None:
+                np.save(made / CHANNELS, self.sample.data)
+                definition["image"]["bands"] = list(self.sample.bands)
             definition["files"] = {
-                name: hashlib.sha256((made / name).read_bytes()).hexdigest()
-                for name in (RAW, PHOTOGRAPH, OVERLAY)
+                name: hashlib.sha256((made / name).read_bytes()).hexdigest() for name in own
             }
             text = json.dumps(definition, indent=2, ensure_ascii=False, allow_nan=False)
             (made / DEFINITION).write_text(text + "\n", "utf-8")
@@ -229,69 +246,27 @@ class Attribution:
         return self.origin
 
 
-def load_attribution(folder: str | Path) -> Attribution:
-    """Read a bundle of evidence that `Attribution.save` wrote.
+def heatmap_over(
+    raw: Floats, field: MapField, sample: ImageSample, fit: str, signed: bool, ranged: bool
+) -> Floats:
+    """Return a map (h, w) laid over the photograph (H, W) and scaled to [0, 1], signed to [-1, 1].
 
-    ``attribute(net, found.sample, **found.request)`` computes the same map again. On the same
-    machine and with the same versions, the result is equal bit by bit.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no ``attribution.json``.
-    ValueError
-        If a file was changed, is missing or damaged, or the format is another one.
+    See `Attribution.heatmap` and `Attribution.ranged`. `fit` is the network's own.
     """
-    folder = Path(folder).expanduser()
-    path = folder / DEFINITION
-    if not path.is_file():
-        raise FileNotFoundError(f"No bundle of evidence here, {DEFINITION} is missing: {folder}")
-    try:
-        stored = json.loads(path.read_text("utf-8"))
-        known = isinstance(stored, dict) and stored.get("format") == FORMAT
-        if not known:
-            raise ValueError(f"{DEFINITION} is not of the format {FORMAT!r}.")
-        for name in (RAW, PHOTOGRAPH):
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != stored["files"][name]:
-                raise ValueError(f"{name} is not the file that was saved: its SHA-256 differs.")
-        return _loaded(folder, stored)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise ValueError(f"Cannot read the bundle of evidence in {folder}: {reason}") from error
+    if ranged:
+        raw = np.asarray(raw - np.nanmin(raw), np.float32)
+    return normalize(lay_on_photo(raw, field, sample, fit), signed)
 
 
-def _loaded(folder: Path, stored: dict[str, Any]) -> Attribution:
-    """Return the map of a bundle whose files have been checked."""
-    asked, result, image = dict(stored["question"]), stored["result"], stored["image"]
-    with Image.open(folder / PHOTOGRAPH, formats=("PNG",)) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    sample = ImageSample(pixels, image["name"], "bundle of evidence", image["fit"])
-    raw = np.load(folder / RAW, allow_pickle=False)
-    class_name, versus = asked.pop("class_name"), asked.pop("versus_name")
-    first = {key: asked.pop(key) for key in ("class_index", "layer", "target", "counter")}
-    size = tuple(stored["network"]["input_size"])
-    placed = place_on_photo(raw, sample.size, size, sample.fit)
-    return Attribution(
-        raw=raw,
-        heatmap=normalize(placed, result["signed"]),
-        method=asked.pop("method"),
-        class_name=class_name,
-        signed=result["signed"],
-        score=_number(result["score"]),
-        probability=_number(result["probability"]),
-        versus=versus,
-        versus_index=asked.pop("versus"),
-        removed=result["removed_by_relu"],
-        origin=Origin(sample, stored["method"], asked, stored=stored),
-        **first,
-    )
+def _scale_in_words(signed: bool, ranged: bool) -> str:
+    if ranged:
+        return "from its smallest value, 0, to its largest, 1: a projection has no zero"
+    if signed:
+        return "divided by its largest absolute value"
+    return "divided by its maximum; below zero is 0"
 
 
 def _json_value(value: Any) -> Any:
     """Return a NumPy scalar as a Python value; NaN and infinity, which JSON lacks, as None."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -13,7 +13,7 @@ from cnn_widgets.engine import weights
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.engine.compiled import Engine, Observation
 from cnn_widgets.engine.model_inputs import ModelInput
-from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.images.resizing import has_channels, resize_to_input
 from cnn_widgets.records import Floats, ImageSample
 
 #: Images per batch. On a CPU larger batches are hardly faster (measured from 8 to 32: less than
@@ -106,13 +106,24 @@ class BatchRunner:
         found: dict[str, Floats] | None = self.cache.get(key)
         if found is None and layer == engine.default_layer:
             gradients = engine.tail_gradients(layer, target, x, activations, weights, averaged)
-            return activations[0], gradients[0]
+            return activations[0], self._used(layer, gradients)[0]
         if found is None:
+            group = tuple(dict.fromkeys((*engine.reached(group, target), layer)))
             known = [seen.tensors[name] for name in group]
             arrays = engine.gradients(group, target, x, weights, averaged=averaged, known=known)
             found = dict(zip(group, (array[0] for array in arrays), strict=True))
             self.cache.put(key, found, arrays, age, "gradients")
-        return activations[0], found[layer]
+        return activations[0], self._used(layer, found[layer])
+
+    def _used(self, layer: str, gradients: Floats) -> Floats:
+        """Return a map's gradients; a ValueError if the score reads only its class token."""
+        if self.engine.layer_table.fields[layer].before and not gradients.any():
+            raise ValueError(
+                f"No path leads back from the score to the map of layer {layer!r}: behind it the "
+                "score reads only the token in front of the map (a class token). That is not the "
+                f"same as no evidence. The default layer is {self.engine.default_layer!r}."
+            )
+        return gradients
 
     # --- batches, streamed --------------------------------------------------------------------
 
@@ -147,12 +158,8 @@ class BatchRunner:
                 yield some, seen, x, self.engine.gradients((), target, x, weights)[0]
             else:
                 a = seen.activations[layer]
-                yield (
-                    some,
-                    seen,
-                    a,
-                    self.engine.tail_gradients(layer, target, x, a, weights, averaged),
-                )
+                found = self.engine.tail_gradients(layer, target, x, a, weights, averaged)
+                yield some, seen, a, self._used(layer, found)
 
     def all_gradients(
         self,
@@ -235,8 +242,9 @@ class BatchRunner:
         x = self.model_input.prepare(np.full((1, *self.model_input.shape), 127, np.uint8))
         weights = np.eye(1, engine.head.classes, dtype=np.float32)
         seen, names = engine.observe(x, None), engine.browsed_layers()
+        names = engine.reached(names, "logit")
         known = [seen.tensors[name] for name in names]
-        for averaged in (True, False) if default is not None else ():
+        for averaged in (True, False) if default in names else ():
             place = str(default)
             engine.gradients(names, "logit", x, weights, averaged=averaged, known=known)
             yield
@@ -265,9 +273,18 @@ class BatchRunner:
 
     def _fresh(self, samples: Sequence[ImageSample]) -> Floats:
         """Return the model input of samples without using the cache."""
-        size, channels = self.model_input.size, self.model_input.channels
-        return self.model_input.prepare(
-            np.stack([resize_to_input(each, size, channels) for each in samples])
+        wanted = self.model_input
+        for each in samples:
+            if not has_channels(each, wanted.channels):
+                received = "3 (RGB)" if each.data is None else each.channels
+                raise ValueError(
+                    f"Network {self.name!r} takes {wanted.channels} channels; {each.name!r} has "
+                    f"{received}. Pass an array (H, W, {wanted.channels}), or a TIFF of "
+                    f"{wanted.channels} grey pages."
+                )
+        size, channels, fit = wanted.size, wanted.channels, wanted.fit
+        return wanted.prepare(
+            np.stack([resize_to_input(each, size, channels, fit) for each in samples])
         )
 
     def _check_scores(self, seen: Observation) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import ModelInput
@@ -54,19 +56,38 @@ def build_engine(
         if (reason := _model_error_reason(error)) is None:
             raise
         raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
-    if head is not None or engine.head.kind not in ("values", "logits"):
-        return engine
-    if engine.head.kind == "values":
-        two = names is not None and len(names) == 2
-        return Engine(model, model_input, output, "logits") if two else engine
-    if _sums_to_one(engine, model_input):
-        return Engine(model, model_input, output, "probabilities")
+    if head is None and engine.head.kind == "values" and names is not None and len(names) == 2:
+        engine = Engine(model, model_input, output, "logits")
+    elif head is None and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
+        engine = Engine(model, model_input, output, "probabilities")
+    _settle_default(engine, model_input)
     return engine
+
+
+def _settle_default(engine: Engine, model_input: ModelInput) -> None:
+    """Let the default layer be one whose map, not only whose class token, the score is made of.
+
+    Where a class token stands in front of the map, the last blocks of a vision transformer carry
+    all of the score in that token alone. The gradient for a random picture tells.
+    """
+    table = engine.layer_table
+    if table.default is None or not table.fields[table.default].before:
+        return
+    names = engine.reached(table.carriers, "logit")
+    x = model_input.prepare(_random_picture(model_input))
+    weights = np.random.default_rng(1).normal(size=(1, engine.head.classes)).astype(np.float32)
+    found = engine.gradients(names, "logit", x, weights)
+    used = [name for name, g in zip(names, found, strict=True) if g.any()]
+    engine.graph.layer_table = replace(table, default=used[-1] if used else None)
+
+
+def _random_picture(model_input: ModelInput) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (1, *model_input.shape), np.uint8)
 
 
 def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
     """Return whether the outputs for a grey and a random picture are ≥ 0 and add up to 1."""
-    random = np.random.default_rng(0).integers(0, 256, (1, *model_input.shape), np.uint8)
+    random = _random_picture(model_input)
     for picture in (np.full_like(random, 127), random):
         scores = engine.observe(model_input.prepare(picture), ()).scores[0]
         if (scores < 0).any() or not abs(float(scores.sum()) - 1) < 1e-3:

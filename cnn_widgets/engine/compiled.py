@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observation:
-    """The results of one forward pass of a batch, or of one of its images without the batch axis.
+    """The results of one forward pass of a batch, or of one image of it without the batch axis.
 
     Attributes
     ----------
@@ -42,8 +42,7 @@ class Observation:
     peaks : dict of str to ndarray, shape (N, K)
         The largest value of each filter after the layer's activation function, by layer name.
     tensors : dict of str to tensor
-        The activations as TensorFlow tensors, always of the whole batch. `Engine.gradients` takes
-        them as `known` without a copy.
+        The activations of the whole batch, the `known` of `Engine.gradients`.
     """
 
     scores: Floats
@@ -118,7 +117,7 @@ class Engine:
 
     @property
     def default_layer(self) -> str | None:
-        """The name of the last layer before the scores whose feature map is larger than 1x1."""
+        """The name of the last layer whose map, larger than 1x1, carries all of the score."""
         return self.layer_table.default
 
     def browsed_layers(self) -> tuple[str, ...]:
@@ -128,8 +127,7 @@ class Engine:
     def observe(self, x: Floats, layers: tuple[str, ...] | None) -> Observation:
         """Return scores, probabilities and activations of a batch x.
 
-        `layers` names the layers whose activations are wanted; None means the browsed layers,
-        for which `Observation.peaks` are computed as well.
+        `layers` names those whose activations are wanted; None: the browsed ones, with their peaks.
         """
         scores, probabilities, activations, peaks = self._observe(layers)(self._padded(x))
         seen = Observation(
@@ -153,7 +151,7 @@ class Engine:
         """Return dY/dA at a layer with given activations A, running only the layer's tail.
 
         The result is (N, h, w, K), or if `averaged` its mean over positions, (N, 1, 1, K). x is
-        used only if the tail depends on it, too (a connection around the layer).
+        used only if a connection leads around the layer.
         """
         run = self._tail_gradients(layer, target, averaged)
         given = (self._padded(array) for array in (x, weights, activations))
@@ -179,11 +177,7 @@ class Engine:
         If `guided`, ReLUs pass only positive gradients (arXiv 1412.6806); for the input only. If
         `averaged`, gradients are averaged over positions as by `tail_gradients`. `known` are the
         layers' outputs from `Observation.tensors`; operations that only they need are not run.
-
-        Raises
-        ------
-        ValueError
-            If a layer returns integers, which have no gradient.
+        A ValueError if no gradient reaches a layer, or the input.
         """
         run = self._gradients(layers, target, guided, averaged, bool(known))
         found = run(self._padded(x), self._padded(weights), *known)
@@ -212,6 +206,10 @@ class Engine:
             raise ValueError("This network has one plain output value and no probabilities.")
         if layer is not None:
             self.layer_table.find(layer)
+
+    def reached(self, layers: Sequence[str], target: str) -> tuple[str, ...]:
+        """Return those of some layers that gradients of the score reach."""
+        return tuple(n for n in layers if ("gradient", n) in self.graph.gradients(target))
 
     # --- functions, extracted on first use ----------------------------------------------------
 
@@ -242,7 +240,7 @@ class Engine:
         given = ["x", "weights", ("output", layer)]
         key, wanted = ("tail_gradients", layer, target, averaged), [("gradient", layer)]
         traced = self.graph.gradients(target)
-        self._refuse_integer_layers(traced, [layer])
+        self._refuse_unreached(traced, [layer])
         return self._extracted(key, traced, wanted, given, self._finisher(averaged))
 
     def _gradients(
@@ -253,14 +251,20 @@ class Engine:
         given = ["x", "weights", *(("output", name) for name in layers if known)]
         key = ("gradients", layers, target, guided, averaged, known)
         traced = self.graph.gradients(target, guided)
-        self._refuse_integer_layers(traced, layers)
+        self._refuse_unreached(traced, layers or (None,))
         return self._extracted(key, traced, wanted, given, self._finisher(averaged))
 
-    def _refuse_integer_layers(self, traced: TracedGraph, layers: Sequence[str]) -> None:
-        """Raise a ValueError for layers that return integers."""
-        whole = [name for name in layers if ("gradient", name) not in traced]
-        if whole:
-            raise ValueError(f"Layer {whole[0]!r} puts out whole numbers: they have no gradient.")
+    def _refuse_unreached(self, traced: TracedGraph, layers: Sequence[str | None]) -> None:
+        """Raise a ValueError for layers, or (None) the input, that no gradient reaches."""
+        for name in layers:
+            if ("gradient", name) in traced:
+                continue
+            whole = "it puts out whole numbers, which have no gradient"
+            place, why = name and f"layer {name!r}", self.graph.unreached.get(name, whole)
+            raise ValueError(
+                f"No path leads back from the score to {place or 'the input'}: {why}. That is not "
+                "the same as no evidence."
+            )
 
     def _finisher(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
         """Return a function that casts gradients to float32 and may average over positions."""

@@ -10,9 +10,17 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnn_widgets.analysis.fields import MapField
+from cnn_widgets.analysis.paths import (
+    between,
+    float_entries,
+    where_gradients_end,
+    without_gradient,
+)
+from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
 from cnn_widgets.engine.guided_relu import guided_relus
-from cnn_widgets.engine.layers import LayerTable
-from cnn_widgets.engine.model_inputs import ModelInput, as_model_input
+from cnn_widgets.engine.layers import LayerTable, read_layers
+from cnn_widgets.engine.model_inputs import ModelInput, as_model_input, in_own_dtype
 from cnn_widgets.engine.model_outputs import (
     Head,
     chosen_output,
@@ -20,10 +28,9 @@ from cnn_widgets.engine.model_outputs import (
     mean_over_positions,
     named_outputs,
 )
-from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, after_activation, tapped
-from cnn_widgets.engine.tracing import TracedGraph, ancestor_operations
+from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
+from cnn_widgets.engine.tracing import TracedGraph
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.records import LayerInfo
 
 if TYPE_CHECKING:
     import keras
@@ -37,11 +44,14 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
-    The keys are "x", "scores", "probabilities", ("output", layer) and ("peak", layer).
+    The keys are "x", "scores", "probabilities", ("output", layer) and ("peak", layer). `score` is
+    the tensor of scores as the model has it; `given` is x as the model takes it.
     """
 
     graph: Any
     places: dict[Any, Any]
+    score: Any
+    given: Any
 
 
 class TracedModel:
@@ -57,6 +67,9 @@ class TracedModel:
         The description of what the end of the model computes.
     notes : list of str
         What was assumed, as sentences for the user.
+    unreached : dict of (str or None) to str
+        Why no gradient reaches a layer, or (None) the input, in words; those that it reaches are
+        missing. Known once `gradients` was called.
     """
 
     def __init__(
@@ -71,10 +84,10 @@ class TracedModel:
         self._output, self._head_kind = output, head
         self._trace_result: _TraceResult | None = None
         self._graphs: dict[Any, TracedGraph] = {}
-        self._score: Any = None
         self.head: Head
         self.layer_table = LayerTable((), None)
         self.notes: list[str] = []
+        self.unreached: dict[str | None, str] = {}
         self.forward()
 
     def forward(self) -> TracedGraph:
@@ -97,7 +110,7 @@ class TracedModel:
                 traced = self._trace()
                 places = dict(traced.places)
                 outputs = {  # guided gradients are used at the input only
-                    key: tensor
+                    str(key[1]): tensor
                     for key, tensor in places.items()
                     if key[0] == "output" and tensor.dtype.is_floating and not guided
                 }
@@ -105,12 +118,9 @@ class TracedModel:
                 with relus, traced.graph.as_default():
                     weights = tf.compat.v1.placeholder(tf.float32, self._weight_shape())
                     y = tf.reduce_sum(places[_TENSOR_OF_TARGET[target]] * weights)
-                    where = [*outputs.values(), places["x"]]
-                    zero = tf.UnconnectedGradients.ZERO
-                    found = tf.gradients(y, where, unconnected_gradients=zero)
-                names = [*(name for _, name in outputs), None]
+                    found = self._add_gradients(y, traced, outputs)
                 places["weights"] = weights
-                places |= {("gradient", name): g for name, g in zip(names, found, strict=True)}
+                places |= {("gradient", name): g for name, g in found.items()}
                 self._graphs[key] = TracedGraph(traced.graph, places)
             return self._graphs[key]
 
@@ -120,45 +130,95 @@ class TracedModel:
             self._graphs.clear()
             self._trace_result = None
 
+    def _add_gradients(
+        self, y: Any, traced: _TraceResult, outputs: dict[str, Any]
+    ) -> dict[str | None, Any]:
+        """Add dY/dA of layer outputs and (None) dY/dx to the graph, where a path leads to them.
+
+        Operations whose gradient TensorFlow does not know end a path. Behind an input of whole
+        numbers the gradient is that of the float numbers made of it.
+        """
+        tf, x = self._tf, traced.places["x"]
+        entries = [x]
+        if not traced.given.dtype.is_floating:
+            entries = [t for t in float_entries(traced.given) if t.shape[1:] == x.shape[1:]]
+        where = [*outputs.values(), *entries]
+        stops = without_gradient(between([x, *where], y))
+        found = tf.gradients(y, where, stop_gradients=stops)
+        reached: dict[str | None, Any] = {
+            name: g for name, g in zip(outputs, found, strict=False) if g is not None
+        }
+        at_input = [tf.cast(g, tf.float32) for g in found[len(outputs) :] if g is not None]
+        if at_input:
+            reached[None] = tf.add_n(at_input)
+        asked: list[tuple[str | None, Any]] = [*outputs.items(), (None, traced.given)]
+        for name, tensor in asked:
+            if name not in reached:
+                self.unreached[name] = where_gradients_end(tensor, traced.score)
+        return reached
+
     def _trace(self) -> _TraceResult:
         """Return the model's traced graph and its tensors; the model is traced on first use."""
         if self._trace_result is None:
             places: dict[Any, Any] = {}
+            own: dict[str, Any] = {}
 
             def forward(x: Any) -> Any:
-                with tapped(self.model) as layer_calls:
-                    values = self._call(x)
-                own = [layer_call for layer_call in layer_calls if _is_layer(layer_call)]
+                finder = PositionFinder({id(x): input_positions(x)})
+
+                def field_of(tensor: Any) -> MapField | str:
+                    return map_field(finder.of(tensor), self._model_input.size)
+
+                own["given"] = in_own_dtype(self.model, x)
+                with tapped(self.model, field_of) as layer_calls:
+                    values, own["score"] = self._call(own["given"])
+                table, calls, note = read_layers(layer_calls, x, own["score"], field_of)
                 if not self.layer_table.layers:
-                    self._record_layers(own)
+                    self.layer_table = table
+                    self.notes += [note] if note else []
                 places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
-                for layer_call in own:
-                    places["output", layer_call.name] = layer_call.output
-                    browsed = layer_call.name in self.layer_table.browsed
-                    if browsed and (after := after_activation(layer_call, layer_calls)) is not None:
-                        places["peak", layer_call.name] = after
+                for call in calls:
+                    places["output", call.name] = call.output
+                    browsed = call.name in self.layer_table.browsed
+                    if browsed and (after := after_activation(call, layer_calls)) is not None:
+                        places["peak", call.name] = after
                 return values
 
             spec = self._input_spec()
             compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
-            self._trace_result = _TraceResult(compiled.get_concrete_function().graph, places)
+            graph = compiled.get_concrete_function().graph
+            self._trace_result = _TraceResult(graph, places, own["score"], own["given"])
         return self._trace_result
 
-    def _call(self, x: Any) -> tuple[Any, Any]:
-        """Call the model while it is being traced; return scores and probabilities (N, C)."""
+    def _call(self, given: Any) -> tuple[tuple[Any, Any], Any]:
+        """Call the model while it is being traced.
+
+        Returns scores and probabilities (N, C), and the tensor of scores as the model has it.
+        """
         outputs = named_outputs(
-            self.model, self.model(as_model_input(self.model, x), training=False)
+            self.model, self.model(as_model_input(self.model, given), training=False)
         )
         output = outputs[chosen_output(outputs, self._output)]
-        if len(outputs) > 1 and self._output is None and not self.layer_table.layers:
+        head, tensor = find_head(output, self._head_kind)
+        if not self.layer_table.layers:
+            self.head = head
+            self._note_head(list(outputs))
+        maps = head.scores(tensor)
+        return (mean_over_positions(maps), mean_over_positions(head.probabilities(maps))), tensor
+
+    def _note_head(self, outputs: list[str]) -> None:
+        """Note what was assumed about the model's outputs."""
+        if len(outputs) > 1 and self._output is None:
             self.notes.append(
                 f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
             )
-        head, tensor = find_head(output, self._head_kind)
-        if not self.layer_table.layers:
-            self.head, self._score = head, tensor
-        maps = head.scores(tensor)
-        return mean_over_positions(maps), mean_over_positions(head.probabilities(maps))
+        if self.head.kind in ("logits", "probabilities", "values"):
+            self.notes.append(
+                f"No softmax or sigmoid found at the end: outputs are taken as "
+                f"{self.head.kind} (head= changes it)."
+            )
+        if self.head.kind == "softmax" and self.head.units == 1:
+            self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
 
     def _input_spec(self) -> Any:
         """Return the `TensorSpec` of x, with a batch axis of any size unless the model fixes it."""
@@ -170,34 +230,3 @@ class TracedModel:
     def _weight_shape(self) -> tuple[int | None, int]:
         """Return the shape (N, C) of the weights of Y."""
         return self._model_input.batch, self.head.classes
-
-    def _record_layers(self, layer_calls: list[LayerCall]) -> None:
-        """Set `layer_table` and `notes` from the layer calls seen while tracing."""
-        layers = tuple(
-            LayerInfo(layer_call.name, layer_call.kind, layer_call.shape)
-            for layer_call in layer_calls
-        )
-        before = ancestor_operations([self._score])
-        maps = [
-            layer_call.name
-            for layer_call, info in zip(layer_calls, layers, strict=True)
-            if info.spatial
-            and layer_call.output.op in before
-            and layer_call.output is not self._score
-        ]
-        self.layer_table = LayerTable(layers, maps[-1] if maps else None)
-        self._score = None
-        if self.head.kind in ("logits", "probabilities", "values"):
-            self.notes.append(
-                f"No softmax or sigmoid found at the end: outputs are taken as "
-                f"{self.head.kind} (head= changes it)."
-            )
-        if self.head.kind == "softmax" and self.head.units == 1:
-            self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
-
-
-def _is_layer(layer_call: LayerCall) -> bool:
-    """Return whether a call is that of a layer, not of a nested model or an input."""
-    import keras
-
-    return not isinstance(layer_call.layer, keras.Model) and layer_call.kind != "InputLayer"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from cnn_widgets.analysis.fields import MapField
+from cnn_widgets.analysis.paths import ancestor_operations, passed_by_all
+from cnn_widgets.engine.taps import SPLICE, LayerCall
 from cnn_widgets.records import LayerInfo
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
@@ -23,10 +27,16 @@ class LayerTable:
     default : str or None
         The layer that class activation maps use unless another is named: the last one before the
         scores with a feature map larger than 1x1. None if there is no such layer.
+    fields : mapping of str to MapField
+        Where the cells of each feature map lie on the model's input, by layer name.
+    carriers : tuple of str
+        The layers whose map carries all of the score, in the order in which they run.
     """
 
     layers: tuple[LayerInfo, ...]
     default: str | None
+    fields: Mapping[str, MapField] = field(default_factory=dict)
+    carriers: tuple[str, ...] = ()
 
     @cached_property
     def spatial(self) -> tuple[LayerInfo, ...]:
@@ -35,8 +45,19 @@ class LayerTable:
 
     @cached_property
     def features(self) -> tuple[LayerInfo, ...]:
-        """The layers of `FEATURE_KINDS` with a feature map; if there are none, all with one."""
-        return self.of(FEATURE_KINDS) or self.spatial
+        """The layers of `FEATURE_KINDS` with a feature map, and the blocks of a transformer.
+
+        If there are none, all layers with a feature map.
+        """
+        chosen = tuple(
+            info for info in self.spatial if info.kind in FEATURE_KINDS or self._is_block(info)
+        )
+        return chosen or self.spatial
+
+    def _is_block(self, info: LayerInfo) -> bool:
+        """Whether a layer puts out tokens on a grid and is made of layers, but not an attention."""
+        made = any(other.name.startswith(f"{info.name}/") for other in self.layers)
+        return self.fields[info.name].tokens and made and "Attention" not in info.kind
 
     @cached_property
     def browsed(self) -> tuple[str, ...]:
@@ -60,6 +81,132 @@ class LayerTable:
             raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
         return found
 
+    def map_of(self, name: str) -> LayerInfo:
+        """Return a layer with a feature map by its name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or its output is no map; the message says why.
+        """
+        info = self.find(name)
+        if info.spatial:
+            return info
+        if info.lost and len(info.shape) > 1:
+            raise ValueError(f"Layer {name!r} puts out no map of the photograph: {info.lost}.")
+        raise ValueError(f"Layer {name!r} puts out shape {info.shape}, no map (h, w, K).")
+
     @cached_property
     def _by_name(self) -> dict[str, LayerInfo]:
         return {info.name: info for info in self.layers}
+
+
+def read_layers(
+    layer_calls: Sequence[LayerCall], x: Any, score: Any, field_of: Callable[[Any], MapField | str]
+) -> tuple[LayerTable, list[LayerCall], str]:
+    """Return the table of the layers seen while tracing, the calls in it, and a note or "".
+
+    The default layer is the last map that all paths from the input to the score pass through. That
+    may be the result of a plain operation between the layers, such as `x * gate`; it then has an
+    entry of its own.
+
+    Parameters
+    ----------
+    layer_calls : sequence of LayerCall
+    x, score : Tensor
+        The model's input and the tensor of scores.
+    field_of : callable
+        Returns where the cells of a tensor lie, or in words why it is no map.
+    """
+    import keras
+
+    calls = [
+        call
+        for call in layer_calls
+        if not isinstance(call.layer, keras.Model) and call.kind != "InputLayer"
+    ]
+    passed = [each for each in passed_by_all(x, score) if each.op is not score.op]
+    carriers = _maps_among(calls, passed, score)
+    default = carriers[-1] if carriers else None
+    plain = _last_plain_map(layer_calls, passed, default, field_of)
+    if plain is not None:
+        calls.append(plain)
+        calls.sort(key=lambda call: call.operations.stop)
+        default = plain
+        carriers.append(plain)
+    note = ""
+    if default is None and (partial := [c for c in calls if _is_map(c) and _leads(c, score)]):
+        default = partial[-1]
+        note = (
+            f"No layer's map carries all of the score; the default, {default.name!r}, carries "
+            "one branch of it."
+        )
+    infos = tuple(_info(call) for call in calls)
+    fields = {call.name: call.field for call in calls if not isinstance(call.field, str)}
+    name = None if default is None else default.name
+    return LayerTable(infos, name, fields, tuple(c.name for c in carriers)), calls, note
+
+
+def _info(call: LayerCall) -> LayerInfo:
+    return LayerInfo(
+        call.name, call.kind, call.shape, call.field if isinstance(call.field, str) else ""
+    )
+
+
+def _is_map(call: LayerCall) -> bool:
+    return _info(call).spatial
+
+
+def _leads(call: LayerCall, score: Any) -> bool:
+    return call.output is not score and call.passed.op in ancestor_operations([score])
+
+
+def _maps_among(calls: Sequence[LayerCall], passed: Sequence[Any], score: Any) -> list[LayerCall]:
+    """Return the layers whose map is one of the tensors `passed`, and not the score itself."""
+    names = {tensor.name for tensor in passed}
+    return [
+        call
+        for call in calls
+        if _is_map(call) and call.output is not score and call.passed.name in names
+    ]
+
+
+def _last_plain_map(
+    calls: Sequence[LayerCall],
+    passed: Sequence[Any],
+    default: LayerCall | None,
+    field_of: Callable[[Any], MapField | str],
+) -> LayerCall | None:
+    """Return the last such tensor as an entry of its own, if it is no layer's and comes later."""
+    inside = {number for call in calls if _is_builtin(call.layer) for number in call.operations}
+    numbers = _numbers(passed)
+    start = -1 if default is None else default.operations.stop - 1
+    for tensor in reversed(passed):
+        number, op = numbers[tensor.op], tensor.op
+        if number <= start:
+            return None
+        unchanged = op.type in ("Identity", "Cast", "StopGradient")
+        if number in inside or unchanged or SPLICE in op.name or tensor.shape.rank != 4:
+            continue
+        found = LayerCall(
+            op.name, op, op.inputs[0], tensor, tensor, field_of(tensor), range(number, number + 1)
+        )
+        if _is_map(found):
+            return found
+    return None
+
+
+def _numbers(tensors: Sequence[Any]) -> dict[Any, int]:
+    """Return the place of each tensor's operation among all operations of its graph."""
+    if not tensors:
+        return {}
+    wanted = {tensor.op for tensor in tensors}
+    operations = tensors[0].graph.get_operations()
+    return {op: number for number, op in enumerate(operations) if op in wanted}
+
+
+def _is_builtin(layer: Any) -> bool:
+    """Whether a layer is one of Keras' own, whose inner operations are no places to look at."""
+    import keras
+
+    return type(layer).__module__.startswith("keras") and not isinstance(layer, keras.Model)

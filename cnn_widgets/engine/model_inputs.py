@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.taps import walk_layers
-from cnn_widgets.records import Floats
+from cnn_widgets.images.bands import looks_channels_first
+from cnn_widgets.records import FITS, Floats
 
 if TYPE_CHECKING:
     import keras
 
 
-#: A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape.
+#: A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape. The
+#: channels of a picture that is more than RGB of 8 bits come in their own values.
 Preprocess = Callable[[Any], Any]
 
 #: The (H, W) used for a model that accepts any image size.
@@ -36,7 +38,7 @@ class ModelInput:
     size : tuple of int
         (H, W) of the input image.
     channels : int
-        The number C of channels, 1 or 3.
+        The number C of channels. Models of 1 and 3 take any picture, others such of C channels.
     batch : int or None
         The only batch size that the model accepts, or None if it accepts any.
     preprocess : callable or None
@@ -44,6 +46,8 @@ class ModelInput:
         None means that the model takes pixels as they are.
     notes : tuple of str
         What was assumed, as sentences for the user.
+    fit : {"squash", "crop", "letterbox"}
+        How pictures are resized that leave it to the network, see `ImageSample`.
     """
 
     size: tuple[int, int]
@@ -51,14 +55,21 @@ class ModelInput:
     batch: int | None
     preprocess: Preprocess | None
     notes: tuple[str, ...]
+    fit: str = "squash"
+
+    def __post_init__(self) -> None:
+        if self.fit not in FITS:
+            raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape (H, W, C) of one input image."""
         return (*self.size, self.channels)
 
-    def prepare(self, pixels: NDArray[np.uint8]) -> Floats:
-        """Return uint8 pixels (N, H, W, C) as preprocessed model input, float32, same shape.
+    def prepare(self, pixels: NDArray[Any]) -> Floats:
+        """Return pixels (N, H, W, C) as preprocessed model input, float32, same shape.
+
+        Pixels are uint8, or float32 where a picture has channels of other values.
 
         Raises
         ------
@@ -90,8 +101,9 @@ def read_model_input(
     Raises
     ------
     ValueError
-        If the input shape is unknown, differs from `input_size`, or is not (batch, H, W, 1 or 3);
-        if the model takes several inputs, or anything but numbers, or works channels-first.
+        If the input shape is unknown, differs from `input_size`, or is not (batch, H, W, C) with a
+        known C; if the model takes several inputs, or anything but numbers, or works
+        channels-first.
     """
     shape = _input_shape(model)
     if shape is None and input_size is None:
@@ -112,10 +124,10 @@ def read_model_input(
         raise ValueError(
             f"Expected a model that takes numbers. Model {model.name!r} takes {kinds[0]}."
         )
-    if shape[3] not in (1, 3):
+    if not shape[3]:
         raise ValueError(
-            f"Expected a model that takes images of 1 or 3 channels. Model {model.name!r} takes "
-            f"{shape[3]}."
+            "Expected a model that takes images of a known number of channels, "
+            f"(batch, H, W, C). Model {model.name!r} takes shape {shape}."
         )
     size, notes = _image_size(shape, input_size)
     batch = None if shape[0] is None else int(shape[0])
@@ -140,18 +152,37 @@ def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
 
 
 def _refuse_channels_first(model: keras.Model, shape: tuple[int | None, ...]) -> None:
-    """Raise a ValueError for a model with a channels-first layer or input shape."""
-    first = [
-        path
-        for path, layer in walk_layers(model)
-        if getattr(layer, "data_format", None) == "channels_first"
-    ]
-    if first or (shape[1] in (1, 3) and shape[3] not in (1, 3)):
+    """Raise a ValueError for a model with a channels-first layer or input shape.
+
+    A shape that looks channels-first is accepted if the first convolution takes the last axis as
+    its channels, such as (None, 3, 8, 4) with a kernel of 4 input channels.
+    """
+    layers = list(walk_layers(model))
+    first = [path for path, each in layers if _data_format(each) == "channels_first"]
+    looks = looks_channels_first(shape[1:]) or (shape[1] in (1, 3) and shape[3] not in (1, 3))
+    taken = next((n for _, each in layers if (n := _kernel_channels(each)) is not None), None)
+    if first or (looks and (taken is None or taken != shape[3])):
         where = f" (layer {first[0]!r})" if first else f" (input shape {shape})"
         raise ValueError(
             f"Model {model.name!r} works channels-first{where}. cnn_widgets, like TensorFlow on "
             "a CPU, needs channels last: rebuild it with data_format='channels_last'."
         )
+
+
+def _data_format(layer: Any) -> Any:
+    """Return "channels_first" or "channels_last" for a layer that has such a setting."""
+    return getattr(layer, "data_format", None)
+
+
+def _kernel_channels(layer: Any) -> int | None:
+    """Return the number of channels that a two-dimensional convolution takes, or None."""
+    if hasattr(layer, "output_padding"):  # a transposed one has its kernel the other way round
+        return None
+    for name in ("kernel", "depthwise_kernel"):  # (h, w, C, …)
+        shape = tuple(getattr(getattr(layer, name, None), "shape", ()))
+        if len(shape) == 4 and _data_format(layer) == "channels_last":
+            return int(shape[2]) * int(getattr(layer, "groups", 1))
+    return None
 
 
 def _image_size(
@@ -172,16 +203,24 @@ def _image_size(
     return size, ()
 
 
-def as_model_input(model: Any, x: Any) -> Any:
-    """Return a tensor (N, H, W, C) in the structure (dict, list) and dtype of a model's input."""
+def in_own_dtype(model: Any, x: Any) -> Any:
+    """Return a float tensor (N, H, W, C) in the dtype of a model's input.
+
+    For an input of whole numbers, values are rounded and limited to what its dtype holds.
+    """
     import tensorflow as tf
 
     inputs = getattr(model, "inputs", None)
-    if not inputs:
-        return x
-    kind = tf.as_dtype(inputs[0].dtype)
-    x = x if kind.is_floating else tf.cast(x, kind)
+    kind = tf.as_dtype(inputs[0].dtype) if inputs else x.dtype
+    if kind.is_floating:
+        return x  # Keras casts it to the precision that the layers compute in
+    low, high = max(kind.min, -(2**24)), min(kind.max, 2**24)  # whole numbers exact in float32
+    return tf.cast(tf.clip_by_value(tf.round(x), low, high), kind)
+
+
+def as_model_input(model: Any, given: Any) -> Any:
+    """Return a tensor in the structure (dict, list) of a model's only input."""
     struct = getattr(model, "_inputs_struct", None)
     if isinstance(struct, dict):
-        return {next(iter(struct)): x}
-    return [x] if isinstance(struct, list | tuple) else x
+        return {next(iter(struct)): given}
+    return [given] if isinstance(struct, list | tuple) else given

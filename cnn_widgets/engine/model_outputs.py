@@ -14,33 +14,72 @@ if TYPE_CHECKING:
 
 
 def named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
-    """Return a model's outputs by name; a single output is named "output"."""
+    """Return a model's outputs by name, each under a name of its own; a single one is "output".
+
+    Outputs of one nested model or shared layer have the same name in Keras. They get the path of
+    the inner output ("inner/species"), or a number where that does not tell them apart
+    ("shared", "shared:1").
+    """
     if isinstance(outputs, dict):
         return dict(outputs)
-    if isinstance(outputs, list | tuple):
-        names = getattr(model, "output_names", None) or range(len(outputs))
-        return dict(zip(map(str, names), outputs, strict=False))
-    return {"output": outputs}
+    if not isinstance(outputs, list | tuple):
+        return {"output": outputs}
+    names = [str(name) for name in getattr(model, "output_names", None) or range(len(outputs))]
+    symbolic = _flat(getattr(model, "outputs", None))
+    if len(names) != len(outputs):
+        names = [str(number) for number in range(len(outputs))]
+    if len(set(names)) < len(names) and len(symbolic) == len(names):
+        names = [_output_path(each) or name for each, name in zip(symbolic, names, strict=True)]
+    found: dict[str, Any] = {}
+    for name, output in zip(names, outputs, strict=True):
+        count = sum(each == name or each.startswith(f"{name}:") for each in found)
+        found[name if not count else f"{name}:{count}"] = output
+    return found
+
+
+def _flat(tensors: Any) -> list[Any]:
+    return list(tensors) if isinstance(tensors, list | tuple) else []
+
+
+def _output_path(tensor: Any) -> str:
+    """Return the path of the operation that a symbolic output comes from, through nested models."""
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return ""
+    name = str(history.operation.name)
+    inner = _flat(getattr(history.operation, "outputs", None))
+    keys = getattr(history.operation, "_outputs_struct", None)
+    if isinstance(keys, dict) and len(keys) > history.tensor_index:
+        return f"{name}/{sorted(keys)[history.tensor_index]}"
+    if len(inner) > 1 and history.tensor_index < len(inner):
+        deeper = _output_path(inner[history.tensor_index])
+        return f"{name}/{deeper}" if deeper else name
+    return name
 
 
 def chosen_output(outputs: dict[str, Any], wanted: int | str | None) -> str:
-    """Return the name of the output selected by name or number; None selects the first.
+    """Return the name of the output selected by number, name, or the last parts of its path.
+
+    None selects the first.
 
     Raises
     ------
     ValueError
-        If there is no such output; the message lists those of the model.
+        If there is no such output, or several; the message lists those of the model.
     """
     names = list(outputs)
     found = 0 if wanted is None else wanted
-    if isinstance(found, int) and 0 <= found < len(names):
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < len(names):
         return names[found]
-    if found not in outputs:
-        raise ValueError(
-            f"Unknown output {wanted!r}. This model's outputs: "
-            f"{', '.join(names)} (or 0 to {len(names) - 1})."
-        )
-    return str(found)
+    if found in names:
+        return str(found)
+    ends = [name for name in names if name.endswith(f"/{found}")]
+    if len(ends) == 1:
+        return ends[0]
+    listed = f"{', '.join(map(repr, names))} (or 0 to {len(names) - 1})."
+    if ends:
+        raise ValueError(f"{wanted!r} fits {len(ends)} outputs. This model's outputs: {listed}")
+    raise ValueError(f"Unknown output {wanted!r}. This model's outputs: {listed}")
 
 
 #: What a network's output is: probabilities with a softmax or sigmoid in the graph, logits,

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cnn_widgets.analysis.fields import MapField
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +26,8 @@ TRACE_LOCK = threading.RLock()
 _RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
 _ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
 _MISSING = object()
+#: The name scope of operations that taps add to a graph.
+SPLICE = "cnn_widgets_tokens"
 
 
 @dataclass(frozen=True)
@@ -37,18 +41,27 @@ class LayerCall:
     layer : keras.layers.Layer
     source : object
         The first argument of the call, usually the input tensor.
-    output : tensor
+    output, passed : tensor
+        What the layer puts out, and what the layers behind it get. They differ for tokens that
+        stand on a grid: `output` is then the map (N, h, w, K) that they are made of.
+    field : MapField or str
+        Where the cells of the output lie, or in words why it is no map.
+    operations : range
+        The numbers of the graph's operations that the call made.
     """
 
     name: str
     layer: keras.layers.Layer
     source: Any
     output: tf.Tensor
+    passed: tf.Tensor
+    field: MapField | str
+    operations: range
 
     @property
     def kind(self) -> str:
-        """The layer's class name."""
-        return type(self.layer).__name__
+        """The layer's class name, or the type of a plain operation."""
+        return str(getattr(self.layer, "type", None) or type(self.layer).__name__)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -65,7 +78,9 @@ def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ker
 
 
 @contextmanager
-def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
+def tapped(
+    model: keras.Model, field_of: Callable[[Any], MapField | str] | None = None
+) -> Iterator[list[LayerCall]]:
     """Yield a list to which every layer call of a model is appended, in the order of the calls.
 
     Parameters
@@ -73,6 +88,8 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
     model : keras.Model
         The `call` attributes of its layers are replaced inside the block. They and the layers'
         pending losses are restored on leaving, also after an exception.
+    field_of : callable, optional
+        Returns where the cells of a tensor lie on the model's input, or in words why it is no map.
     """
     import keras
 
@@ -82,6 +99,7 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
 
     def tap(path: str, layer: keras.layers.Layer, call: Any) -> Any:
         def observed(*args: Any, **kwargs: Any) -> Any:
+            first = _operation_count()
             output = call(*args, **kwargs)
             if threading.get_ident() != owner or not keras.ops.is_tensor(output):
                 return output  # another thread uses the model without tracing it
@@ -92,10 +110,15 @@ def tapped(model: keras.Model) -> Iterator[list[LayerCall]]:
             name = path if counts[path] == 0 else f"{path}:{counts[path]}"
             counts[path] += 1
             source = args[0] if args else None
+            made = range(first, _operation_count())
             if output is source:
                 output = _separate_tensor(output)
-            layer_calls.append(LayerCall(name, layer, source, output))
-            return output
+            field = "" if field_of is None else field_of(output)
+            passed = output
+            if not isinstance(field, str) and field.tokens:
+                output, passed = _map_of_tokens(output, field)
+            layer_calls.append(LayerCall(name, layer, source, output, passed, field, made))
+            return passed
 
         return observed
 
@@ -181,6 +204,39 @@ def _python_function(call: Any) -> Any:
         return call.python_function
 
 
+def _operation_count() -> int:
+    """Return the number of operations in the graph that is being traced."""
+    import tensorflow as tf
+
+    return int(tf.compat.v1.get_default_graph().version)
+
+
+def _map_of_tokens(tokens: Any, field: MapField) -> tuple[Any, Any]:
+    """Return tokens (N, T, K) as a map (N, h, w, K), and equal tokens that are made of it.
+
+    Tokens that stand nowhere, such as a class token, pass by the map.
+    """
+    import tensorflow as tf
+
+    masked = getattr(tokens, "_keras_mask", None)
+    (height, width), last = field.shape, field.before + field.shape[0] * field.shape[1]
+    with tf.name_scope(SPLICE):
+        batch = tf.shape(tokens)[0]
+        on_grid = tokens[:, field.before : last]
+        grid = tf.reshape(on_grid, [batch, height, width, tokens.shape[-1]])
+        parts = [tf.reshape(grid, [batch, height * width, tokens.shape[-1]])]
+        if field.before:
+            parts.insert(0, tokens[:, : field.before])
+        if field.after:
+            parts.append(tokens[:, last:])
+        joined = tf.concat(parts, 1)
+    grid.set_shape([tokens.shape[0], height, width, tokens.shape[-1]])
+    joined.set_shape(tokens.shape)
+    if masked is not None:
+        joined._keras_mask = masked
+    return grid, joined
+
+
 def _separate_tensor(output: Any) -> Any:
     """Return a new tensor for the output of a layer that returns its input unchanged.
 
@@ -214,18 +270,12 @@ def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any
 
     For a layer that pools or has an activation function of its own, that is its output. Otherwise
     it is the output of the activation that follows, directly or after batch normalisation. Whether
-    a filter is inactive for an image can only be seen there.
-
-    Parameters
-    ----------
-    layer_call : LayerCall
-    layer_calls : list of LayerCall
-        All calls of the same trace.
+    a filter is inactive for an image can only be seen there. `layer_calls` are all of the trace.
     """
     own = getattr(getattr(layer_call.layer, "activation", None), "__name__", "linear")
     if own != "linear" or "Pool" in layer_call.kind or layer_call.kind in _ACTIVATIONS:
         return layer_call.output
-    tensor = layer_call.output
+    tensor = layer_call.passed
     for _ in range(3):
         after = [other for other in layer_calls if _is_same_tensor(other.source, tensor)]
         for other in after:
@@ -237,7 +287,7 @@ def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any
         norms = [other for other in after if "Normalization" in other.kind]
         if not norms:
             return None
-        tensor = norms[0].output
+        tensor = norms[0].passed
     return None
 
 

@@ -180,17 +180,6 @@ def _tensors_read(definition: Any) -> set[str]:
     return {_tensor_name(name) for node in definition.node for name in node.input}
 
 
-def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
-    """Return the operations that tensors of a graph depend on, with those that make them."""
-    found, waiting = set[Any](), list(tensors)
-    while waiting:
-        op = waiting.pop().op
-        if op not in found:
-            found.add(op)
-            waiting += op.inputs
-    return found
-
-
 def _tensor_name(name: str) -> str:
     """Return the tensor name of a node's input: "a" stands for the first output, "a:0"."""
     return name if ":" in name else f"{name}:0"

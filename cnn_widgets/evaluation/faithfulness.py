@@ -8,15 +8,17 @@ deletion curve fall early (small area) and the insertion curve rise early (large
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import resize
 from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.images.bands import with_pixels
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
@@ -118,7 +120,7 @@ def _resized_to_input(net: Network, sample: ImageSample, values: Floats) -> Floa
     """Return a map over the photograph as a map over the network's input; 0 on padding."""
     if values.shape != sample.size:
         values = resize(values, sample.size)
-    top, left, height, width = visible_window(sample.size, net.input_size, sample.fit)
+    top, left, height, width = visible_window(sample.size, net.input_size, sample.fit or net.fit)
     view = np.zeros((height, width), np.float32)
     rows = slice(max(top, 0), min(top + height, sample.size[0]))
     columns = slice(max(left, 0), min(left + width, sample.size[1]))
@@ -140,12 +142,16 @@ def _ranks(values: Floats) -> Floats:
 def _baseline_input(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
     """Return the network input (H, W, C) with every pixel replaced by the baseline."""
     if baseline == "mean":
-        mean = sample.pixels.mean(axis=(0, 1)).round().astype(np.uint8)
-        pixels = np.broadcast_to(mean, sample.pixels.shape).copy()
-    else:
-        sigma = max(sample.size) / 20
-        pixels = np.asarray(cv2.GaussianBlur(sample.pixels, (0, 0), sigma), np.uint8)
-    return net.input_tensor(ImageSample(pixels, sample.name, sample.source, sample.fit))
+        return net.input_tensor(with_pixels(sample, _mean_colour))
+    sigma = max(sample.size) / 20
+    blurred = with_pixels(sample, lambda pixels: cv2.GaussianBlur(pixels, (0, 0), sigma))
+    found: Floats = net.input_tensor(blurred)
+    return found
+
+
+def _mean_colour(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels (H, W, C) of the mean colour everywhere."""
+    return np.broadcast_to(pixels.mean(axis=(0, 1)), pixels.shape)
 
 
 def _probabilities(

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.images.loading import load_image
-from cnn_widgets.images.resizing import shrink
+from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks import efficientnet_lite
 from cnn_widgets.networks.applications import Progress, applications
@@ -92,8 +91,7 @@ class Catalog:
         the memory of a small kernel.
         """
         sample = load_image(image, name=name, allow_private=self._allow_private)
-        if max(sample.size) > LONGEST:
-            sample = replace(sample, pixels=shrink(sample.pixels, LONGEST))
+        sample = shrink_sample(sample, LONGEST)
         for known, other in self.samples.items():
             if other.key == sample.key and other.name == sample.name:
                 return known

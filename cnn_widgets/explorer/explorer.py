@@ -94,7 +94,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._screen, self._closed = Display(), False
         self._drawn: tuple[str, int] | None = None
         self._undrawn: frozenset[str] = frozenset()
-        self.state.fit = next(iter(self._catalogue.samples.values())).fit
+        self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
         if images is not None and len(self._catalogue.samples) > 1:
             self.state.pairs = True

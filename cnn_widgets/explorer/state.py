@@ -50,10 +50,11 @@ class State(HasTraits):
     explained (None: the most likely one), ``versus`` the class it is compared with (None: none),
     ``counter`` whether to show the evidence against it. ``target`` is what is explained, the
     ``"logit"`` or the ``"probability"``; ``cam_layer`` is ``"default"``, ``"follow"`` (the layer
-    browsed) or the name of a layer; ``alpha`` is the opacity of heat-maps in [0, 1]. ``pairs`` and
-    ``trust`` are whether the folds of all photographs and of the evaluation are open;
-    ``instrument`` is the evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what
-    replaces a deleted pixel. ``pictures`` (read-only) is the number of photographs.
+    browsed) or the name of a layer; ``alpha`` is the opacity of heat-maps in [0, 1]. ``fit`` is
+    how pictures are resized; another ``network`` sets it to its own. ``pairs`` and ``trust`` are
+    whether the folds of all photographs and of the evaluation are open; ``instrument`` is the
+    evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what replaces a deleted
+    pixel. ``pictures`` (read-only) is the number of photographs.
     """
 
     image = Unicode()
@@ -190,6 +191,7 @@ class State(HasTraits):
         if cause == "network":
             self.class_index = self.versus = None
             self.cam_layer = "default"
+            self.fit = self.open_network().fit
             if self.open_network().head == "values":
                 self.target = "logit"
         names = [info.name for info in self.layers()]
@@ -207,8 +209,9 @@ class State(HasTraits):
 
     @validate("network")
     def _check_network(self, proposal: Any) -> Any:
-        _browsable(self._catalog.network(proposal.value, self.progress), "article")
-        self._check_pair(proposal.value, self.image, self.fit)
+        network = self._catalog.network(proposal.value, self.progress)
+        _browsable(network, "article")
+        self._check_pair(proposal.value, self.image, network.fit)
         return proposal.value
 
     def _check_pair(self, network: str, image: str, fit: str) -> None:
@@ -218,9 +221,7 @@ class State(HasTraits):
 
     @validate("layer")
     def _check_layer(self, proposal: Any) -> Any:
-        info = self.open_network().layer(proposal.value)
-        if not info.spatial:
-            raise ValueError(f"Layer {info.name!r} puts out shape {info.shape}, no map (h, w, K).")
+        self.open_network().engine.layer_table.map_of(proposal.value)
         return proposal.value
 
     @validate("filter")

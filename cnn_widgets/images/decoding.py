@@ -1,4 +1,6 @@
-"""Decodes a picture file or a PIL image to pixels: upright, RGB, 8 bits, composed over white.
+"""Decodes a picture file or a PIL image: upright, RGB, 8 bits, composed over white.
+
+Opacity and the bands of a TIFF are kept beside what is shown, for networks of that many channels.
 
 Files come from untrusted sources, so the format is checked against a list, and the size before
 decoding. Then the picture is decoded, converted and turned upright by its EXIF orientation. The
@@ -8,9 +10,7 @@ and the returned one: a picture of 20 megapixels must fit into a small notebook 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -18,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
+from cnn_widgets.images.bands import Picture
+from cnn_widgets.images.damage import damage_as_value_error, one_line
 from cnn_widgets.images.limits import (
     MAX_PIXELS,
     BoundedReader,
     refuse_decompression_bombs,
     too_many_pixels,
 )
+from cnn_widgets.images.tiff import read_bands, read_samples
 from cnn_widgets.records import Pixels
 
 #: Pillow's names of the formats that every build of it can read.
@@ -50,8 +53,8 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, "AVIF") if features.check("avif") else FORMATS
 
 
-def decode(data: bytes, label: str) -> Pixels:
-    """Return the pixels of an encoded picture as RGB uint8, shape (H, W, 3).
+def decode(data: bytes, label: str) -> Picture:
+    """Return an encoded picture: RGB uint8 (H, W, 3), and its channels if they are others.
 
     Parameters
     ----------
@@ -67,9 +70,11 @@ def decode(data: bytes, label: str) -> Pixels:
     """
     label = one_line(label)
     try:
-        with _damage_as_value_error(label):
+        with damage_as_value_error(label):
             image = Image.open(BoundedReader(data), formats=formats())
     except UnidentifiedImageError:
+        if (bands := read_samples(data, label)) is not None:
+            return Picture(None, bands)
         raise ValueError(
             f"{label} is {_describe_content(data)}, not a picture that can be read here. "
             f"Allowed: {', '.join(formats())}."
@@ -78,14 +83,17 @@ def decode(data: bytes, label: str) -> Pixels:
         refuse_decompression_bombs(image, data, label)
         if image.format == "WEBP":
             _release_decoder_early(image)
+        if image.format == "TIFF" and (bands := read_bands(image, data, label)) is not None:
+            return Picture(None, bands)
         return from_pil(image, label)
 
 
-def from_pil(image: Image.Image, label: str = "the image") -> Pixels:
-    """Return the pixels of a PIL image as RGB uint8, shape (H, W, 3).
+def from_pil(image: Image.Image, label: str = "the image") -> Picture:
+    """Return a PIL image as RGB uint8 (H, W, 3), and its channels if it has opacity.
 
     The image is turned upright by its EXIF orientation, and composed over white where it is
-    transparent. Of an animation the first frame is taken.
+    transparent; the channels, grey or RGB with opacity, stay as they are. Of an animation the
+    first frame is taken.
 
     Raises
     ------
@@ -96,21 +104,33 @@ def from_pil(image: Image.Image, label: str = "the image") -> Pixels:
         raise ValueError(too_many_pixels(label, image.size))
     if not image.width * image.height:
         raise ValueError(f"{label} has no pixels ({image.width}×{image.height}).")
-    with _damage_as_value_error(label):
+    with damage_as_value_error(label):
         image.load()
         orientation = _orientation(image)
         sides = image.size if orientation >= 5 else image.size[::-1]
-        upright = np.empty((*sides, 3), np.uint8)
-        as_stored = _view_as_stored(upright, orientation)
+        upright, mode = np.empty((*sides, 3), np.uint8), _mode_with_opacity(image)
+        shown, kept = _view_as_stored(upright, orientation), None
+        data = np.empty((*sides, len(mode)), np.uint8) if mode else None
+        if data is not None:
+            kept = _view_as_stored(data, orientation)
         offset, factor = _offset_and_factor(image) if _is_high_depth(image) else (0.0, 1.0)
         for left, top, piece in _windows(image):
-            rgb = (
+            here = slice(top, top + piece.height), slice(left, left + piece.width)
+            shown[here] = (
                 _high_depth_to_gray(piece, offset, factor)
                 if _is_high_depth(image)
-                else _to_rgb(piece)
+                else to_rgb(piece)
             )
-            as_stored[top : top + piece.height, left : left + piece.width] = rgb
-    return upright
+            if kept is not None:
+                kept[here] = np.asarray(_from_premultiplied(piece).convert(mode), np.uint8)
+    return Picture(upright, data)
+
+
+def _mode_with_opacity(image: Image.Image) -> str:
+    """Return Pillow's mode of an image with opacity of 8 bits, "LA" or "RGBA"; else ""."""
+    if _is_high_depth(image) or not image.has_transparency_data:
+        return ""
+    return "LA" if image.mode in ("1", "L", "LA", "La") else "RGBA"
 
 
 def _release_decoder_early(image: Any) -> None:
@@ -122,30 +142,6 @@ def _release_decoder_early(image: Any) -> None:
         image.load_prepare()
 
     image.load_prepare = load_prepare
-
-
-def one_line(text: object) -> str:
-    """Return a text on one line, for an error message, shortened to 200 characters."""
-    words = " ".join(str(text).split())
-    return words if len(words) <= 200 else words[:199] + "…"
-
-
-@contextmanager
-def _damage_as_value_error(label: str) -> Iterator[None]:
-    """Raise a ValueError with the label for any error that decoding a damaged file raises."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, about odd metadata
-            yield
-    except UnidentifiedImageError:
-        raise
-    except Image.DecompressionBombError:
-        raise ValueError(too_many_pixels(label)) from None
-    except Exception as error:
-        # Pillow's plugins let any error from damaged data through (struct.error, KeyError,
-        # ZeroDivisionError, MemoryError, …), so a list of exception types would be incomplete.
-        reason = one_line(error) or type(error).__name__
-        raise ValueError(f"{label} is damaged and cannot be decoded: {reason}") from error
 
 
 def _describe_content(data: bytes) -> str:
@@ -194,10 +190,14 @@ def _windows(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
             yield left, top, image.crop((left, top, right, bottom))
 
 
-def _to_rgb(piece: Image.Image) -> Pixels:
+def _from_premultiplied(piece: Image.Image) -> Image.Image:
+    """Return an image, premultiplied grey converted to "LA": Pillow converts it to nothing else."""
+    return piece.convert("LA") if piece.mode == "La" else piece
+
+
+def to_rgb(piece: Image.Image) -> Pixels:
     """Return an image of 8 bits per channel as RGB (h, w, 3), composed over white."""
-    if piece.mode == "La":  # Pillow converts premultiplied grey to no other mode
-        piece = piece.convert("LA")
+    piece = _from_premultiplied(piece)
     if piece.has_transparency_data:
         rgba = piece.convert("RGBA")
         piece = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

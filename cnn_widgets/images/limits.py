@@ -13,6 +13,9 @@ from PIL import Image
 
 #: The largest number of pixels, H · W, of any picture.
 MAX_PIXELS = 50_000_000
+#: The largest size in bytes of the channels that are kept besides the pixels shown: as much as RGBA
+#: of 8 bits takes for the largest picture.
+MAX_BAND_BYTES = 4 * MAX_PIXELS
 _MAX_READS = 150_000  # three times as many as a photograph of 100 MB takes
 _MAX_SCANS = 24  # a progressive JPEG usually has 10, a baseline JPEG up to 4
 _MAX_PAINTED_PIXELS = 10 * MAX_PIXELS  # pixels times scans; decoding takes one to two seconds
@@ -46,6 +49,16 @@ def too_many_pixels(label: str, size: tuple[int, int] | None = None) -> str:
     return f"{label} has too many pixels{measured}; at most {MAX_PIXELS // 10**6} million are read."
 
 
+def too_many_values(label: str, shape: tuple[int, ...], item_bytes: int) -> str:
+    """Return the error message for too many values; `shape` is (H, W, C)."""
+    height, width, count = shape
+    megabytes = height * width * count * item_bytes / 10**6
+    return (
+        f"{label} has too many values ({width}×{height} pixels of {count} channels take "
+        f"{megabytes:.0f} MB); at most {MAX_BAND_BYTES // 10**6} MB are kept."
+    )
+
+
 def refuse_decompression_bombs(image: Image.Image, data: bytes, label: str) -> None:
     """Raise a ValueError for a picture that would take too much memory or time to decode.
 
@@ -67,8 +80,13 @@ def refuse_decompression_bombs(image: Image.Image, data: bytes, label: str) -> N
             f"{label} is a JPEG that paints its {image.width}×{image.height} pixels {scans} times "
             "and would take too long. Save it again as a usual JPEG."
         )
+    refuse_vast_tile(image, label)
+
+
+def refuse_vast_tile(image: Image.Image, label: str) -> None:
+    """Raise a ValueError for a TIFF with few pixels out of one huge tile; see above."""
     tile = _tile_pixels(image)
-    if tile > max(_MAX_TILE_PIXELS, 2 * pixels):
+    if tile > max(_MAX_TILE_PIXELS, 2 * image.width * image.height):
         raise ValueError(
             f"{label} is a TIFF of {image.width}×{image.height} pixels in tiles of {tile} pixels, "
             "which would take too much memory. Save it again as PNG."

@@ -6,6 +6,7 @@ drawn exactly over the pixels that the network was given. Thumbnails are made he
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnn_widgets.drawing.color import resize
+from cnn_widgets.analysis.fields import Box, MapField, whole_input
 from cnn_widgets.records import FITS, Floats, ImageSample, Pixels
 
 
 def place_on_photo(
     raw: NDArray[Any], image_size: tuple[int, int], input_size: tuple[int, int], fit: str
 ) -> Floats:
-    """Return a map over the network's input as a float32 map (H, W) over the whole photograph.
+    """Return a map whose cells divide the network's input evenly, as a map over the photograph.
 
     Parameters
     ----------
@@ -29,20 +30,42 @@ def place_on_photo(
     image_size, input_size : (H, W)
         The photograph's size and the size of the network's input.
     fit : {"squash", "crop", "letterbox"}
-        How the photograph was resized to the input, see `ImageSample`. Outside the window of a
-        crop the result is 0, because those pixels were not given to the network.
+        How the photograph was resized to the input, see `ImageSample`.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+        0 outside the window of a crop, because those pixels were not given to the network.
     """
-    top, left, height, width = visible_window(image_size, input_size, fit)
-    covered = resize(raw, (height, width))
-    if (top, left, height, width) == (0, 0, *image_size):
-        return covered
-    rows = slice(max(top, 0), min(top + height, image_size[0]))
-    columns = slice(max(left, 0), min(left + width, image_size[1]))
-    whole = np.zeros(image_size, np.float32)
-    whole[rows, columns] = covered[
-        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-    ]
-    return whole
+    height, width = np.shape(raw)
+    window = visible_window(image_size, input_size, fit)
+    return whole_input((height, width), input_size).lay(raw, image_size, window)
+
+
+def lay_on_photo(
+    raw: NDArray[Any], field: MapField, sample: ImageSample, fit: str = "squash"
+) -> Floats:
+    """Return a map (h, w) as a map (H, W) over the photograph, where its field says it lies.
+
+    `fit` is the network's own, for a sample whose `fit` is None. Outside the pixels that reach the
+    map the result is 0.
+    """
+    window = visible_window(sample.size, field.size, sample.fit or fit)
+    return field.lay(raw, sample.size, window)
+
+
+def box_on_photo(box: Box, field: MapField, sample: ImageSample, fit: str = "squash") -> Box:
+    """Return a box on the network's input as a box in pixels of the photograph."""
+    top, left, height, width = visible_window(sample.size, field.size, sample.fit or fit)
+    down, across = height / field.size[0], width / field.size[1]
+    rows, columns = sample.size
+    edges = (
+        (top + box.top * down, rows),
+        (left + box.left * across, columns),
+        (top + box.bottom * down, rows),
+        (left + box.right * across, columns),
+    )
+    return Box(*(min(max(edge, 0.0), float(side)) for edge, side in edges))
 
 
 def visible_window(
@@ -72,18 +95,68 @@ def visible_window(
     return (rows - height) // 2, (columns - width) // 2, height, width
 
 
-def resize_to_input(sample: ImageSample, input_size: tuple[int, int], channels: int = 3) -> Pixels:
-    """Return a sample's pixels resized bicubically to (H, W, channels), uint8.
+def resize_to_input(
+    sample: ImageSample, input_size: tuple[int, int], channels: int = 3, fit: str = "squash"
+) -> NDArray[Any]:
+    """Return a sample resized bicubically to (H, W, channels), uint8 or float32.
 
-    `input_size` is (H, W). For one channel the RGB pixels are converted to the luma of ITU-R 601.
+    Parameters
+    ----------
+    sample : ImageSample
+        If its `data` have that many channels, they are resized, each channel for itself and in
+        its own type: float32 is not cut off where the bicubic curve leaves the range of the
+        values. Otherwise the RGB pixels are resized for three channels, and converted to the luma
+        of ITU-R 601 for one.
+    input_size : (H, W)
+    channels : int
+        The number of channels C of the network.
+    fit : {"squash", "crop", "letterbox"}
+        The network's own fit, for a sample whose `fit` is None. Padding is 0.
+
+    Raises
+    ------
+    ValueError
+        If the sample cannot be given to a network of so many channels, see `has_channels`.
     """
-    image = Image.fromarray(sample.pixels)
-    top, left, height, width = visible_window(sample.size, input_size, sample.fit)
-    if (top, left, height, width) != (0, 0, *sample.size):
-        image = image.crop((left, top, left + width, top + height))  # outside becomes black
-    image = image.resize((input_size[1], input_size[0]), Image.Resampling.BICUBIC)
+    window = visible_window(sample.size, input_size, sample.fit or fit)
+    if sample.data is not None and sample.channels == channels:
+        return _resize_bands(sample.data, window, input_size)
+    if channels not in (1, 3):
+        raise ValueError(
+            f"Expected a picture of {channels} channels. {sample.name!r} has {sample.channels}."
+        )
+    image = _resize_window(Image.fromarray(sample.pixels), window, input_size)
     pixels = np.asarray(image.convert("L") if channels == 1 else image, np.uint8)
     return pixels[..., None] if channels == 1 else pixels
+
+
+def has_channels(sample: ImageSample, channels: int) -> bool:
+    """Return whether a sample can be given to a network of so many channels.
+
+    Any sample can for 1 (luma) and 3 (RGB), and otherwise one with `data` of that many channels.
+    """
+    return channels in (1, 3) or sample.channels == channels
+
+
+def _resize_window(
+    image: Image.Image, window: tuple[int, int, int, int], size: tuple[int, int]
+) -> Image.Image:
+    """Return a window (top, left, height, width) of a PIL image, resized to `size` (H, W)."""
+    top, left, height, width = window
+    if (left, top, width, height) != (0, 0, *image.size):
+        image = image.crop((left, top, left + width, top + height))  # outside becomes black
+    return image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+
+
+def _resize_bands(
+    data: NDArray[Any], window: tuple[int, int, int, int], size: tuple[int, int]
+) -> NDArray[Any]:
+    """Return a window of channels (h, w, C), uint8 or float32, resized to (H, W, C), same dtype."""
+    resized = np.empty((*size, data.shape[2]), data.dtype)
+    for k in range(data.shape[2]):
+        band = Image.fromarray(np.ascontiguousarray(data[..., k]))  # "L" of uint8, "F" of float32
+        resized[..., k] = np.asarray(_resize_window(band, window, size))
+    return resized
 
 
 #: Thumbnails by sample and longer side; an entry is dropped together with its sample.
@@ -100,9 +173,17 @@ def cached_thumbnail(sample: ImageSample, side: int) -> Pixels:
 
 def shrink(pixels: Pixels, side: int) -> Pixels:
     """Return pixels (H, W, 3) shrunk to a longer side of at most `side`; smaller ones unchanged."""
-    height, width = pixels.shape[:2]
+    return shrink_sample(ImageSample(pixels), side).pixels
+
+
+def shrink_sample(sample: ImageSample, side: int) -> ImageSample:
+    """Return a sample, with all its channels, shrunk to a longer side of at most `side`."""
+    height, width = sample.size
     ratio = side / max(height, width)
     if ratio >= 1:
-        return pixels
+        return sample
     size = max(1, round(height * ratio)), max(1, round(width * ratio))
-    return resize_to_input(ImageSample(pixels), size)
+    whole = 0, 0, height, width
+    pixels = np.asarray(_resize_window(Image.fromarray(sample.pixels), whole, size), np.uint8)
+    data = None if sample.data is None else _resize_bands(sample.data, whole, size)
+    return replace(sample, pixels=pixels, data=data)

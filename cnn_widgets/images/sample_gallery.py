@@ -18,10 +18,8 @@ def gallery() -> dict[str, ImageSample]:
     folder = files("cnn_widgets.images") / "photographs"
     entries = json.loads((folder / "sources.json").read_text("utf-8"))
     return {
-        entry["name"]: ImageSample(
-            decode((folder / entry["file"]).read_bytes(), entry["file"]),
-            entry["name"],
-            f"{entry['author']}, {entry['license']}",
+        entry["name"]: decode((folder / entry["file"]).read_bytes(), entry["file"]).to_sample(
+            entry["name"], f"{entry['author']}, {entry['license']}"
         )
         for entry in entries
     }

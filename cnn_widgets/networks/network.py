@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.networks.applications import class_table
+from cnn_widgets.networks.description import ModelDescription
 from cnn_widgets.networks.preprocessing import with_preprocessing
-from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
+from cnn_widgets.records import Floats, ImageSample, as_samples
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +35,7 @@ Samples = ImageSample | Sequence[ImageSample]
 FEW = 8
 
 
-class Network:
+class Network(ModelDescription):
     """A Keras model opened for looking inside. The model itself is never changed.
 
     Parameters
@@ -50,6 +52,10 @@ class Network:
         Which output, for a model with several. By default the first.
     head : str, optional
         What the output is, one of `HEAD_KINDS`, where a guess would be wrong.
+    fit : {"squash", "crop", "letterbox"}, optional
+        How photographs are resized that leave it to the network, see `ImageSample`.
+    notes : sequence of str
+        What is known of the model's origin, for `notes`.
     max_cache_bytes : int
         How much memory results of recent images may take.
 
@@ -75,6 +81,8 @@ class Network:
         output: int | str | None = None,
         head: str | None = None,
         name: str | None = None,
+        fit: str | None = None,
+        notes: Sequence[str] = (),
         max_cache_bytes: int = 64 * 2**20,
     ) -> None:
         tensorflow()
@@ -85,6 +93,7 @@ class Network:
         self.model = model
         self.name = name or model.name
         found = read_model_input(model, input_size)
+        found = replace(found, fit=fit or found.fit, notes=(*found.notes, *notes))
         self._model_input = with_preprocessing(found, model, preprocess)
         check_weights(model, self.name)
         self.engine = build_engine(model, self._model_input, output, head, class_names)
@@ -95,72 +104,6 @@ class Network:
         self.private_weights: tuple[PrivateWeight, ...] = ()
         self._classes, guessed = class_table(self.engine.head.classes, class_names, model.name)
         self._notes = (*self._model_input.notes, *self.engine.notes, *guessed)
-
-    def __repr__(self) -> str:
-        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
-
-    @property
-    def batch(self) -> int | None:
-        """The only number of images the model takes at once, if it is fixed."""
-        return self._model_input.batch
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of the network's input."""
-        return self._model_input.size
-
-    @property
-    def layers(self) -> tuple[LayerInfo, ...]:
-        """Every layer that puts out one tensor, in the order it runs."""
-        return self.engine.layers
-
-    @property
-    def feature_layers(self) -> tuple[LayerInfo, ...]:
-        """The layers worth browsing: the article's kinds, with a map larger than 1x1."""
-        return self.engine.layer_table.features
-
-    def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
-        """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
-        return self.engine.layer_table.of(kinds)
-
-    @property
-    def default_layer(self) -> str | None:
-        """The last layer with a map larger than 1x1, where CAMs look by default; None without."""
-        return self.engine.default_layer
-
-    @property
-    def classes(self) -> int:
-        """The number C of classes."""
-        return self.engine.head.classes
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The name of each class."""
-        return self._classes.names
-
-    @property
-    def head(self) -> str:
-        """What kind of output the network has: one of `HEAD_KINDS`."""
-        return self.engine.head.kind
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was guessed about the model, in words."""
-        return self._notes
-
-    def layer(self, name: str) -> LayerInfo:
-        """Return a layer by its name; a ValueError names those there are."""
-        return self.engine.layer_table.find(name)
-
-    def class_index(self, wanted: int | str) -> int:
-        """Return the index of a class given by number, name, or a part of one name only."""
-        return self._classes.index(wanted)
-
-    def score_weights(
-        self, classes: Sequence[int], versus: int | str | None = None, counter: bool = False
-    ) -> Floats:
-        """Return Y's weights (N, C) over scores: a class, less `versus`; negated if `counter`."""
-        return self._classes.score_weights(classes, versus, counter)
 
     def input_tensor(self, sample: Samples) -> Floats:
         """Return the preprocessed model input, (H, W, C); (N, H, W, C) for a list."""

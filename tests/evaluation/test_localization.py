@@ -29,7 +29,7 @@ def test_pointing_equals_the_maps_it_is_made_of(lite0, gallery):
             half = shown.heatmap.shape[1] // 2
             side = shown.heatmap[:, half:] if right else shown.heatmap[:, :half]
             assert share == pytest.approx(side.sum() / shown.heatmap.sum(), abs=1e-5)
-            assert share > 0.8
+            assert share > 0.75
 
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")

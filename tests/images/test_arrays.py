@@ -9,7 +9,7 @@ from helpers.pictures import (
     assert_grey,
 )
 
-from cnn_widgets.images import loading
+from cnn_widgets.images import arrays
 from cnn_widgets.images.loading import load_image
 
 
@@ -73,7 +73,7 @@ def test_a_large_array_is_the_same_as_in_one_piece(monkeypatch):
                   rng.integers(0, 65536, (11, 5, 3)).astype(np.uint16)):  # fmt: skip
         whole = load_image(array).pixels
         for band in (1, 10, 27):
-            monkeypatch.setattr(loading, "_BAND", band)
+            monkeypatch.setattr(arrays, "_BAND", band)
             assert np.array_equal(load_image(array).pixels, whole)
         monkeypatch.undo()
 
@@ -119,7 +119,8 @@ def test_nan_and_infinity_are_refused(bad):
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.array([[-1.0, 1.0]]), "float64 from -1 to 1.*preprocessed"),
+        (np.array([[-1.0, 1.0]]), r"float64 from -1 to 1.*preprocessed.*bands=\(0,\) gives"),
+        (np.full((2, 2, 3), 300), r"int64 from 300 to 300.*bands=\(0, 1, 2\) gives its values"),
         (np.array([[0, 256]]), "int64 from 0 to 256"),
         (np.array([[-1, 5]], np.int16), "int16 from -1 to 5"),
         (np.array([[103.9, -116.8]], np.float32), "preprocessed"),
@@ -143,9 +144,13 @@ def test_arrays_that_are_no_numbers_are_refused(dtype):
         ((1, 20, 30), "channels-first"),
         ((1, 20, 30, 3), r"no batch axis: pass array\[0\]"),
         ((5, 20, 30, 3), "no batch axis"),
-        ((20, 30, 2), r"Received shape: \(20, 30, 2\)\.$"),
-        ((20, 30, 5), r"Received shape: \(20, 30, 5\)\.$"),
-        ((0, 30, 3), "Received shape"),
+        ((13, 64, 64), r"channels-first: pass array\.transpose\(1, 2, 0\)"),
+        ((2, 20, 30), "channels-first"),
+        ((4, 20, 30), "channels-first"),
+        ((13, 48, 64), "channels-first"),
+        ((200, 145, 145), "channels-first"),
+        ((0, 30, 3), r"Received shape: \(0, 30, 3\)\.$"),
+        ((20, 30, 0), r"Received shape: \(20, 30, 0\)\.$"),
         ((20, 0), "Received shape"),
         ((7,), "Received shape"),
         ((), "Received shape"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from helpers.pictures import (
@@ -37,6 +39,38 @@ def test_a_sample_refuses_an_unknown_fit():
         load_image(SIX, fit="stretch")
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.zeros((2, 3), np.uint8), r"uint8 \(2, 3\)"),
+        (np.zeros((3, 2, 4), np.uint8), r"uint8 \(3, 2, 4\)"),
+        (np.zeros((2, 3, 0), np.uint8), r"uint8 \(2, 3, 0\)"),
+        (np.zeros((2, 3, 4), np.float64), r"float64 \(2, 3, 4\)"),
+        ([[1]], "list None"),
+    ],
+)
+def test_a_sample_takes_channels_of_its_own_size_only(data, words):
+    with pytest.raises(ValueError, match=rf"shape \(2, 3, C\).*{words}.*load_image"):
+        ImageSample(SIX, data=data)
+
+
+@pytest.mark.parametrize("bands", [(0, 1), (0, 1, 5), (0, 1, -1), (0, 1, 2, 3)])
+def test_a_sample_shows_three_of_its_channels(bands):
+    with pytest.raises(ValueError, match="three channels, 0 to 4"):
+        ImageSample(SIX, data=np.zeros((2, 3, 5), np.uint8), bands=bands)
+
+
+def test_a_sample_counts_its_channels():
+    assert ImageSample(SIX).channels == 3
+    assert ImageSample(SIX, data=np.zeros((2, 3, 5), np.uint8)).channels == 5
+
+
+def test_a_fit_may_be_left_to_the_network():
+    assert ImageSample(SIX).fit is None
+    assert load_image(SIX).fit is None
+    assert load_image(ImageSample(SIX, fit="crop")).fit == "crop"
+
+
 def test_a_sample_says_its_height_first():
     assert ImageSample(SIX).size == (2, 3)
 
@@ -51,6 +85,26 @@ def test_the_key_tells_samples_apart_as_a_network_would():
     changed[1, 2, 2] ^= 1
     assert ImageSample(changed).key != key
     assert ImageSample(SIX[:, ::-1]).key == ImageSample(SIX[:, ::-1].copy()).key
+
+
+def test_the_key_tells_samples_apart_by_all_their_channels():
+    data = np.arange(30, dtype=np.uint8).reshape(2, 3, 5)
+    first, other = ImageSample(SIX, data=data), data.copy()
+    other[1, 2, 4] ^= 1
+    samples = [
+        ImageSample(SIX),
+        first,
+        ImageSample(SIX, data=other),
+        ImageSample(SIX, data=data.astype(np.float32)),
+        ImageSample(SIX, data=data.astype(np.float32).view(np.uint8).reshape(2, 3, 20)),
+    ]
+    assert len({sample.key for sample in samples}) == len(samples)
+    assert len({sample.digest for sample in samples}) == len(samples)
+    assert ImageSample(SIX, data=np.asfortranarray(data)).key == first.key
+
+
+def test_the_digest_of_an_rgb_picture_is_that_of_its_bytes():
+    assert ImageSample(SIX).digest == hashlib.sha256(SIX.tobytes()).hexdigest()
 
 
 def test_a_sample_cannot_be_changed_can_be_compared_and_does_not_print_its_pixels():

@@ -309,15 +309,19 @@ def test_names_with_underscores_are_found(keras):
     assert net.class_index("mix") == 2
 
 
-def test_the_parts_of_an_attention_layer_are_no_maps(keras, photo):
+def test_the_parts_of_an_attention_layer_are_no_maps_but_its_tokens_are(keras, photo):
     """Tokens × heads × numbers have the shape of a stack of maps, and mean nothing as one."""
     net = cw.Network(transformer_like(keras), preprocess="none")
-    assert [info.name for info in net.feature_layers] == ["patches"]
-    assert net.default_layer == "patches"
-    assert cw.attribute(net, photo).layer == "patches"
-    none = cw.Network(vision_transformer(keras), preprocess="none")
-    assert none.feature_layers == ()
-    assert none.default_layer is None
+    maps = {info.name: info.shape for info in net.layers_of(None)}
+    attention = next(info.name for info in net.layers if info.kind == "MultiHeadAttention")
+    assert maps["patches"] == maps[attention] == (4, 4, 8)
+    assert not any("query" in name or "softmax" in name for name in maps)
+    assert net.default_layer == attention
+    assert cw.attribute(net, photo).raw.shape == (4, 4)
+    other = cw.Network(vision_transformer(keras), preprocess="none")
+    embedded = next(info for info in other.layers if info.kind == "Dense")
+    assert embedded.shape == (4, 4, 8)
+    assert other.receptive_field(embedded.name, 1, 2) == (4, 8, 8, 12)
 
 
 def test_models_that_share_layers_answer_as_if_alone(keras, photo):

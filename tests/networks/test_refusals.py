@@ -30,8 +30,8 @@ import cnn_widgets as cw
             "takes images",
         ),
         (
-            lambda k: k.Sequential([k.Input((8, 8, 5)), k.layers.Flatten(), k.layers.Dense(2)]),
-            "1 or 3 channels",
+            lambda k: k.Sequential([k.Input((8, 8, None)), k.layers.GlobalAveragePooling2D()]),
+            "a known number of channels",
         ),
         (
             lambda k: k.Sequential(

@@ -1,0 +1,201 @@
+"""Where the cells of a map lie on the model's input, and on the photograph; NumPy only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.drawing.color import resize
+
+Floats = NDArray[np.float32]
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels, from the top left edge to the bottom right edge."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+@dataclass(frozen=True)
+class AxisField:
+    """Where the cells of a map lie along one side of the model's input, in input pixels.
+
+    Attributes
+    ----------
+    cells : int
+        The number of cells along this side.
+    step : float
+        The distance between neighbouring cells.
+    low, high : float
+        The edges of the receptive field of cell 0. They may lie outside the input (padding).
+    window : (float, float)
+        The part of the input that reaches the map at all.
+    whole : bool
+        Whether every cell also depends on the whole window, through a global operation.
+    """
+
+    cells: int
+    step: float
+    low: float
+    high: float
+    window: tuple[float, float]
+    whole: bool = False
+
+    @property
+    def size(self) -> float:
+        """The length of a receptive field, before it is cut off at the edge of the window."""
+        return self.high - self.low
+
+    @property
+    def center(self) -> float:
+        """The centre of cell 0's receptive field."""
+        return (self.low + self.high) / 2
+
+    def reach(self, cell: int) -> tuple[float, float]:
+        """Return the edges of one cell's receptive field, cut off at the window."""
+        if not 0 <= cell < self.cells:
+            raise ValueError(f"Expected a cell from 0 to {self.cells - 1}. Received: {cell}")
+        if self.whole:
+            return self.window
+        shift = cell * self.step
+        low, high = max(self.window[0], self.low + shift), min(self.window[1], self.high + shift)
+        return (low, high) if low <= high else (low, low)  # it sees nothing but padding
+
+    @property
+    def covered(self) -> tuple[float, float]:
+        """The edges of what all receptive fields together cover; only there a map says anything."""
+        end = (self.cells - 1) * self.step
+        low, high = self.window
+        return max(low, min(self.low, self.low + end)), min(high, max(self.high, self.high + end))
+
+    def fills(self, length: float) -> bool:
+        """Whether the cells divide a side of some length into equal parts, seen as a whole."""
+        divided = np.isclose(self.step * self.cells, length) and np.isclose(
+            self.center, self.step / 2
+        )
+        return bool(divided) and np.allclose(self.covered, (0, length))
+
+    def weights(self, places: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
+        """Return (cell before, cell after, share of the latter, inside) of input positions.
+
+        `inside` is 1 where the place is covered by some receptive field, otherwise 0.
+        """
+        at = (places - self.center) / self.step if self.step else np.zeros_like(places)
+        at = np.clip(at, 0, self.cells - 1)
+        first = np.floor(at).astype(np.intp)
+        low, high = self.covered
+        inside = ((places >= low) & (places <= high)).astype(np.float32)
+        return first, np.minimum(first + 1, self.cells - 1), (at - first).astype(np.float32), inside
+
+
+@dataclass(frozen=True)
+class MapField:
+    """Where the cells of a map (h, w) lie on a model's input of `size` (H, W) pixels.
+
+    Attributes
+    ----------
+    rows, columns : AxisField
+    size : (H, W)
+    before, after : int
+        For a map of tokens, the number of tokens in front of it (a class token) and behind it.
+    tokens : bool
+        Whether the layer puts out tokens (N, tokens, K), which stand on this grid.
+    """
+
+    rows: AxisField
+    columns: AxisField
+    size: tuple[int, int]
+    before: int = 0
+    after: int = 0
+    tokens: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of cells (h, w)."""
+        return self.rows.cells, self.columns.cells
+
+    def box(self, row: int, column: int) -> Box:
+        """Return the receptive field of one cell, in input pixels.
+
+        Raises
+        ------
+        ValueError
+            If the map has no such cell.
+        """
+        top, bottom = self.rows.reach(row)
+        left, right = self.columns.reach(column)
+        return Box(top, left, bottom, right)
+
+    def lay(
+        self,
+        raw: NDArray[Any],
+        image_size: tuple[int, int] | None = None,
+        window: tuple[int, int, int, int] | None = None,
+    ) -> Floats:
+        """Return a map (h, w) laid over the photograph, bilinearly, as float32 (H, W).
+
+        Each value stands at the centre of its cell's receptive field. Beyond the outermost centres
+        the nearest value is kept; where no receptive field reaches, the result is 0.
+
+        Parameters
+        ----------
+        raw : ndarray, shape (h, w)
+        image_size : (H, W), optional
+            The size of the result; by default that of the model's input.
+        window : (top, left, height, width), optional
+            The window of the photograph that became the input, in its pixels, see
+            `images.resizing.visible_window`. By default the whole photograph.
+        """
+        size = self.size if image_size is None else image_size
+        top, left, height, width = (0, 0, *size) if window is None else window
+        fills = self.rows.fills(self.size[0]) and self.columns.fills(self.size[1])
+        if fills and (top, left, height, width) == (0, 0, *size):
+            return resize(raw, size)
+        down = _places(size[0], top, height, self.size[0])
+        across = _places(size[1], left, width, self.size[1])
+        values = np.asarray(raw, np.float32)
+        first, second, share, inside = self.rows.weights(down)
+        values = (
+            values[first] * ((1 - share) * inside)[:, None]
+            + values[second] * (share * inside)[:, None]
+        )
+        first, second, share, inside = self.columns.weights(across)
+        one = np.take(values, first, 1) * ((1 - share) * inside)
+        return np.asarray(one + np.take(values, second, 1) * (share * inside), np.float32)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the field as JSON values."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return found
+
+
+def field_from_json(stored: Mapping[str, Any]) -> MapField:
+    """Return the field that `MapField.as_json` described."""
+    rows, columns = (
+        AxisField(**{**stored[name], "window": tuple(stored[name]["window"])})
+        for name in ("rows", "columns")
+    )
+    size = int(stored["size"][0]), int(stored["size"][1])
+    return MapField(rows, columns, size, stored["before"], stored["after"], stored["tokens"])
+
+
+def whole_input(shape: tuple[int, int], size: tuple[int, int]) -> MapField:
+    """Return the field of a map (h, w) whose cells divide the whole input (H, W) evenly."""
+    rows, columns = (
+        AxisField(cells, side / cells, 0.0, side / cells, (0.0, float(side)))
+        for cells, side in zip(shape, size, strict=True)
+    )
+    return MapField(rows, columns, size)
+
+
+def _places(pixels: int, start: int, length: int, side: int) -> Floats:
+    """Return where the centres of a photograph's pixels lie on a side of the input."""
+    return (np.arange(pixels, dtype=np.float64) + 0.5 - start) * side / length  # type: ignore[return-value]

@@ -1,0 +1,151 @@
+"""Paths through a traced graph: what a score depends on, and where a gradient's path ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cnn_widgets.analysis.constants import SHAPE_OPS
+
+_NO_VALUES = (*SHAPE_OPS, "ZerosLike", "OnesLike")
+
+
+def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
+    """Return the operations that tensors of a graph depend on, with those that make them."""
+    found, waiting = set[Any](), list(tensors)
+    while waiting:
+        op = waiting.pop().op
+        if op not in found:
+            found.add(op)
+            waiting += op.inputs
+    return found
+
+
+def value_operations(tensors: Iterable[Any]) -> set[Any]:
+    """Return the operations that depend on the values of tensors, without those that make them.
+
+    The shape of a tensor does not count as a value.
+    """
+    found, waiting = set[Any](), list(tensors)
+    while waiting:
+        for op in waiting.pop().consumers():
+            if op not in found and op.type not in _NO_VALUES:
+                found.add(op)
+                waiting += op.outputs
+    return found
+
+
+def between(start: Sequence[Any], end: Any) -> list[Any]:
+    """Return the operations on the paths from tensors `start` to a tensor, in graph order.
+
+    The operations that make `start` are not among them.
+    """
+    after = value_operations(start)
+    on_path = after & ancestor_operations([end])
+    return [op for op in end.graph.get_operations() if op in on_path]
+
+
+def passed_by_all(start: Any, end: Any) -> list[Any]:
+    """Return the tensors that every path from `start` to `end` passes through, in graph order.
+
+    The number of paths through an operation is the number of those that lead to it times the
+    number of those that lead on from it; all paths pass through it if that is the number of all.
+    """
+    ops = between([start], end)
+    members = {start.op, *ops}
+    to: dict[Any, int] = {start.op: 1}
+    for op in ops:
+        to[op] = sum(to.get(each.op, 0) for each in op.inputs if each.op in members)
+    onward: dict[Any, int] = {end.op: 1}
+    used: dict[Any, set[int]] = {}
+    for op in reversed(ops):
+        if op not in onward:
+            onward[op] = 0
+        for each in op.inputs:
+            if each.op in members:
+                onward[each.op] = onward.get(each.op, 0) + onward[op]
+                used.setdefault(each.op, set()).add(each.value_index)
+    total = to.get(end.op, 0)
+    return [
+        op.outputs[next(iter(used[op]))]
+        for op in ops
+        if op is not end.op and to[op] * onward[op] == total and len(used.get(op, ())) == 1
+    ]
+
+
+def where_gradients_end(tensor: Any, end: Any) -> str:
+    """Return in words why no gradient of `end` reaches a tensor.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        One that `tf.gradients` finds unconnected.
+    end : Tensor
+        The score.
+    """
+    ops = between([tensor], end)
+    if not ops:
+        return "nothing of it leads to the score"
+    reached = {tensor.op}
+    for op in ops:
+        if not any(each is tensor or each.op in reached for each in op.inputs):
+            continue
+        if op.type not in ("StopGradient", "PreventGradient") and has_gradient(op):
+            if any(_carries_gradients(each) for each in op.outputs):
+                reached.add(op)
+                continue
+            return f"the path ends at {op.name!r} ({op.type}): it puts out whole numbers"
+        return f"the path ends at {op.name!r} ({op.type}): no gradient passes through it"
+    return "no gradient passes through the operations behind it"
+
+
+def has_gradient(op: Any) -> bool:
+    """Whether TensorFlow knows the gradient of an operation."""
+    from tensorflow.python.framework import ops
+
+    if op.type in ("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "While"):
+        return True
+    try:
+        return ops.get_gradient_function(op) is not None
+    except LookupError:
+        return False
+
+
+def without_gradient(ops: Iterable[Any]) -> list[Any]:
+    """Return the outputs of those operations whose gradient TensorFlow refuses to compute."""
+    from tensorflow.python.framework import ops as framework
+
+    found = []
+    for op in ops:
+        try:
+            framework.get_gradient_function(op)
+        except LookupError:
+            found += [each for each in op.outputs if _carries_gradients(each)]
+    return found
+
+
+def _carries_gradients(tensor: Any) -> bool:
+    return bool(tensor.dtype.is_floating or tensor.dtype.is_complex) or tensor.dtype.name in (
+        "resource",
+        "variant",
+    )
+
+
+def float_entries(x: Any) -> list[Any]:
+    """Return the first tensors of float numbers that are made of an integer tensor x.
+
+    An image that is given as whole numbers has its gradients there, behind the cast.
+    """
+    found: list[Any] = []
+    waiting, seen = [x], set[Any]()
+    while waiting:
+        for op in waiting.pop().consumers():
+            if op in seen or op.type in _NO_VALUES:
+                continue
+            seen.add(op)
+            for each in op.outputs:
+                if each.dtype.is_floating:
+                    found.append(each)
+                else:
+                    waiting.append(each)
+    return found

@@ -1,0 +1,115 @@
+"""Reads arrays as pictures: grey, RGB and RGBA of the usual kinds of numbers, or any channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cnn_widgets.images.bands import Picture, as_bands, looks_channels_first
+from cnn_widgets.images.decoding import to_rgb
+from cnn_widgets.images.limits import MAX_PIXELS, too_many_pixels
+from cnn_widgets.records import Pixels
+
+_LABEL = "the array"  # in error messages
+_BAND = 2**20  # pixels converted at a time
+_ROUNDING = 1e-3  # tolerance beyond [0, 1] for floats, e.g. 1.0000001 after rounding
+_OPAQUE = 65535  # opacity of uint16
+
+
+def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
+    """Return an array (H, W) or (H, W, C) as a picture.
+
+    Parameters
+    ----------
+    array : ndarray
+        One channel is grey and three are RGB, of uint8, bool, uint16, floats in [0, 1] or numbers
+        in [0, 255]. Four are RGBA if their values are such, of uint16 with an opaque pixel. Other
+        channels may hold any numbers.
+    as_stored : bool
+        Whether all numbers but uint8 are channels in their own values, also one, three or four.
+
+    Raises
+    ------
+    ValueError
+        If the array has another shape, is masked or too large, or holds no numbers, NaN, infinity
+        or values outside the ranges above. The message is a single line.
+    """
+    if np.ma.is_masked(array):
+        raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
+    array = np.asarray(array)  # np.matrix would keep two axes when indexed with None
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or not array.size or looks_channels_first(array.shape):
+        raise ValueError(
+            "Expected an array of shape (H, W), (H, W, 3) or (H, W, C). "
+            f"Received shape: {shape}.{_hint(shape)}"
+        )
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise ValueError(too_many_pixels(_LABEL, (array.shape[1], array.shape[0])))
+    if array.shape[2] in (1, 3):
+        if as_stored and array.dtype != np.uint8:
+            return Picture(None, as_bands(array, _LABEL))
+        return Picture(_to_pixels(array, _uint8_converter(array)))
+    data = as_bands(array, _LABEL)
+    if array.shape[2] != 4 or as_stored or not _is_rgba(array):
+        return Picture(None, data)
+    return Picture(_to_pixels(array, _uint8_converter(array)), data)
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    """Return what to do about an array of a wrong shape, as a sentence after a space, or ""."""
+    if len(shape) == 3 and 0 not in shape:
+        return " It looks channels-first: pass array.transpose(1, 2, 0)."
+    return " One image has no batch axis: pass array[0]." if len(shape) == 4 else ""
+
+
+def _is_rgba(array: NDArray[Any]) -> bool:
+    """Return whether four channels may be colours with opacity; else they are any four bands."""
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return int(array[..., 3].max()) == _OPAQUE
+    low, high = float(array.min()), float(array.max())
+    near = array.dtype.kind == "f" and low >= -_ROUNDING
+    return (low >= 0 and high <= 255) or (near and high <= 1 + _ROUNDING)
+
+
+def _to_pixels(
+    array: NDArray[Any], to_uint8: Callable[[NDArray[Any]], NDArray[np.uint8]]
+) -> Pixels:
+    """Return 1, 3 or 4 channels as pixels (H, W, 3), composed over white."""
+    pixels = np.empty((*array.shape[:2], 3), np.uint8)
+    down = max(1, _BAND // array.shape[1])  # in bands, because float64 takes 8 times the memory
+    for top in range(0, array.shape[0], down):
+        bits = to_uint8(array[top : top + down])
+        opaque = to_rgb(Image.fromarray(bits)) if bits.shape[2] == 4 else bits
+        pixels[top : top + down] = opaque
+    return pixels
+
+
+def _uint8_converter(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """Return a function that converts rows to uint8, chosen by the array's dtype and range."""
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray
+    if array.dtype == np.bool_:
+        return lambda rows: rows.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # matches uint16 of both byte orders
+        return lambda rows: np.round(rows / 257).astype(np.uint8)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):  # one NaN makes both of them NaN
+        raise ValueError("The array holds NaN or infinite values.")
+    if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        return lambda rows: np.round(rows.clip(0, 1).astype(np.float64) * 255).astype(np.uint8)
+    if low >= 0 and high <= 255:
+        return lambda rows: np.round(rows).astype(np.uint8)
+    every = tuple(range(array.shape[2]))
+    raise ValueError(
+        "Expected values in [0, 255], or floats in [0, 1]. "
+        f"Received {array.dtype} from {low:g} to {high:g}. Is the array preprocessed already? "
+        f"bands={every} gives its values to the network as they are."
+    )

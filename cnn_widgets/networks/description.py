@@ -1,0 +1,122 @@
+"""What is known of an opened model without running it: its input, layers, classes and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnn_widgets.analysis.fields import Box, MapField, whole_input
+from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.model_inputs import ModelInput
+from cnn_widgets.images.resizing import box_on_photo
+from cnn_widgets.networks.class_names import ClassTable
+from cnn_widgets.records import Floats, ImageSample, LayerInfo
+
+
+class ModelDescription:
+    """The part of a `Network` that tells what the model is; `Network` adds what it answers."""
+
+    name: str
+    engine: Engine
+    _model_input: ModelInput
+    _classes: ClassTable
+    _notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
+
+    @property
+    def batch(self) -> int | None:
+        """The only number of images the model takes at once, if it is fixed."""
+        return self._model_input.batch
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return self._model_input.size
+
+    @property
+    def fit(self) -> str:
+        """How photographs are resized to the input that do not say it themselves."""
+        return self._model_input.fit
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Every layer that puts out one tensor, in the order it runs."""
+        return self.engine.layers
+
+    @property
+    def feature_layers(self) -> tuple[LayerInfo, ...]:
+        """The layers worth browsing: the article's kinds, with a map larger than 1x1."""
+        return self.engine.layer_table.features
+
+    def layers_of(self, kinds: Sequence[str] | None) -> tuple[LayerInfo, ...]:
+        """Return the layers with a spatial map, of the kinds named, or of every kind (None)."""
+        return self.engine.layer_table.of(kinds)
+
+    @property
+    def default_layer(self) -> str | None:
+        """The last layer with a map larger than 1x1, where CAMs look by default; None without."""
+        return self.engine.default_layer
+
+    @property
+    def classes(self) -> int:
+        """The number C of classes."""
+        return self.engine.head.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class."""
+        return self._classes.names
+
+    @property
+    def head(self) -> str:
+        """What kind of output the network has: one of `HEAD_KINDS`."""
+        return self.engine.head.kind
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed about the model, in words."""
+        return self._notes
+
+    def layer(self, name: str) -> LayerInfo:
+        """Return a layer by its name; a ValueError names those there are."""
+        return self.engine.layer_table.find(name)
+
+    def field(self, layer: str | None) -> MapField:
+        """Return where the cells of a layer's map lie on the input; of the input's own for None."""
+        if layer is None:
+            return whole_input(self.input_size, self.input_size)
+        return self.engine.layer_table.fields[self.engine.layer_table.map_of(layer).name]
+
+    def receptive_field(
+        self, layer: str, row: int, column: int, sample: ImageSample | None = None
+    ) -> Box:
+        """Return the part of the photograph that one cell of a layer's map depends on.
+
+        Returns
+        -------
+        Box
+            (top, left, bottom, right) in pixels of the sample; without one, of the network's input.
+
+        Raises
+        ------
+        ValueError
+            If the layer is unknown, its output is no map of the photograph, or has no such cell.
+
+        References
+        ----------
+        Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill.
+        """
+        field = self.field(layer)
+        box = field.box(row, column)
+        return box if sample is None else box_on_photo(box, field, sample, self.fit)
+
+    def class_index(self, wanted: int | str) -> int:
+        """Return the index of a class given by number, name, or a part of one name only."""
+        return self._classes.index(wanted)
+
+    def score_weights(
+        self, classes: Sequence[int], versus: int | str | None = None, counter: bool = False
+    ) -> Floats:
+        """Return Y's weights (N, C) over scores: a class, less `versus`; negated if `counter`."""
+        return self._classes.score_weights(classes, versus, counter)
