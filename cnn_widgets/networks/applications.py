@@ -19,25 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_widgets.engine.model_inputs import Preprocess
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.model_files.sources import ModelSource
 from cnn_widgets.networks import efficientnet_lite
 from cnn_widgets.networks.class_names import ClassTable, imagenet_names
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 
 Progress = Callable[[str], None]
 CONNECT_TIMEOUT = 15.0
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """A Keras model with its name, preprocessing and class names (None: not known)."""
-
-    model: keras.Model
-    name: str
-    preprocess: Preprocess | None = None
-    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

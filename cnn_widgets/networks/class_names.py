@@ -47,7 +47,10 @@ class ClassTable:
         if names is None:
             names = [f"class {index}" for index in range(count)]
         if len(names) != count:
-            raise ValueError(f"Expected {count} class names, one per class. Received: {len(names)}")
+            raise ValueError(
+                f"Expected {count} class names, one per class. Received {len(names)}: "
+                f"{', '.join(map(str, names[:8]))}{', …' if len(names) > 8 else ''}"
+            )
         self.names = tuple(str(name) for name in names)
 
     def index(self, wanted: int | str) -> int:

@@ -21,6 +21,8 @@ from cnn_widgets.engine.compiled import Observation
 from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.model_files.foreign_files import what_object
+from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import class_table
 from cnn_widgets.networks.description import ModelDescription
 from cnn_widgets.networks.preprocessing import with_preprocessing
@@ -44,8 +46,8 @@ class Network(ModelDescription):
         Functional, `Sequential`, nested or subclassed; one image in, one score per class out.
     preprocess : callable or "none", optional
         float32 pixels (N, H, W, C), 0 to 255 → model input. By default guessed: see `notes`.
-    class_names : sequence of str, optional
-        One name per class; for one sigmoid unit two names (off, on).
+    class_names : sequence, dict, array or path, optional
+        One name per class, see `read_class_names`; for one sigmoid unit two names (off, on).
     input_size : (H, W), optional
         For a model that leaves it free.
     output : int or str, optional
@@ -75,7 +77,7 @@ class Network(ModelDescription):
         self,
         model: keras.Model,
         preprocess: Preprocess | str | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: Any = None,
         *,
         input_size: Sequence[int] | None = None,
         output: int | str | None = None,
@@ -89,20 +91,22 @@ class Network(ModelDescription):
         import keras
 
         if not isinstance(model, keras.Model):
-            raise TypeError(f"Expected a Keras model. Received: {type(model).__name__}")
+            came = what_object(model) or type(model).__name__
+            raise TypeError(f"Expected a Keras model. Received: {came}")
         self.model = model
         self.name = name or model.name
+        names = None if class_names is None else read_class_names(class_names)
         found = read_model_input(model, input_size)
         found = replace(found, fit=fit or found.fit, notes=(*found.notes, *notes))
         self._model_input = with_preprocessing(found, model, preprocess)
         check_weights(model, self.name)
-        self.engine = build_engine(model, self._model_input, output, head, class_names)
+        self.engine = build_engine(model, self._model_input, output, head, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model)
         self.revision = 0  #: How often cached results were dropped: the weights had changed.
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[PrivateWeight, ...] = ()
-        self._classes, guessed = class_table(self.engine.head.classes, class_names, model.name)
+        self._classes, guessed = class_table(self.engine.head.classes, names, model.name)
         self._notes = (*self._model_input.notes, *self.engine.notes, *guessed)
 
     def input_tensor(self, sample: Samples) -> Floats:

@@ -53,7 +53,7 @@ def test_a_program_that_allows_unsafe_files_opens_no_door(lambda_file, marker, r
 
 
 def test_keras_own_wall_stands_behind_ours(lambda_file, marker, reckless, monkeypatch):
-    monkeypatch.setattr("cnn_widgets.networks.model_files._CODE", set())
+    monkeypatch.setattr("cnn_widgets.model_files.opening._CODE", set())
     refused(lambda_file)
     assert not marker.exists()
 

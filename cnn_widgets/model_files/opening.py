@@ -10,13 +10,18 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.networks.applications import ModelSource
+from cnn_widgets.model_files.foreign_files import what_it_is
+from cnn_widgets.model_files.sources import ModelSource
+from cnn_widgets.model_files.stored_models import load_stored, open_upgraded
+from cnn_widgets.model_files.teachable_machine import unpacked_export, with_labels
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 WEIGHTS = "model.weights.h5"
@@ -32,11 +37,22 @@ _OUTSIDE_PATH = re.compile(r"^[/\\]|^\w:|(^|[/\\])\.\.([/\\]|$)")
 _CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 
 
-def model_file(path: str | Path) -> ModelSource:
+def model_file(
+    path: str | Path, custom_objects: Mapping[str, Any] | None = None, trust: bool = False
+) -> ModelSource:
     """Return the model of a ``.keras`` or ``.h5`` file, without running code in it.
 
-    `keras.config.enable_unsafe_deserialization` has no effect here. To use a file that you trust
-    and that needs its own code, load it with Keras and pass the model instead.
+    `keras.config.enable_unsafe_deserialization` has no effect here.
+
+    Parameters
+    ----------
+    path : str or Path
+        Files of Keras 2 open, too. Of a ``.zip`` that Teachable Machine exported, or of its
+        `keras_model.h5`, the class names in the `labels.txt` beside the model are read.
+    custom_objects : mapping of str to class or function, optional
+        Your own classes that the file names. They run as code, so `trust` must be given as well.
+    trust : bool
+        Whether you trust the file: code in it (`Lambda` layers) then runs with all your rights.
 
     Raises
     ------
@@ -51,31 +67,37 @@ def model_file(path: str | Path) -> ModelSource:
     from keras.src.saving.serialization_lib import SafeModeScope  # overrides the global setting
 
     path = Path(path).expanduser()
-    if path.is_dir():
+    if custom_objects and not trust:
         raise ValueError(
-            f"{path.name} cannot be loaded as a Keras model: it is a folder. Save the model as one "
-            "file, model.save('NAME.keras'), or load it yourself and pass it: CNNExplorer(model)."
+            "custom_objects run as code when the model is loaded: if you trust the file, say "
+            "trust=True."
         )
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"There is no model file {str(path)!r}.")
+    if (foreign := what_it_is(path)) is not None:
+        raise ValueError(f"{path.name} cannot be loaded as a Keras model: {foreign}")
+    if path.suffix.lower() == ".zip":
+        with unpacked_export(path) as exported:
+            return replace(model_file(exported, custom_objects, trust), name=path.stem)
     written_by = ""
     try:
         config, written_by = _read_config(path)
-        _refuse_code(config)
-        with SafeModeScope(True):
-            model = keras.models.load_model(path, compile=False, safe_mode=True)
+        if not trust:
+            _refuse_code(config)
+        with SafeModeScope(not trust), open_upgraded(path, config) as stored:
+            model = load_stored(stored, custom_objects, safe_mode=not trust)
     except Exception as error:  # ZIP, HDF5, JSON and Keras raise errors of many types
         reason = _reason(error)
         if written_by and written_by.split(".")[:2] != keras.__version__.split(".")[:2]:
             reason += f" It was saved with Keras {written_by}; this is Keras {keras.__version__}."
         raise ValueError(
             f"{path.name} cannot be loaded as a Keras model: {reason} If you trust it, and it "
-            "needs your own code or classes, load it yourself and pass the model: "
-            "CNNExplorer(model)."
+            "needs your own code or classes: trust=True, custom_objects={'Name': Class}, or load "
+            "it yourself and pass the model: CNNExplorer(model)."
         ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path.name} holds a {type(model).__name__}, not a Keras model.")
-    return ModelSource(model, path.stem)
+    return with_labels(ModelSource(model, path.stem), path, written_by)
 
 
 def _read_config(path: Path) -> tuple[Any, str]:
