@@ -1,14 +1,14 @@
 """The data records shared by all packages: images, layers and predictions.
 
-An `ImageSample` is one photograph, a `LayerInfo` describes one layer of a network, and a
-`Prediction` is one class in the list of the most likely ones. All are frozen dataclasses of plain
-values and arrays.
+An `ImageSample` is one photograph, a `LayerInfo` describes one layer of a network, an `Observation`
+holds what one forward pass gave, and a `Prediction` is one class in the list of the most likely
+ones. All are frozen dataclasses of plain values and arrays.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -191,3 +191,49 @@ def as_samples(given: Any) -> Sequence[ImageSample]:
                 f"Expected an ImageSample; load_image() makes one. Received: {type(each).__name__}"
             )
     return found
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The results of one forward pass of a batch, or of one image of it without the batch axis.
+
+    Attributes
+    ----------
+    scores, probabilities : ndarray, shape (N, C)
+    activations : dict of str to ndarray, shape (N, h, w, K)
+        The output of each observed layer, by layer name.
+    peaks : dict of str to ndarray, shape (N, K)
+        The largest value of each filter after the layer's activation function, by layer name.
+    tensors : dict of str to tensor
+        The activations of the whole batch, the `known` of `Engine.gradients`.
+    """
+
+    scores: Floats
+    probabilities: Floats
+    activations: dict[str, Floats]
+    peaks: dict[str, Floats]
+    tensors: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, index: int) -> Observation:
+        """Return the results of one image, without the batch axis."""
+        return self._map(lambda array: array[index])
+
+    def first(self, count: int) -> Observation:
+        """Return the results of the first `count` images."""
+        return self._map(lambda array: array[:count])
+
+    def arrays(self) -> Iterable[Floats]:
+        """Yield every array, but not the tensors, which share memory with the activations."""
+        yield from (self.scores, self.probabilities)
+        yield from self.activations.values()
+        yield from self.peaks.values()
+
+    def _map(self, select: Callable[[Floats], Floats]) -> Observation:
+        """Return an observation with a function applied to every array."""
+        return Observation(
+            select(self.scores),
+            select(self.probabilities),
+            {name: select(array) for name, array in self.activations.items()},
+            {name: select(array) for name, array in self.peaks.items()},
+            self.tensors,
+        )

@@ -1,4 +1,4 @@
-"""Paths through a traced graph: what a score depends on, and where a gradient's path ends."""
+"""Paths through a traced graph: what a score depends on, where weights begin, gradients end."""
 
 from __future__ import annotations
 
@@ -149,3 +149,45 @@ def float_entries(x: Any) -> list[Any]:
                 else:
                     waiting.append(each)
     return found
+
+
+def weighted_entries(x: Any) -> list[Any]:
+    """Return the tensors made of x alone that meet the model's weights first, in graph order.
+
+    Weights are variables; the state of random generators and constants, such as the mean and
+    variance of a `Normalization` layer, are none. Behind an entry nothing is preprocessing.
+    """
+    read = _weight_tensors(x.graph)
+    of_x, of_weights = value_operations([x]) | {x.op}, value_operations(read)
+    of_weights |= {each.op for each in read}
+    found: list[Any] = []
+    for op in x.graph.get_operations():
+        if op not in of_x or not any(_only(each, of_weights, of_x) for each in op.inputs):
+            continue
+        found += [each for each in op.inputs if _only(each, of_x, of_weights)]
+    return list({id(each): each for each in found}.values())
+
+
+def _only(tensor: Any, these: set[Any], others: set[Any]) -> bool:
+    return tensor.op in these and tensor.op not in others
+
+
+def _weight_tensors(graph: Any) -> list[Any]:
+    """Return the tensors of a graph that hold weights: variables read, or passed to a function."""
+    found = []
+    for _, handle in graph.captures:
+        if handle.dtype.name != "resource":
+            continue
+        reads = [op for op in handle.consumers() if op.type == "ReadVariableOp"]
+        found += [each for op in reads for each in op.outputs if not _is_seed(each)]
+        if len(reads) < len(handle.consumers()) and not any(map(_is_seed, _outputs(reads))):
+            found.append(handle)
+    return found
+
+
+def _outputs(operations: Iterable[Any]) -> list[Any]:
+    return [each for op in operations for each in op.outputs]
+
+
+def _is_seed(tensor: Any) -> bool:
+    return tensor.dtype.name in ("uint32", "uint64", "int32", "int64")

@@ -11,9 +11,9 @@ model itself is never changed. The classes here are used through `cnn_widgets.ne
 """
 
 from cnn_widgets.engine.batches import BATCH_SIZE, BatchRunner
-from cnn_widgets.engine.build import build_engine
+from cnn_widgets.engine.build import build_engine, settled
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.engine.compiled import Engine, Observation
+from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.engine.layers import FEATURE_KINDS, LayerTable
 from cnn_widgets.engine.model_inputs import ModelInput, Preprocess, read_model_input
@@ -32,11 +32,11 @@ __all__ = [
     "Head",
     "LayerTable",
     "ModelInput",
-    "Observation",
     "Preprocess",
     "PrivateEngine",
     "WeightWatcher",
     "build_engine",
     "read_model_input",
+    "settled",
     "tapped",
 ]

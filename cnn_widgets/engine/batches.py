@@ -11,10 +11,10 @@ import numpy as np
 
 from cnn_widgets.engine import weights
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.engine.compiled import Engine, Observation
+from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.images.resizing import has_channels, resize_to_input
-from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.records import Floats, ImageSample, Observation
 
 #: Images per batch. On a CPU larger batches are hardly faster (measured from 8 to 32: less than
 #: 10 % per image), and they need more memory than a small notebook server has.

@@ -21,29 +21,19 @@ if TYPE_CHECKING:
 
 
 def build_engine(
-    model: keras.Model,
-    model_input: ModelInput,
-    output: int | str | None,
-    head: str | None,
-    names: Sequence[str] | None,
+    model: keras.Model, model_input: ModelInput, output: int | str | None, head: str | None
 ) -> Engine:
-    """Return the engine of a model.
-
-    If `head` is None and the graph ends without a softmax or sigmoid, then a single output value
-    with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
-    probabilities (for instance the average of several softmaxes).
+    """Return the engine of a model, whose head is decided from the graph alone.
 
     Parameters
     ----------
     model : keras.Model
     model_input : ModelInput
-        The description of its input.
+        The description of its input; how pixels are preprocessed need not be known yet.
     output : int, str or None
         The number or name of the output to use; None means the first.
     head : str or None
         What the output is, one of `HEAD_KINDS`; None means to find out.
-    names : sequence of str or None
-        The class names, if known.
 
     Raises
     ------
@@ -51,15 +41,42 @@ def build_engine(
         If the model cannot be run on one image; the message quotes the model's own error.
     """
     try:
-        engine = Engine(model, model_input, output, head)
+        return Engine(model, model_input, output, head)
     except Exception as error:  # the model's own code may raise anything
         if (reason := _model_error_reason(error)) is None:
             raise
         raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
+
+
+def settled(
+    engine: Engine,
+    model_input: ModelInput,
+    output: int | str | None,
+    head: str | None,
+    names: Sequence[str] | None,
+) -> Engine:
+    """Return an engine in which is settled what only running the model once can tell.
+
+    If `head` is None and the graph ends without a softmax or sigmoid, then a single output value
+    with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
+    probabilities (for instance the average of several softmaxes). A random picture tells which
+    layer the default is where a class token carries the score.
+
+    Parameters
+    ----------
+    engine : Engine
+        The result of `build_engine` for the same `output` and `head`.
+    model_input : ModelInput
+        The description of the model's input, with its preprocessing.
+    names : sequence of str or None
+        The class names, if known.
+    """
+    kind = None
     if head is None and engine.head.kind == "values" and names is not None and len(names) == 2:
-        engine = Engine(model, model_input, output, "logits")
+        kind = "logits"
     elif head is None and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
-        engine = Engine(model, model_input, output, "probabilities")
+        kind = "probabilities"
+    engine = engine if kind is None else Engine(engine.model, model_input, output, kind)
     _settle_default(engine, model_input)
     return engine
 

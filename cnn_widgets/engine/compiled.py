@@ -11,69 +11,22 @@ target is "probability". Outputs are float32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnn_widgets.engine.graph import TARGETS, TracedModel
+from cnn_widgets.engine.graph import MOST_ENTRIES, TARGETS, TracedModel
 from cnn_widgets.engine.layers import LayerTable
 from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.engine.model_outputs import Head
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
 from cnn_widgets.environment import tensorflow
-from cnn_widgets.records import Floats, LayerInfo
+from cnn_widgets.records import Floats, LayerInfo, Observation
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class Observation:
-    """The results of one forward pass of a batch, or of one image of it without the batch axis.
-
-    Attributes
-    ----------
-    scores, probabilities : ndarray, shape (N, C)
-    activations : dict of str to ndarray, shape (N, h, w, K)
-        The output of each observed layer, by layer name.
-    peaks : dict of str to ndarray, shape (N, K)
-        The largest value of each filter after the layer's activation function, by layer name.
-    tensors : dict of str to tensor
-        The activations of the whole batch, the `known` of `Engine.gradients`.
-    """
-
-    scores: Floats
-    probabilities: Floats
-    activations: dict[str, Floats]
-    peaks: dict[str, Floats]
-    tensors: dict[str, Any] = field(default_factory=dict)
-
-    def at(self, index: int) -> Observation:
-        """Return the results of one image, without the batch axis."""
-        return self._map(lambda array: array[index])
-
-    def first(self, count: int) -> Observation:
-        """Return the results of the first `count` images."""
-        return self._map(lambda array: array[:count])
-
-    def arrays(self) -> Iterable[Floats]:
-        """Yield every array, but not the tensors, which share memory with the activations."""
-        yield from (self.scores, self.probabilities)
-        yield from self.activations.values()
-        yield from self.peaks.values()
-
-    def _map(self, select: Callable[[Floats], Floats]) -> Observation:
-        """Return an observation with a function applied to every array."""
-        return Observation(
-            select(self.scores),
-            select(self.probabilities),
-            {name: select(array) for name, array in self.activations.items()},
-            {name: select(array) for name, array in self.peaks.items()},
-            self.tensors,
-        )
 
 
 class Engine:
@@ -192,6 +145,18 @@ class Engine:
         """Drop all traced graphs and compiled functions; they are made again on the next use."""
         self._traces.clear()
         self.graph.clear()
+
+    def entry_values(self, x: Floats) -> list[Floats]:
+        """Return what reaches the first weights from a batch x: one array or more, of any shape.
+
+        Where a model has a fixed batch size, x is padded to it, and so are the arrays.
+        """
+        traced = self.graph.forward()
+        wanted = [key for n in range(MOST_ENTRIES) if (key := ("entry", n)) in traced]
+        if not wanted:
+            return []
+        found = self._extracted(("entries",), traced, wanted, ["x"])(self._padded(x))
+        return [np.asarray(each) for each in found]
 
     def _padded(self, array: Floats) -> Floats:
         """Return a batch, padded with its last entry if the model has a fixed batch size."""

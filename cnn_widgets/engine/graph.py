@@ -14,6 +14,7 @@ from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import (
     between,
     float_entries,
+    weighted_entries,
     where_gradients_end,
     without_gradient,
 )
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import keras
 
 
+#: At how many places it is looked at what reaches the first weights.
+MOST_ENTRIES = 4
 TARGETS = ("logit", "probability")
 _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 
@@ -44,8 +47,9 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
-    The keys are "x", "scores", "probabilities", ("output", layer) and ("peak", layer). `score` is
-    the tensor of scores as the model has it; `given` is x as the model takes it.
+    The keys are "x", "scores", "probabilities", ("output", layer), ("peak", layer) and
+    ("entry", number), see `weighted_entries`. `score` is the tensor of scores as the model has it;
+    `given` is x as the model takes it.
     """
 
     graph: Any
@@ -177,6 +181,9 @@ class TracedModel:
                     self.layer_table = table
                     self.notes += [note] if note else []
                 places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
+                entries = weighted_entries(own["given"])[:MOST_ENTRIES]
+                for n, each in enumerate(entries):
+                    places["entry", n] = self._tf.identity(each)  # for it may be x itself
                 for call in calls:
                     places["output", call.name] = call.output
                     browsed = call.name in self.layer_table.browsed

@@ -89,6 +89,7 @@ class ModelInput:
 def read_model_input(
     model: keras.Model,
     input_size: Sequence[int] | None = None,
+    usual_size: tuple[int, int] | None = None,
 ) -> ModelInput:
     """Return the description of a model's input, with `preprocess` still None.
 
@@ -97,6 +98,8 @@ def read_model_input(
     model : keras.Model
     input_size : sequence of int, optional
         (H, W) for a model that accepts any image size.
+    usual_size : (H, W), optional
+        The size that such a model is known to have been made for.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def read_model_input(
             "Expected a model that takes images of a known number of channels, "
             f"(batch, H, W, C). Model {model.name!r} takes shape {shape}."
         )
-    size, notes = _image_size(shape, input_size)
+    size, notes = _image_size(shape, input_size, usual_size or FREE_SIZE)
     batch = None if shape[0] is None else int(shape[0])
     return ModelInput(size, int(shape[3]), batch, None, notes)
 
@@ -186,12 +189,12 @@ def _kernel_channels(layer: Any) -> int | None:
 
 
 def _image_size(
-    shape: tuple[int | None, ...], wanted: Sequence[int] | None
+    shape: tuple[int | None, ...], wanted: Sequence[int] | None, usual: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Return ((H, W), notes), using the wanted size on axes whose size the model leaves open."""
     if wanted is not None and (len(wanted) != 2 or any(int(n) < 1 for n in wanted)):
         raise ValueError(f"Expected input_size=(height, width). Received: {wanted!r}")
-    asked = FREE_SIZE if wanted is None else (int(wanted[0]), int(wanted[1]))
+    asked = usual if wanted is None else (int(wanted[0]), int(wanted[1]))
     size = (shape[1] or asked[0], shape[2] or asked[1])
     if wanted is not None and size != asked:
         raise ValueError(f"The model takes images of {size[0]}×{size[1]}, not {asked}.")

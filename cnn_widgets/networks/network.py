@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.batches import BatchRunner
-from cnn_widgets.engine.build import build_engine
-from cnn_widgets.engine.compiled import Observation
+from cnn_widgets.engine.build import build_engine, settled
 from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
@@ -25,8 +24,9 @@ from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import class_table
 from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
-from cnn_widgets.records import Floats, ImageSample, as_samples
+from cnn_widgets.records import Floats, ImageSample, Observation, as_samples
 
 if TYPE_CHECKING:
     import keras
@@ -96,11 +96,14 @@ class Network(ModelDescription):
         self.model = model
         self.name = name or model.name
         names = None if class_names is None else read_class_names(class_names)
-        found = read_model_input(model, input_size)
-        found = replace(found, fit=fit or found.fit, notes=(*found.notes, *notes))
-        self._model_input = with_preprocessing(found, model, preprocess)
+        hub = hub_input(model)
+        found = read_model_input(model, input_size, hub.size if hub else None)
+        fit = fit or (hub.fit if hub else found.fit)
+        found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
-        self.engine = build_engine(model, self._model_input, output, head, names)
+        engine = build_engine(model, found, output, head)
+        self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
+        self.engine = settled(engine, self._model_input, output, head, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model)
         self.revision = 0  #: How often cached results were dropped: the weights had changed.

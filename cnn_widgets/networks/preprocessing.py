@@ -1,25 +1,63 @@
-"""The preprocessing of a model: the one given by the user, or a guess with a note."""
+"""The preprocessing of a model: the one given by the user, or what is missing by measurement.
+
+What a model itself does to pixels before its first weights is measured (see `pixel_transform`).
+Only what is missing is added: the recipe of a published network found inside, or a stated guess.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnn_widgets.engine.model_inputs import ModelInput, Preprocess
-from cnn_widgets.engine.taps import walk_layers
-from cnn_widgets.networks.applications import application_family, applications
+from cnn_widgets.networks.families import Family, family_inside
+from cnn_widgets.networks.keras_hub import hub_input
+from cnn_widgets.networks.pixel_transform import PixelTransform, measured, scaled
+from cnn_widgets.records import Floats
 
 if TYPE_CHECKING:
     import keras
 
 
-_PREPROCESSING_LAYERS = {"Rescaling", "Normalization"}
+#: Model input (N, H, W, C) → what reaches the first weights, see `Engine.entry_values`.
+Entries = Callable[[Floats], Sequence[NDArray[Any]]]
+
+_CHANGE = "(preprocess= changes it)"
+#: Two transforms are the same if they differ by less than this share of the range: x / 127.5 - 1
+#: and (x - 127) / 128 are.
+_SAME = 0.05
+#: Of a family that holds its own preprocessing the trained weights decide the exact range. So it is
+#: taken as its own if it is at most this many times as wide or as narrow.
+_ALIKE = 10
+
+
+def _divided(pixels: Any) -> Any:
+    return pixels / 255.0
+
+
+def _centred(pixels: Any) -> Any:
+    return pixels / 127.5 - 1.0
+
+
+#: What can stand before a model that settles its range itself: words, function, gain and offset.
+_BEFORE: tuple[tuple[str, Preprocess | None, float, float], ...] = (
+    ("Pixels 0…255 go in as they are", None, 1.0, 0.0),
+    ("Pixels are divided by 255", _divided, 1 / 255, 0.0),
+    ("Pixels are brought to −1…1", _centred, 1 / 127.5, -1.0),
+)
 
 
 def with_preprocessing(
-    model_input: ModelInput, model: keras.Model, preprocess: Preprocess | str | None
+    model_input: ModelInput,
+    model: keras.Model,
+    preprocess: Preprocess | str | None,
+    entries: Entries,
 ) -> ModelInput:
-    """Return a model's input with the preprocessing given, or (None) with a guessed one.
+    """Return a model's input with the preprocessing given, or (None) with what is missing.
 
     Parameters
     ----------
@@ -29,69 +67,139 @@ def with_preprocessing(
     preprocess : callable, "none" or None
         A function from float32 pixels (N, H, W, C), 0 to 255, to the model's input. With
         ``"none"`` pixels are passed to the model unchanged.
+    entries : callable
+        Returns what reaches the model's first weights from a batch of model input.
 
     Raises
     ------
     ValueError
         If `preprocess` is neither a function nor ``"none"``.
     """
-    if callable(preprocess):
-        return replace(model_input, preprocess=preprocess)
-    if preprocess == "none":
-        return model_input
-    if preprocess is not None:
+    if preprocess is not None and preprocess != "none" and not callable(preprocess):
         raise ValueError(
             f"Expected preprocess to be a function or 'none'. Received: {preprocess!r}"
         )
-    function, note = _guess(model)
-    return replace(model_input, preprocess=function, notes=(*model_input.notes, note))
+    if preprocess is not None:
+        function = preprocess if callable(preprocess) else None
+        found = replace(model_input, preprocess=function)
+        return _with_notes(found, _what_arrives(found, entries, given=True))
+    function, words = _missing(model_input, model, entries)
+    found = replace(model_input, preprocess=function)
+    return _with_notes(found, f"{words}: {_what_arrives(found, entries)}")
 
 
-def _guess(model: keras.Model) -> tuple[Preprocess | None, str]:
-    """Return a guessed preprocessing (None: the model does its own), and a note that says so.
+def transforms(model_input: ModelInput, entries: Entries) -> list[PixelTransform]:
+    """Return what becomes of pixels on their way to each place where they first meet weights."""
+    blank = np.zeros((1, *model_input.shape), np.float32)
+    count = len(entries(model_input.prepare(blank)))
+    found: list[PixelTransform] = []
+    for number in range(count):
 
-    In this order: preprocessing inside the model, that of a `keras.applications` classifier with a
-    similar name, division by 255.
-    """
-    layers = list(walk_layers(model))
-    inside = [path for path, layer in layers if type(layer).__name__ in _PREPROCESSING_LAYERS]
-    inside = inside or _arithmetic_before_weights(model)
-    if inside:
-        return None, f"Pixels 0…255 go in as they are: the model preprocesses ({inside[0]!r})."
-    import keras
+        def values(pixels: Floats, number: int = number) -> NDArray[Any]:
+            return entries(model_input.prepare(pixels))[number]
 
-    parts = [layer.name for _, layer in layers if isinstance(layer, keras.Model)]
-    for name in (model.name, *parts):
-        if found := application_family(name):
-            return (
-                applications()[found].preprocess,
-                f"Preprocessing of {found} is used, guessed from the name {name!r} "
-                "(preprocess= changes it).",
-            )
-    return _divide_by_255, "Pixels are divided by 255, a guess (preprocess= changes it)."
-
-
-def _arithmetic_before_weights(model: keras.Model) -> list[str]:
-    """Return the names of operations before the first layer with weights, such as x / 255.
-
-    A preprocess_input of `keras.applications` that is called on a symbolic input becomes such
-    operations. They are part of the graph, but no layers, so that the layers do not show them.
-    """
-    import keras
-
-    found = []
-    for operation in getattr(model, "operations", ()):
-        if isinstance(operation, keras.layers.InputLayer):
-            continue
-        if isinstance(operation, keras.layers.Layer):
-            if operation.weights or isinstance(operation, keras.Model):
-                break
-            if isinstance(operation, keras.layers.Lambda):
-                found.append(operation.name)
-        else:
-            found.append(operation.name)
+        found.append(measured(values, model_input.shape))
     return found
 
 
-def _divide_by_255(pixels: Any) -> Any:
-    return pixels / 255.0
+def _with_notes(model_input: ModelInput, *notes: str) -> ModelInput:
+    return replace(model_input, notes=(*model_input.notes, *(note for note in notes if note)))
+
+
+def _missing(
+    model_input: ModelInput, model: keras.Model, entries: Entries
+) -> tuple[Preprocess | None, str]:
+    """Return the preprocessing that a model does not do itself (None: none), and what it is."""
+    found = transforms(model_input, entries)
+    own = next((each for each in found if not each.keeps_scale), found[0] if found else None)
+    if _takes_whole_numbers(model):
+        return None, "Pixels go in as the whole numbers 0…255 that the model takes"
+    hub, family = hub_input(model), family_inside(model)
+    if own is not None and not own.keeps_scale:
+        return _before_own_scaling(own, family, model_input)
+    if hub is not None:
+        return hub.recipe, "Pixels are scaled by the model's own preprocessor"
+    if family is not None and _target(family, model_input) is not None:
+        words = f"Preprocessing of {family.name} is used, found {family.evidence} {_CHANGE}"
+        return family.recipe, words
+    return _divided, f"Pixels are divided by 255, a guess {_CHANGE}"
+
+
+def _before_own_scaling(
+    own: PixelTransform, family: Family | None, model_input: ModelInput
+) -> tuple[Preprocess | None, str]:
+    """Return what has to stand before a model that brings pixels to a range of its own."""
+    target = None if family is None else _target(family, model_input)
+    differs = ""
+    if target is not None and family is not None:
+        whole = [
+            own.after(scaled(gain, offset, model_input.channels)) or own
+            for _, _, gain, offset in _BEFORE
+        ]
+        distances = [each.distance(target) for each in whole]
+        best = int(np.argmin(distances))
+        wide = (whole[best].high - whole[best].low) / (target.high - target.low)
+        if distances[best] < _SAME or (family.carries and 1 / _ALIKE < wide < _ALIKE):
+            words, function, *_ = _BEFORE[best]
+            return function, words
+        differs = f" (the recipe of {family.name} would bring them to {target.range})"
+    words, function, *_ = _BEFORE[_domain(own)]
+    return function, words + differs
+
+
+def _domain(own: PixelTransform) -> int:
+    """Return which of `_BEFORE` gives the pixels that a transform was made for.
+
+    x · a + a was made for -1…1. A transform that makes numbers larger was made for 0…1.
+    """
+    if own.matrix is None or own.offset is None:
+        return 0
+    rows = own.matrix.sum(axis=1)
+    if own.gain > 0.05 and (np.abs(own.offset - rows) < _SAME * np.abs(rows)).all():
+        return 2
+    return 1 if own.gain > 1 + _SAME else 0
+
+
+def _target(family: Family, model_input: ModelInput) -> PixelTransform | None:
+    """Return what a family's recipe does; None if it is not made for so many channels."""
+    try:
+        return measured(
+            lambda pixels: np.asarray(family.recipe(pixels.copy())), (1, 1, model_input.channels)
+        )
+    except (ValueError, IndexError, TypeError, ArithmeticError):
+        return None
+
+
+def _takes_whole_numbers(model: keras.Model) -> bool:
+    inputs = getattr(model, "inputs", None) or ()
+    return any("int" in str(each.dtype) for each in inputs[:1])
+
+
+def _what_arrives(model_input: ModelInput, entries: Entries, given: bool = False) -> str:
+    """Return in words what reaches the first weights; nothing if there are none.
+
+    A function that the user gave may fail: it does so again, aloud, for the first photograph.
+    """
+    try:
+        found = transforms(model_input, entries)
+    except Exception as error:
+        if not given:
+            raise
+        return f"What reaches the first weights is not known: {type(error).__name__}: {error}"
+    if not found:
+        return "no layer has weights" if not given else ""
+    first, *others = found
+    words = f"{first.range} reaches the first weights"
+    if first.swaps_channels:
+        words += ", in the order BGR"
+    if first.matrix is None:
+        words += ", in a way that depends on the picture"
+    if first.size is not None and _is_smaller(first.size, model_input.size):
+        words += f", at {first.size[0]}×{first.size[1]}"
+    if different := [each.range for each in others if each.range != first.range]:
+        words += f", {' and '.join(different)} those of another branch"
+    return f"{words[0].upper() if given else words[0]}{words[1:]}."
+
+
+def _is_smaller(size: tuple[int, int], than: tuple[int, int]) -> bool:
+    return size[0] < than[0] or size[1] < than[1]

@@ -50,9 +50,10 @@ HOUSE: dict[str, list[set[str]]] = {
         {"opening"},
     ],
     "networks": [
-        {"torch_checkpoint", "class_names"},
+        {"torch_checkpoint", "class_names", "keras_hub", "pixel_transform"},
         {"efficientnet_lite"},
         {"applications"},
+        {"families"},
         {"preprocessing", "description"},
         {"network"},
         {"loading"},
