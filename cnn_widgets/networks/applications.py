@@ -163,10 +163,13 @@ class _Lines(io.TextIOBase):
 
 
 def class_table(
-    count: int, names: Sequence[str] | None, model_name: str
+    count: int, names: Sequence[str] | None, published: bool
 ) -> tuple[ClassTable, tuple[str, ...]]:
-    """Return the class table of a model with `count` classes, and notes on what was guessed."""
-    if names is None and count == 1000 and application_family(model_name):
+    """Return the class table of a model with `count` classes, and notes on what was guessed.
+
+    `published` tells that the model is a published classifier, trained on ImageNet as a rule.
+    """
+    if names is None and count == 1000 and published:
         note = "Class names are ImageNet's, a guess (class_names= changes it)."
         return ClassTable(count, imagenet_names()), (note,)
     return ClassTable(count, names), ()

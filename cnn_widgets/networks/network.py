@@ -22,7 +22,7 @@ from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatch
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
-from cnn_widgets.networks.applications import class_table
+from cnn_widgets.networks.applications import application_family, class_table
 from cnn_widgets.networks.description import ModelDescription
 from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
@@ -109,7 +109,8 @@ class Network(ModelDescription):
         self.revision = 0  #: How often cached results were dropped: the weights had changed.
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[PrivateWeight, ...] = ()
-        self._classes, guessed = class_table(self.engine.head.classes, names, model.name)
+        published = hub is not None or application_family(model.name) is not None
+        self._classes, guessed = class_table(self.engine.head.classes, names, published)
         self._notes = (*self._model_input.notes, *self.engine.notes, *guessed)
 
     def input_tensor(self, sample: Samples) -> Floats:

@@ -57,7 +57,6 @@ def test_the_top_three_of_the_cat_are_three_cats(lite0, gallery):
 def test_the_bundled_network_has_its_4_7_million_parameters(lite0):
     assert round(lite0.model.count_params() / 1e6, 1) == 4.7
     assert lite0.default_layer == "head_relu"
-    assert lite0.notes == ()
 
 
 @pytest.mark.slow

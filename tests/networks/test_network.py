@@ -143,13 +143,13 @@ def test_preprocessing_works_on_a_copy_each_time(keras, photo):
 
 def test_guesses_about_preprocessing_are_said_aloud(keras):
     assert any("divided by 255" in note for note in cw.Network(tiny(keras)).notes)
-    assert any("the model preprocesses" in note for note in cw.Network(nested(keras)).notes)
+    assert any("go in as they are" in note for note in cw.Network(nested(keras)).notes)
     base = keras.applications.MobileNetV2(
         weights=None, include_top=False, input_shape=(64, 64, 3), pooling="avg"
     )
     model = keras.Sequential([base, keras.layers.Dense(2, activation="softmax")])
     net = cw.Network(model)
-    assert any("MobileNetV2 is used, guessed" in note for note in net.notes)
+    assert any("MobileNetV2 is used, found" in note for note in net.notes)
     black = cw.load_image(np.zeros((8, 8, 3), np.uint8))
     assert net.input_tensor(black).min() == -1.0
     assert net.default_layer.endswith("/out_relu")
@@ -276,7 +276,7 @@ def test_preprocessing_written_into_the_model_is_not_done_twice(keras):
     )
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(base(x)))
     net = cw.Network(model)
-    assert any("the model preprocesses" in note for note in net.notes)
+    assert any("−1…1 reaches the first weights" in note for note in net.notes)
     white = cw.load_image(np.full((8, 8, 3), 255, np.uint8))
     assert net.input_tensor(white).max() == 255.0
     divided = inputs / 255.0
