@@ -19,6 +19,7 @@ from cnn_widgets.evaluation.faithfulness import Baseline
 from cnn_widgets.evaluation.localization import pointing
 from cnn_widgets.evaluation.randomization import sanity_check
 from cnn_widgets.evaluation.ranking import beside_chance, rank
+from cnn_widgets.networks.input_check import check_input
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -99,7 +100,7 @@ def find_instrument(name: str) -> Instrument:
 
 def arrays(found: Any) -> Iterable[Floats]:
     """Yield the arrays in an instrument's result, by which its memory is measured."""
-    for shown in getattr(found, "maps", found):
+    for shown in getattr(found, "maps", found if isinstance(found, tuple) else ()):
         if isinstance(shown, Attribution):
             yield from (shown.raw, shown.heatmap)
 
@@ -144,6 +145,10 @@ def _pointing(subject: Subject, progress: Progress | None) -> Any:
     )
 
 
+def _input(subject: Subject, progress: Progress | None) -> Any:
+    return check_input(subject.network, subject.sample, progress)
+
+
 _MAP = frozenset({"method", "class_index", "layer", "target", "versus", "counter"})
 INSTRUMENTS: dict[str, Instrument] = {
     each.name: each
@@ -177,6 +182,12 @@ INSTRUMENTS: dict[str, Instrument] = {
             "Two subjects side by side: the share of the heat that lies on the right half for "
             "each one's class. 50 % is chance.",
             _pointing, frozenset({"place", "target", "ranked"}),
+        ),
+        Instrument(
+            "input", "Is it the right input?",
+            "Asks the network again with the photograph prepared in other ways, and compares what "
+            "reaches its first weights with what did so in training.",
+            _input, frozenset(),
         ),
     )
 }  # fmt: skip

@@ -19,6 +19,7 @@ from cnn_widgets.explorer import captions
 from cnn_widgets.explorer.scene import Scene
 from cnn_widgets.explorer.view import View
 from cnn_widgets.images.resizing import cached_thumbnail
+from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.records import Pixels
 
 if TYPE_CHECKING:
@@ -214,6 +215,25 @@ def _pointing(scene: Scene, found: tuple[Pointing, ...]) -> View:
     return View(f"{line} {summary}.", line, table=(head, *rows))
 
 
+def _input(scene: Scene, found: InputCheck) -> View:
+    """Return a table of what the network says under each way to prepare the photograph."""
+    names = scene.network.class_names
+    told = any(each.misfit is not None for each in found.trials)
+    head = ("input", "first class", "probability", "entropy", "range", *(["misfit"] * told))
+    rows = tuple(
+        (
+            each.name,
+            names[each.tops[0]],
+            captions.percent(each.probability),
+            f"{each.entropy:.1f} bits",
+            f"{captions.fixed(each.low, 2)} … {captions.fixed(each.high, 2)}",
+            *(["–" if each.misfit is None else captions.fixed(each.misfit, 2)] * told),
+        )
+        for each in found.trials
+    )
+    return View(f"{found.advice} {len(rows)} ways tried.", found.advice, table=(head, *rows))
+
+
 _SIDES = ("left", "right")
 _VIEW_FUNCTIONS: dict[str, Callable[[Scene, Any], View]] = {
     "curves": _curves,
@@ -221,6 +241,7 @@ _VIEW_FUNCTIONS: dict[str, Callable[[Scene, Any], View]] = {
     "sanity": _sanity,
     "depths": _depths,
     "pointing": _pointing,
+    "input": _input,
 }
 
 

@@ -25,6 +25,11 @@ class ModelDescription:
         return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
 
     @property
+    def model_input(self) -> ModelInput:
+        """The description of the model's input, with its preprocessing."""
+        return self._model_input
+
+    @property
     def batch(self) -> int | None:
         """The only number of images the model takes at once, if it is fixed."""
         return self._model_input.batch

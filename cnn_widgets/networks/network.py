@@ -24,6 +24,7 @@ from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import application_family, class_table
 from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.input_check import InputCheck, check_input
 from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
 from cnn_widgets.records import Floats, ImageSample, Observation, as_samples
@@ -215,6 +216,15 @@ class Network(ModelDescription):
     def weights_checked(self) -> AbstractContextManager[None]:
         """Look for changed weights once, on entering, instead of at every question inside."""
         return self._watch.weights_checked(self.forget)
+
+    def check_input(
+        self, samples: Samples, progress: Callable[[int, int], bool | None] | None = None
+    ) -> InputCheck:
+        """Return how the network answers under other preprocessings, see `InputCheck`.
+
+        Nothing is applied: the result's `advice` says whether the input looks right, and why.
+        """
+        return check_input(self, samples, progress)
 
     def private_copy(self) -> Network:
         """Return a network that computes the same, with weights of its own to experiment on.

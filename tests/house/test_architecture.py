@@ -54,7 +54,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"efficientnet_lite"},
         {"applications"},
         {"families"},
-        {"preprocessing", "description"},
+        {"preprocessing", "description", "input_check"},
         {"network"},
         {"loading"},
     ],

@@ -1,0 +1,258 @@
+"""Is it the right input? The network run again under other preprocessings, side by side.
+
+The evidence is what training left in the first batch normalization: from its moving mean and the
+kernels in front of it follows the mean colour that reached the first weights during training, and
+from its moving variance the contrast. It needs no label, and does not depend on the photograph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.engine.batches import BatchRunner
+from cnn_widgets.engine.model_inputs import ModelInput
+from cnn_widgets.engine.taps import walk_layers
+from cnn_widgets.images.sample_gallery import gallery
+from cnn_widgets.records import FITS, ImageSample, as_samples
+
+if TYPE_CHECKING:
+    from cnn_widgets.networks.network import Network
+
+Progress = Callable[[int, int], bool | None]
+
+#: Mean and standard deviation of ImageNet's red, green and blue, as shares of 255.
+_MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+#: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
+_CLEARLY = 0.07
+#: Share of the typical variance below which a filter counts as dead.
+_DEAD = 1e-3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way to prepare the photographs, and what the network says then.
+
+    Attributes
+    ----------
+    name : str
+        The recipe; ``"as it is"`` for the network's own.
+    tops : tuple of int
+        The index of the likeliest class of each photograph.
+    probability, entropy : float
+        The likeliest class's probability, and the entropy of all in bits; means over photographs.
+    low, high : float
+        The range that reaches the first weights.
+    misfit : float or None
+        How far mean and contrast at the first weights are from those of training, 0 at best; None
+        where the network does not tell.
+    """
+
+    name: str
+    tops: tuple[int, ...]
+    probability: float
+    entropy: float
+    low: float
+    high: float
+    misfit: float | None
+
+
+@dataclass(frozen=True)
+class InputCheck:
+    """The trials, the network's own input first, and what follows from them.
+
+    `right` is None where it cannot be told. `best` names the trial that fits best, of those with
+    a misfit. `advice` is one or two sentences with their evidence; nothing is applied.
+    """
+
+    trials: tuple[Trial, ...]
+    right: bool | None
+    best: str | None
+    advice: str
+
+
+def check_input(
+    net: Network, samples: ImageSample | Sequence[ImageSample], progress: Progress | None = None
+) -> InputCheck:
+    """Return how a network answers under other preprocessings, and which one it was trained with.
+
+    Parameters
+    ----------
+    net : Network
+    samples : ImageSample or sequence of ImageSample
+        The photographs to show it; several tell more.
+    progress : callable, optional
+        Called with (trials done, trials); the check is cancelled if it returns False.
+
+    Raises
+    ------
+    concurrent.futures.CancelledError
+        If `progress` returns False.
+    """
+    chosen = as_samples(samples)
+    memory = _training_memory(net)
+    trials: list[Trial] = []
+    recipes = _recipes(net.model_input)
+    for number, (name, model_input) in enumerate(recipes):
+        if progress is not None and progress(number, len(recipes)) is False:
+            raise CancelledError(f"Cancelled after {number} of {len(recipes)} trials.")
+        trials.append(_trial(net, name, model_input, chosen, memory))
+    return _judged(trials, memory)
+
+
+def _recipes(own: ModelInput) -> list[tuple[str, ModelInput]]:
+    """Return the preprocessings to try, by name; the network's own first."""
+    present = own.preprocess or (lambda pixels: pixels)
+    functions: dict[str, Callable[[Any], Any]] = {
+        "as it is": present,
+        "pixels 0…255": lambda x: x,
+        "x / 255": lambda x: x / 255,
+        "x / 127.5 - 1": lambda x: x / 127.5 - 1,
+        "as it is, twice": lambda x: present(np.asarray(present(x), np.float32).copy()),
+    }
+    if own.channels == 3:
+        means, deviations = _MEAN.astype(np.float32), _DEVIATION.astype(np.float32)
+        functions |= {
+            "(x / 255 - mean) / std": lambda x: (x / 255 - means) / deviations,
+            "BGR less its mean": lambda x: x[..., ::-1] - 255 * means[::-1],
+            "as it is, red and blue swapped": lambda x: present(x[..., ::-1].copy()),
+        }
+    found = [(name, replace(own, preprocess=each)) for name, each in functions.items()]
+    fits = [fit for fit in FITS if fit != own.fit]
+    return [*found, *((f"as it is, fit={fit!r}", replace(own, fit=fit)) for fit in fits)]
+
+
+def _trial(
+    net: Network,
+    name: str,
+    model_input: ModelInput,
+    samples: Sequence[ImageSample],
+    memory: _Memory | str,
+) -> Trial:
+    runner = BatchRunner(net.engine, model_input, 0, net.name)
+    _, probabilities = runner.scores(samples)
+    p = np.asarray(probabilities, np.float64)
+    surprise = -np.sum(p * np.log2(np.maximum(p, 1e-30)), axis=1)
+    reached = net.engine.entry_values(runner.prepare(samples[:1]))
+    values = reached[0] if reached else runner.prepare(samples[:1])
+    misfit = None if isinstance(memory, str) else memory.misfit(net, runner)
+    return Trial(
+        name,
+        tuple(int(each) for each in p.argmax(axis=1)),
+        float(p.max(axis=1).mean()),
+        float(surprise.mean()),
+        float(values.min()),
+        float(values.max()),
+        misfit,
+    )
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What the first convolution and the batch normalization behind it hold of training.
+
+    `sums` (K, C) are the kernels' sums, `mean` and `variance` (K,) the moving statistics of the
+    convolution without its bias, of the filters `live` only; `colour` (C,) is the mean that
+    reached the first weights. `references` are photographs for the contrast.
+    """
+
+    layer: str
+    sums: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    live: NDArray[np.bool_]
+    colour: NDArray[np.float64]
+    references: tuple[ImageSample, ...]
+
+    def misfit(self, net: Network, runner: BatchRunner) -> float:
+        """Return the distance of a recipe's mean colour and contrast from those of training."""
+        average = np.full((1, *runner.model_input.shape), 255 * _MEAN.mean(), np.float32)
+        if average.shape[-1] == 3:
+            average[:] = 255 * _MEAN
+        x = runner.model_input.prepare(average)
+        colour = np.median(net.engine.entry_values(x)[0].reshape(-1, len(self.colour)), axis=0)
+        apart = (self.sums @ colour - self.mean) ** 2 / self.variance
+        values = runner.activations(self.references, self.layer)
+        variance = values.reshape(-1, values.shape[-1]).var(axis=0)[self.live] + 1e-12
+        contrast = abs(float(np.median(np.log(variance / self.variance))))
+        return float(np.sqrt(apart.mean()) + contrast / 2)
+
+
+def _training_memory(net: Network) -> _Memory | str:
+    """Return what training left in the first layers, or in words why they do not tell."""
+    import keras
+
+    weighted = [(path, each) for path, each in walk_layers(net.model) if _holds_weights(each)]
+    first = weighted[:2]
+    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+    if len(first) < 2 or not all(map(isinstance, (each for _, each in first), kinds)):
+        return "no batch normalization follows its first convolution"
+    (path, conv), (_, norm) = first
+    kernel = np.asarray(conv.kernel, np.float64)
+    known = {info.name for info in net.layers}
+    entries = net.engine.entry_values(np.zeros((1, *net.model_input.shape), np.float32))
+    if path not in known or len(entries) != 1 or entries[0].shape[-1] != kernel.shape[2]:
+        return "its first convolution does not see the photograph's channels"
+    mean, variance = (np.asarray(a, np.float64) for a in (norm.moving_mean, norm.moving_variance))
+    if not mean.any() and (variance == 1).all():
+        return "its batch normalization is untrained"
+    if conv.use_bias:
+        mean = mean - np.asarray(conv.bias, np.float64)
+    live = variance > _DEAD * np.median(variance)
+    sums = kernel.sum(axis=(0, 1)).T[live]
+    mean, variance = mean[live], variance[live]
+    spread = np.sqrt(variance)
+    colour = np.linalg.lstsq(sums / spread[:, None], mean / spread, rcond=None)[0]
+    return _Memory(path, sums, mean, variance, live, colour, _references())
+
+
+def _holds_weights(layer: Any) -> bool:
+    """Whether a layer that is no model has weights that are not only a generator's state."""
+    return not getattr(layer, "layers", None) and any(
+        "float" in str(each.dtype)
+        for each in layer.weights
+        if type(layer).__name__ != "Normalization"
+    )
+
+
+def _references() -> tuple[ImageSample, ...]:
+    """Return natural photographs for the contrast, of one subject each."""
+    return tuple(each for name, each in gallery().items() if " and " not in name)
+
+
+def _judged(trials: Sequence[Trial], memory: _Memory | str) -> InputCheck:
+    """Return the trials with what follows from them."""
+    if isinstance(memory, str):
+        advice = f"Which input is right cannot be told from the weights: {memory}. "
+        return InputCheck(tuple(trials), None, None, advice + _surest(trials))
+    fitting = [each for each in trials if "fit=" not in each.name and each.misfit is not None]
+    best = min(fitting, key=_misfit)
+    present = _misfit(trials[0])
+    colour = ", ".join(f"{value:.2f}" for value in memory.colour).replace("-", "−")
+    learned = f"In training a mean of ({colour}) reached the first weights"
+    if present < _misfit(best) + _CLEARLY:
+        advice = f"The input looks right. {learned}, which fits (misfit {present:.2f})."
+        return InputCheck(tuple(trials), True, trials[0].name, advice)
+    advice = (
+        f"The input looks wrong. {learned}; {best.name!r} fits best (misfit {_misfit(best):.2f}, "
+        f"now {present:.2f}): try preprocess= with it."
+    )
+    return InputCheck(tuple(trials), False, best.name, advice)
+
+
+def _misfit(trial: Trial) -> float:
+    return float("inf") if trial.misfit is None else trial.misfit
+
+
+def _surest(trials: Sequence[Trial]) -> str:
+    """Return in words which trial has the least entropy, and that it proves nothing."""
+    first = min(trials, key=lambda each: each.entropy)
+    return (
+        f"The network is surest under {first.name!r} ({first.entropy:.1f} bits; as it is "
+        f"{trials[0].entropy:.1f}), but a wrong input can make it sure as well."
+    )

@@ -1,0 +1,90 @@
+"""The input check finds the recipe a network was trained with, on any photograph."""
+
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+
+import cnn_widgets as cw
+from cnn_widgets.evaluation import check_input
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+own = cw.networks.efficientnet_lite.preprocess
+WRONG = {
+    "divided by 255": lambda x: x / 255,
+    "raw": "none",
+    "caffe": lambda x: x[..., ::-1] - 255 * MEAN[::-1],
+    "mean and deviation": lambda x: (x / 255 - MEAN) / DEVIATION,
+    "BGR": lambda x: own(x[..., ::-1].copy()),
+    "twice": lambda x: own(np.asarray(own(x)).copy()),
+}
+PICTURES = tuple(cw.gallery())
+
+
+@pytest.mark.parametrize("recipe", WRONG)
+@pytest.mark.parametrize(
+    "picture", ["cat", *(pytest.param(n, marks=pytest.mark.slow) for n in PICTURES if n != "cat")]
+)
+def test_a_wrong_recipe_is_found_and_the_right_one_advised(lite0, gallery, recipe, picture):
+    net = cw.Network(lite0.model, WRONG[recipe], lite0.class_names)
+    found = net.check_input(gallery[picture])
+    assert found.right is False
+    right = {"x / 127.5 - 1", *({"as it is, red and blue swapped"} if recipe == "BGR" else ())}
+    assert found.best in right
+    assert "looks wrong" in found.advice
+    assert repr(found.best) in found.advice
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_right_recipe_is_told_to_be_right(lite0, gallery, picture):
+    found = check_input(lite0, gallery[picture])
+    assert found.right is True
+    assert "looks right" in found.advice
+    assert found.trials[0].tops == (lite0.predict(gallery[picture], top=1)[0].index,)
+
+
+def test_nearly_the_same_recipe_is_not_called_wrong(lite0, gallery):
+    net = cw.Network(lite0.model, lambda x: x / 127.5 - 1, lite0.class_names)
+    assert net.check_input([gallery["cat"], gallery["rocket"]]).right is True
+
+
+def test_each_trial_is_measured(lite0, gallery):
+    trials = {each.name: each for each in lite0.check_input(gallery["cat"]).trials}
+    assert trials["x / 255"].low >= 0
+    assert 0.8 < trials["x / 255"].high <= 1
+    assert trials["as it is"].probability == pytest.approx(
+        lite0.predict(gallery["cat"], top=1)[0].probability, abs=1e-4
+    )
+    assert trials["as it is, twice"].entropy > 8  # of 10 bits
+    assert trials["as it is, fit='crop'"].misfit is not None
+
+
+def test_an_untrained_network_and_one_without_normalization_tell_nothing(keras, gallery):
+    layers = keras.layers
+
+    def model(*middle):
+        return keras.Sequential(
+            [
+                keras.Input((32, 32, 3)),
+                layers.Conv2D(4, 3),
+                *middle,
+                layers.GlobalAveragePooling2D(),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+
+    untrained = cw.Network(model(layers.BatchNormalization())).check_input(gallery["cat"])
+    assert untrained.right is None
+    assert "untrained" in untrained.advice
+    plain = cw.Network(model()).check_input(gallery["cat"])
+    assert plain.right is None
+    assert "no batch normalization follows" in plain.advice
+
+
+def test_the_check_can_be_cancelled_and_changes_nothing(lite0, gallery):
+    before = lite0.input_tensor(gallery["cat"]).copy()
+    with pytest.raises(CancelledError):
+        lite0.check_input(gallery["cat"], progress=lambda done, total: done < 2)
+    np.testing.assert_array_equal(lite0.input_tensor(gallery["cat"]), before)
