@@ -168,6 +168,37 @@ def weighted_entries(x: Any) -> list[Any]:
     return list({id(each): each for each in found}.values())
 
 
+def random_operation(score: Any) -> str | None:
+    """Return the name of an operation that makes a score random, or None."""
+    kinds = ("Random", "StatelessRandom", "Multinomial", "StatelessMultinomial")
+    found = (op.name for op in ancestor_operations([score]) if op.type.startswith(kinds))
+    return min(found, default=None)
+
+
+def batch_operation(x: Any, score: Any) -> str | None:
+    """Return the name of an operation that may mix the pictures of a batch, or None.
+
+    A statistic over the batch axis, or a function that is not looked into.
+    """
+    for op in between([x], score):
+        if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+            return str(op.name)
+        if op.type.startswith("FusedBatchNorm") and op.get_attr("is_training"):
+            return str(op.name)
+        if op.type in ("Mean", "Sum", "Max", "Min", "Prod") and _reduces_the_batch(op):
+            return str(op.name)
+    return None
+
+
+def _reduces_the_batch(op: Any) -> bool:
+    import numpy as np
+    import tensorflow as tf
+
+    axes = tf.get_static_value(op.inputs[1])
+    rank = op.inputs[0].shape.rank
+    return axes is None or rank is None or bool((np.ravel(axes) % max(rank, 1) == 0).any())
+
+
 def _only(tensor: Any, these: set[Any], others: set[Any]) -> bool:
     return tensor.op in these and tensor.op not in others
 

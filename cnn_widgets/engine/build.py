@@ -1,4 +1,4 @@
-"""Builds the engine of a model, running it once if its graph ends without a softmax or sigmoid.
+"""Builds the engine of a model, running it where its graph alone does not tell enough.
 
 This is not part of `model_outputs` because it needs an engine, which itself needs that module.
 """
@@ -60,7 +60,8 @@ def settled(
     If `head` is None and the graph ends without a softmax or sigmoid, then a single output value
     with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
     probabilities (for instance the average of several softmaxes). A random picture tells which
-    layer the default is where a class token carries the score.
+    layer the default is where a class token carries the score. Where the graph may mix the
+    pictures of a batch one is asked for alone and together with another.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ def settled(
         kind = "probabilities"
     engine = engine if kind is None else Engine(engine.model, model_input, output, kind)
     _settle_default(engine, model_input)
+    if note := _variation(engine, model_input):
+        engine.notes.append(note)
     return engine
 
 
@@ -96,6 +99,30 @@ def _settle_default(engine: Engine, model_input: ModelInput) -> None:
     found = engine.gradients(names, "logit", x, weights)
     used = [name for name, g in zip(names, found, strict=True) if g.any()]
     engine.graph.layer_table = replace(table, default=used[-1] if used else None)
+
+
+def _variation(engine: Engine, model_input: ModelInput) -> str | None:
+    """Return a note if the scores of a picture are random, or differ in other company."""
+    if engine.graph.random is not None:
+        return (
+            f"A layer stays random (near {engine.graph.random!r}), as with training=True: the "
+            "model answers the same photograph differently each time. One such answer is shown."
+        )
+    if engine.graph.mixing is None or model_input.batch is not None:
+        return None
+    picture = _random_picture(model_input)
+    x, other = (model_input.prepare(each) for each in (picture, picture[:, ::-1] // 2))
+    alone = engine.observe(x, ()).scores[0]
+    if _alike(alone, engine.observe(np.concatenate([x, other]), ()).scores[0]):
+        return None
+    return (
+        f"A layer follows the batch (near {engine.graph.mixing!r}), as with training=True: the "
+        "scores of a photograph depend on those it is asked with. Alone and in a list they differ."
+    )
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    return bool(np.abs(one - other).max() <= 1e-3 * max(1e-6, float(np.abs(one).max())))
 
 
 def _random_picture(model_input: ModelInput) -> NDArray[np.uint8]:

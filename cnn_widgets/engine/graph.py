@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import (
+    batch_operation,
     between,
     float_entries,
+    random_operation,
     weighted_entries,
     where_gradients_end,
     without_gradient,
@@ -74,6 +76,8 @@ class TracedModel:
     unreached : dict of (str or None) to str
         Why no gradient reaches a layer, or (None) the input, in words; those that it reaches are
         missing. Known once `gradients` was called.
+    random, mixing : str or None
+        An operation that makes the scores random; one that may mix the pictures of a batch.
     """
 
     def __init__(
@@ -92,6 +96,8 @@ class TracedModel:
         self.layer_table = LayerTable((), None)
         self.notes: list[str] = []
         self.unreached: dict[str | None, str] = {}
+        self.random: str | None = None
+        self.mixing: str | None = None
         self.forward()
 
     def forward(self) -> TracedGraph:
@@ -179,6 +185,8 @@ class TracedModel:
                 table, calls, note = read_layers(layer_calls, x, own["score"], field_of)
                 if not self.layer_table.layers:
                     self.layer_table = table
+                    self.random = random_operation(own["score"])
+                    self.mixing = batch_operation(own["given"], own["score"])
                     self.notes += [note] if note else []
                 places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
