@@ -24,7 +24,8 @@ def film_strip(
 ) -> tuple[Attribution, ...]:
     """Return a class activation map at every feature layer, from the input to the scores.
 
-    The gradients at all layers come from one backward pass. `net.default_layer` is the last layer.
+    Layers from which no path leads to the score are left out. The gradients at all layers come from
+    one backward pass. `net.default_layer` is the last layer.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def film_strip(
     if find_method(method).at == "input":
         cams = [name for name, each in METHODS.items() if each.at == "layer"]
         raise ValueError(f"{method!r} looks at the input, not at a layer. These do: {cams}.")
-    layers = net.engine.browsed_layers()
+    layers = net.engine.explained_layers(target)
     return tuple(
         at_layers(net, sample, layers, method, class_index, target, progress=progress, **options)
     )

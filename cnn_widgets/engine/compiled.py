@@ -176,6 +176,16 @@ class Engine:
         """Return those of some layers that gradients of the score reach."""
         return tuple(n for n in layers if ("gradient", n) in self.graph.gradients(target))
 
+    def explained_layers(self, target: str) -> tuple[str, ...]:
+        """Return the browsed layers from whose maps a path leads to the score.
+
+        Behind the default layer of a model with a class token the score reads that token only.
+        """
+        table, names = self.layer_table, self.reached(self.layer_table.browsed, target)
+        order = {info.name: number for number, info in enumerate(table.layers)}
+        last = order.get(str(table.default), -1)
+        return tuple(n for n in names if not table.fields[n].before or order[n] <= last)
+
     # --- functions, extracted on first use ----------------------------------------------------
 
     def _observe(self, layers: tuple[str, ...] | None) -> CompiledFunction:
