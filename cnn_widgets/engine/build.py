@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import ModelInput
+from cnn_widgets.engine.model_outputs import OutputChoice
 
 if TYPE_CHECKING:
     import keras
 
 
-def build_engine(
-    model: keras.Model, model_input: ModelInput, output: int | str | None, head: str | None
-) -> Engine:
+def build_engine(model: keras.Model, model_input: ModelInput, choice: OutputChoice) -> Engine:
     """Return the engine of a model, whose head is decided from the graph alone.
 
     Parameters
@@ -30,10 +29,8 @@ def build_engine(
     model : keras.Model
     model_input : ModelInput
         The description of its input; how pixels are preprocessed need not be known yet.
-    output : int, str or None
-        The number or name of the output to use; None means the first.
-    head : str or None
-        What the output is, one of `HEAD_KINDS`; None means to find out.
+    choice : OutputChoice
+        Which scores are looked at.
 
     Raises
     ------
@@ -41,7 +38,7 @@ def build_engine(
         If the model cannot be run on one image; the message quotes the model's own error.
     """
     try:
-        return Engine(model, model_input, output, head)
+        return Engine(model, model_input, choice)
     except Exception as error:  # the model's own code may raise anything
         if (reason := _model_error_reason(error)) is None:
             raise
@@ -51,13 +48,12 @@ def build_engine(
 def settled(
     engine: Engine,
     model_input: ModelInput,
-    output: int | str | None,
-    head: str | None,
+    choice: OutputChoice,
     names: Sequence[str] | None,
 ) -> Engine:
     """Return an engine in which is settled what only running the model once can tell.
 
-    If `head` is None and the graph ends without a softmax or sigmoid, then a single output value
+    If no head is chosen and the graph ends without a softmax or sigmoid, then a single output value
     with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
     probabilities (for instance the average of several softmaxes). A random picture tells which
     layer the default is where a class token carries the score. Where the graph may mix the
@@ -66,18 +62,19 @@ def settled(
     Parameters
     ----------
     engine : Engine
-        The result of `build_engine` for the same `output` and `head`.
+        The result of `build_engine` for the same choice.
     model_input : ModelInput
         The description of the model's input, with its preprocessing.
     names : sequence of str or None
         The class names, if known.
     """
-    kind = None
-    if head is None and engine.head.kind == "values" and names is not None and len(names) == 2:
+    kind, free = None, choice.head is None
+    if free and engine.head.kind == "values" and names is not None and len(names) == 2:
         kind = "logits"
-    elif head is None and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
+    elif free and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
         kind = "probabilities"
-    engine = engine if kind is None else Engine(engine.model, model_input, output, kind)
+    if kind is not None:
+        engine = Engine(engine.model, model_input, replace(choice, head=kind))
     _settle_default(engine, model_input)
     if note := _variation(engine, model_input):
         engine.notes.append(note)

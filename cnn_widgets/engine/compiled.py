@@ -19,7 +19,7 @@ import numpy as np
 from cnn_widgets.engine.graph import MOST_ENTRIES, TARGETS, TracedModel
 from cnn_widgets.engine.layers import LayerTable
 from cnn_widgets.engine.model_inputs import ModelInput
-from cnn_widgets.engine.model_outputs import Head
+from cnn_widgets.engine.model_outputs import Head, OutputChoice
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
 from cnn_widgets.environment import tensorflow
@@ -32,19 +32,18 @@ if TYPE_CHECKING:
 class Engine:
     """Runs one model by functions that are compiled on first use and kept.
 
-    The parameters are those of `build_engine`; a `head` of None is decided from the graph alone.
+    The parameters are those of `build_engine`; a head that is not chosen is decided from the graph.
     """
 
     def __init__(
         self,
         model: keras.Model,
         model_input: ModelInput,
-        output: int | str | None,
-        head: str | None,
+        choice: OutputChoice,
     ) -> None:
         self._tf = tensorflow()
         self.model, self._model_input = model, model_input
-        self.graph = TracedModel(model, model_input, output, head)
+        self.graph = TracedModel(model, model_input, choice)
         self._traces: dict[tuple[Any, ...], CompiledFunction] = {}
         self._replacements: dict[int, Any] = {}  # filled by PrivateEngine only
 

@@ -26,9 +26,9 @@ from cnn_widgets.engine.layers import LayerTable, read_layers
 from cnn_widgets.engine.model_inputs import ModelInput, as_model_input, in_own_dtype
 from cnn_widgets.engine.model_outputs import (
     Head,
+    OutputChoice,
     chosen_output,
     find_head,
-    mean_over_positions,
     named_outputs,
 )
 from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
@@ -63,7 +63,7 @@ class _TraceResult:
 class TracedModel:
     """One model with its traced graphs: the forward pass, and gradients for each target.
 
-    The parameters are those of `build_engine`; a `head` of None is decided from the graph alone.
+    The parameters are those of `build_engine`; a head that is not chosen is decided from the graph.
 
     Attributes
     ----------
@@ -84,12 +84,10 @@ class TracedModel:
         self,
         model: keras.Model,
         model_input: ModelInput,
-        output: int | str | None,
-        head: str | None,
+        choice: OutputChoice,
     ) -> None:
         self._tf = tensorflow()
-        self.model, self._model_input = model, model_input
-        self._output, self._head_kind = output, head
+        self.model, self._model_input, self._choice = model, model_input, choice
         self._trace_result: _TraceResult | None = None
         self._graphs: dict[Any, TracedGraph] = {}
         self.head: Head
@@ -213,17 +211,24 @@ class TracedModel:
         outputs = named_outputs(
             self.model, self.model(as_model_input(self.model, given), training=False)
         )
-        output = outputs[chosen_output(outputs, self._output)]
-        head, tensor = find_head(output, self._head_kind)
+        output = outputs[chosen_output(outputs, self._choice.output)]
+        head, tensor = find_head(output, self._choice.head)
         if not self.layer_table.layers:
             self.head = head
-            self._note_head(list(outputs))
-        maps = head.scores(tensor)
-        return (mean_over_positions(maps), mean_over_positions(head.probabilities(maps))), tensor
+            self._note_head(list(outputs), tuple(tensor.shape[1:-1]))
+        maps, of = head.scores(tensor), self._choice.of_positions
+        return (of(maps), of(head.probabilities(maps))), tensor
 
-    def _note_head(self, outputs: list[str]) -> None:
-        """Note what was assumed about the model's outputs."""
-        if len(outputs) > 1 and self._output is None:
+    def _note_head(self, outputs: list[str], positions: tuple[int | None, ...]) -> None:
+        """Note what was assumed about the model's outputs, which may have positions."""
+        if positions and self._choice.at is None:
+            size = "×".join("?" if n is None else str(n) for n in positions)
+            place = "(row, column)" if len(positions) == 2 else "a number"
+            self.notes.append(
+                f"The output has scores at {size} positions: their mean is explained "
+                f"(at={place} chooses one)."
+            )
+        if len(outputs) > 1 and self._choice.output is None:
             self.notes.append(
                 f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
             )

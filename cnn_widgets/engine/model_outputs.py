@@ -131,12 +131,51 @@ class Head:
         return tf.fill(tf.shape(scores), float("nan"))
 
 
-def mean_over_positions(tensor: tf.Tensor) -> tf.Tensor:
-    """Return a tensor (N, ..., C) averaged over all axes between the first and the last."""
-    import tensorflow as tf
+@dataclass(frozen=True)
+class OutputChoice:
+    """Which scores of a model are looked at.
 
-    axes = list(range(1, len(tensor.shape) - 1))
-    return tf.reduce_mean(tensor, axis=axes) if axes else tensor
+    Attributes
+    ----------
+    output : int, str or None
+        The number or name of the output; None means the first.
+    head : str or None
+        What the output is, one of `HEAD_KINDS`; None means to find out.
+    at : tuple of int or None
+        Of scores per position (N, h, w, C) or per box (N, n, C), the position (row, column) or
+        (number,); None means their mean.
+    """
+
+    output: int | str | None = None
+    head: str | None = None
+    at: tuple[int, ...] | None = None
+
+    def of_positions(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Return a tensor (N, ..., C) as (N, C): its mean over positions, or the one chosen.
+
+        Raises
+        ------
+        ValueError
+            If there is no such position.
+        """
+        import tensorflow as tf
+
+        shape = tuple(tensor.shape[1:-1])
+        if self.at is None:
+            axes = list(range(1, len(shape) + 1))
+            return tf.reduce_mean(tensor, axis=axes) if axes else tensor
+        fits = len(shape) == len(self.at) and all(
+            n >= 0 and (size is None or n < size) for n, size in zip(self.at, shape, strict=True)
+        )
+        if not shape or not fits:
+            there = "no positions" if not shape else f"positions {shape}, counted from 0"
+            raise ValueError(
+                f"Expected at= to name a place of the output, which has {there}. "
+                f"Received: {self.at}"
+            )
+        for n in self.at:  # the first axis left, again and again
+            tensor = tensor[:, n]
+        return tensor
 
 
 def find_head(output: tf.Tensor, kind: str | None = None) -> tuple[Head, tf.Tensor]:

@@ -222,7 +222,7 @@ def _map_of_tokens(tokens: Any, field: MapField) -> tuple[Any, Any]:
     (height, width), last = field.shape, field.before + field.shape[0] * field.shape[1]
     with tf.name_scope(SPLICE):
         batch = tf.shape(tokens)[0]
-        on_grid = tokens[:, field.before : last]
+        on_grid = tokens[:, field.before : last] if field.before or field.after else tokens
         grid = tf.reshape(on_grid, [batch, height, width, tokens.shape[-1]])
         parts = [tf.reshape(grid, [batch, height * width, tokens.shape[-1]])]
         if field.before:

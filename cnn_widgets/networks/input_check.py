@@ -28,6 +28,8 @@ Progress = Callable[[int, int], bool | None]
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 #: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
 _CLEARLY = 0.07
+#: How many of the gallery's photographs stand for natural contrast.
+_REFERENCES = 4
 #: Share of the typical variance below which a filter counts as dead.
 _DEAD = 1e-3
 
@@ -224,8 +226,9 @@ def _holds_weights(layer: Any) -> bool:
 
 
 def _references() -> tuple[ImageSample, ...]:
-    """Return natural photographs for the contrast, of one subject each."""
-    return tuple(each for name, each in gallery().items() if " and " not in name)
+    """Return a few natural photographs for the contrast, of one subject each."""
+    found = [each for name, each in gallery().items() if " and " not in name]
+    return tuple(found[:_REFERENCES])
 
 
 def _judged(trials: Sequence[Trial], memory: _Memory | str) -> InputCheck:

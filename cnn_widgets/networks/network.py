@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.build import build_engine, settled
 from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
+from cnn_widgets.engine.model_outputs import OutputChoice
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.model_files.foreign_files import what_object
@@ -55,6 +56,9 @@ class Network(ModelDescription):
         Which output, for a model with several. By default the first.
     head : str, optional
         What the output is, one of `HEAD_KINDS`, where a guess would be wrong.
+    at : int or (row, column), optional
+        Of an output with scores per position (segmentation) or per box, the one that is explained,
+        counted from 0. By default the mean over all is.
     fit : {"squash", "crop", "letterbox"}, optional
         How photographs are resized that leave it to the network, see `ImageSample`.
     notes : sequence of str
@@ -83,6 +87,7 @@ class Network(ModelDescription):
         input_size: Sequence[int] | None = None,
         output: int | str | None = None,
         head: str | None = None,
+        at: int | Sequence[int] | None = None,
         name: str | None = None,
         fit: str | None = None,
         notes: Sequence[str] = (),
@@ -102,9 +107,10 @@ class Network(ModelDescription):
         fit = fit or (hub.fit if hub else found.fit)
         found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
-        engine = build_engine(model, found, output, head)
+        choice = OutputChoice(output, head, None if at is None else tuple(np.atleast_1d(at)))
+        engine = build_engine(model, found, choice)
         self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
-        self.engine = settled(engine, self._model_input, output, head, names)
+        self.engine = settled(engine, self._model_input, choice, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model)
         self.revision = 0  #: How often cached results were dropped: the weights had changed.
