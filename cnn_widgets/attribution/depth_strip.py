@@ -57,6 +57,8 @@ def film_strip(
         cams = [name for name, each in METHODS.items() if each.at == "layer"]
         raise ValueError(f"{method!r} looks at the input, not at a layer. These do: {cams}.")
     layers = net.engine.explained_layers(target)
+    if not layers:
+        raise ValueError(f"No path leads back from the score of {net.name!r} to any layer's map.")
     return tuple(
         at_layers(net, sample, layers, method, class_index, target, progress=progress, **options)
     )

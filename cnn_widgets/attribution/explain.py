@@ -12,6 +12,7 @@ from cnn_widgets import records
 from cnn_widgets.attribution.methods import Method, find_method
 from cnn_widgets.attribution.probe import Probe, Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution, Origin, heatmap_over
+from cnn_widgets.engine.compiled import no_path
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -255,7 +256,8 @@ def layer_for(net: Network, layer: str | None) -> str:
     Raises
     ------
     ValueError
-        If the layer is unknown or its output is no spatial map (h, w, K).
+        If the layer is unknown, its output is no spatial map (h, w, K), or the score does not
+        depend on it.
     """
     if layer is None:
         if net.default_layer is None:
@@ -266,9 +268,12 @@ def layer_for(net: Network, layer: str | None) -> str:
             )
         return net.default_layer
     try:
-        return net.engine.layer_table.map_of(layer).name
+        name = net.engine.layer_table.map_of(layer).name
+        if (why := net.engine.unused(name)) is not None:
+            raise no_path(f"layer {name!r}", why)
     except ValueError as error:
         raise ValueError(f"{error} The default is {net.default_layer!r}.") from None
+    return name
 
 
 def _class(net: Network, wanted: Any, scores: Floats) -> int:

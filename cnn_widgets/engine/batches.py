@@ -11,7 +11,7 @@ import numpy as np
 
 from cnn_widgets.engine import weights
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.compiled import Engine, no_path
 from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.images.resizing import has_channels, resize_to_input
 from cnn_widgets.records import Floats, ImageSample, Observation
@@ -117,12 +117,9 @@ class BatchRunner:
 
     def _used(self, layer: str, gradients: Floats) -> Floats:
         """Return a map's gradients; a ValueError if the score reads only its class token."""
-        if self.engine.layer_table.fields[layer].before and not gradients.any():
-            raise ValueError(
-                f"No path leads back from the score to the map of layer {layer!r}: behind it the "
-                "score reads only the token in front of the map (a class token). That is not the "
-                f"same as no evidence. The default layer is {self.engine.default_layer!r}."
-            )
+        why = self.engine.unused(layer)
+        if why is not None and not gradients.any():
+            raise no_path(f"layer {layer!r}", why)
         return gradients
 
     # --- batches, streamed --------------------------------------------------------------------

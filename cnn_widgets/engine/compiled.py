@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     import keras
 
 
+def no_path(place: str, why: str) -> ValueError:
+    """Return the error for a place that no path leads back to from the score."""
+    return ValueError(
+        f"No path leads back from the score to {place}: {why}. That is not the same as no evidence."
+    )
+
+
 class Engine:
     """Runs one model by functions that are compiled on first use and kept.
 
@@ -176,14 +183,24 @@ class Engine:
         return tuple(n for n in layers if ("gradient", n) in self.graph.gradients(target))
 
     def explained_layers(self, target: str) -> tuple[str, ...]:
-        """Return the browsed layers from whose maps a path leads to the score.
+        """Return the browsed layers from whose maps gradients and values lead to the score."""
+        reached = self.reached(self.layer_table.browsed, target)
+        return tuple(name for name in reached if self.unused(name) is None)
+
+    def unused(self, layer: str) -> str | None:
+        """Return in words why the score does not depend on a layer's map; None where it does.
 
         Behind the default layer of a model with a class token the score reads that token only.
         """
-        table, names = self.layer_table, self.reached(self.layer_table.browsed, target)
-        order = {info.name: number for number, info in enumerate(table.layers)}
-        last = order.get(str(table.default), -1)
-        return tuple(n for n in names if not table.fields[n].before or order[n] <= last)
+        if layer in self.graph.idle:
+            return "nothing of it leads to the score"
+        table = self.layer_table
+        order = [info.name for info in table.layers]
+        last = order.index(table.default) if table.default in order else -1
+        field = table.fields.get(layer)
+        if field is not None and field.before and order.index(layer) > last:
+            return "behind it the score reads only the token in front of the map (a class token)"
+        return None
 
     # --- functions, extracted on first use ----------------------------------------------------
 
@@ -234,11 +251,8 @@ class Engine:
             if ("gradient", name) in traced:
                 continue
             whole = "it puts out whole numbers, which have no gradient"
-            place, why = name and f"layer {name!r}", self.graph.unreached.get(name, whole)
-            raise ValueError(
-                f"No path leads back from the score to {place or 'the input'}: {why}. That is not "
-                "the same as no evidence."
-            )
+            place = f"layer {name!r}" if name else "the input"
+            raise no_path(place, self.graph.unreached.get(name, whole))
 
     def _finisher(self, averaged: bool) -> Callable[[list[Any]], list[Any]]:
         """Return a function that casts gradients to float32 and may average over positions."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import (
+    ancestor_operations,
     batch_operation,
     between,
     float_entries,
@@ -76,6 +77,8 @@ class TracedModel:
     unreached : dict of (str or None) to str
         Why no gradient reaches a layer, or (None) the input, in words; those that it reaches are
         missing. Known once `gradients` was called.
+    idle : frozenset of str
+        The layers of whose output nothing leads to the score.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
     """
@@ -94,6 +97,7 @@ class TracedModel:
         self.layer_table = LayerTable((), None)
         self.notes: list[str] = []
         self.unreached: dict[str | None, str] = {}
+        self.idle: frozenset[str] = frozenset()
         self.random: str | None = None
         self.mixing: str | None = None
         self.forward()
@@ -190,6 +194,8 @@ class TracedModel:
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
                 for n, each in enumerate(entries):
                     places["entry", n] = self._tf.identity(each)  # for it may be x itself
+                used = ancestor_operations([own["score"]])
+                self.idle = frozenset(each.name for each in calls if each.output.op not in used)
                 for call in calls:
                     places["output", call.name] = call.output
                     browsed = call.name in self.layer_table.browsed

@@ -6,8 +6,12 @@ The model is not changed: its traced graph holds the softmax operation, and thus
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -141,14 +145,25 @@ class OutputChoice:
         The number or name of the output; None means the first.
     head : str or None
         What the output is, one of `HEAD_KINDS`; None means to find out.
-    at : tuple of int or None
+    at : int, sequence of int or None
         Of scores per position (N, h, w, C) or per box (N, n, C), the position (row, column) or
-        (number,); None means their mean.
+        the box's number; None means their mean.
     """
 
     output: int | str | None = None
     head: str | None = None
-    at: tuple[int, ...] | None = None
+    at: int | Sequence[int] | None = None
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """The indices that `at` names, one per axis of positions."""
+        given: list[Any] = np.ravel(np.asarray(self.at, object)).tolist()
+        try:
+            return tuple(operator.index(each) for each in given)
+        except TypeError:
+            raise ValueError(
+                f"Expected at= to be whole numbers, (row, column). Received: {self.at!r}"
+            ) from None
 
     def of_positions(self, tensor: tf.Tensor) -> tf.Tensor:
         """Return a tensor (N, ..., C) as (N, C): its mean over positions, or the one chosen.
@@ -164,16 +179,17 @@ class OutputChoice:
         if self.at is None:
             axes = list(range(1, len(shape) + 1))
             return tf.reduce_mean(tensor, axis=axes) if axes else tensor
-        fits = len(shape) == len(self.at) and all(
-            n >= 0 and (size is None or n < size) for n, size in zip(self.at, shape, strict=True)
+        place = self.place
+        fits = len(shape) == len(place) and all(
+            n >= 0 and (size is None or n < size) for n, size in zip(place, shape, strict=True)
         )
         if not shape or not fits:
             there = "no positions" if not shape else f"positions {shape}, counted from 0"
             raise ValueError(
                 f"Expected at= to name a place of the output, which has {there}. "
-                f"Received: {self.at}"
+                f"Received: {self.at!r}"
             )
-        for n in self.at:  # the first axis left, again and again
+        for n in place:  # the first axis left, again and again
             tensor = tensor[:, n]
         return tensor
 

@@ -2,7 +2,8 @@
 
 The evidence is what training left in the first batch normalization: from its moving mean and the
 kernels in front of it follows the mean colour that reached the first weights during training, and
-from its moving variance the contrast. It needs no label, and does not depend on the photograph.
+from its moving variance the contrast. It needs no label, and does not depend on the photograph; but
+it takes photographs of usual brightness and contrast for what the network was trained on.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.2
 _CLEARLY = 0.07
 #: How many of the gallery's photographs stand for natural contrast.
 _REFERENCES = 4
+#: Above this the first filters' means are not those of one colour, as a share of their deviation.
+_UNEXPLAINED = 0.1
 #: Share of the typical variance below which a filter counts as dead.
 _DEAD = 1e-3
 
@@ -47,7 +50,7 @@ class Trial:
     probability, entropy : float
         The likeliest class's probability, and the entropy of all in bits; means over photographs.
     low, high : float
-        The range that reaches the first weights.
+        The range that reaches the first weights from the first photograph.
     misfit : float or None
         How far mean and contrast at the first weights are from those of training, 0 at best; None
         where the network does not tell.
@@ -188,41 +191,72 @@ class _Memory:
 
 def _training_memory(net: ModelDescription) -> _Memory | str:
     """Return what training left in the first layers, or in words why they do not tell."""
-    import keras
-
-    weighted = [
-        (path, each) for path, each in walk_layers(net.engine.model) if _holds_weights(each)
-    ]
-    first = weighted[:2]
-    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
-    if len(first) < 2 or not all(map(isinstance, (each for _, each in first), kinds)):
-        return "no batch normalization follows its first convolution"
-    (path, conv), (_, norm) = first
-    kernel = np.asarray(conv.kernel, np.float64)
-    known = {info.name for info in net.layers}
-    entries = net.engine.entry_values(np.zeros((1, *net.model_input.shape), np.float32))
-    if path not in known or len(entries) != 1 or entries[0].shape[-1] != kernel.shape[2]:
-        return "its first convolution does not see the photograph's channels"
+    found = _first_layers(net)
+    if isinstance(found, str):
+        return found
+    path, conv, norm = found
     mean, variance = (np.asarray(a, np.float64) for a in (norm.moving_mean, norm.moving_variance))
     if not mean.any() and (variance == 1).all():
         return "its batch normalization is untrained"
     if conv.use_bias:
         mean = mean - np.asarray(conv.bias, np.float64)
     live = variance > _DEAD * np.median(variance)
-    sums = kernel.sum(axis=(0, 1)).T[live]
+    sums = np.asarray(conv.kernel, np.float64).sum(axis=(0, 1)).T[live]
     mean, variance = mean[live], variance[live]
     spread = np.sqrt(variance)
     colour = np.linalg.lstsq(sums / spread[:, None], mean / spread, rcond=None)[0]
+    unexplained = float(np.sqrt(np.mean((sums @ colour - mean) ** 2 / variance)))
+    if len(mean) < 2 * len(colour) or unexplained > _UNEXPLAINED:
+        return "its first filters do not settle the mean colour"
     return _Memory(path, sums, mean, variance, live, colour, _references())
 
 
-def _holds_weights(layer: Any) -> bool:
-    """Whether a layer that is no model has weights that are not only a generator's state."""
-    return not getattr(layer, "layers", None) and any(
-        "float" in str(each.dtype)
-        for each in layer.weights
-        if type(layer).__name__ != "Normalization"
-    )
+def _first_layers(net: ModelDescription) -> tuple[str, Any, Any] | str:
+    """Return the first convolution, by its path too, and the batch normalization behind it.
+
+    Or, in words, why there are none whose statistics are those of the photograph's channels.
+    """
+    import keras
+
+    weighted = [(path, each) for path, each in walk_layers(net.engine.model) if _has_weights(each)]
+    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+    if len(weighted) < 2 or not all(map(isinstance, (each for _, each in weighted[:2]), kinds)):
+        return "no batch normalization follows its first convolution"
+    (path, conv), (behind, norm) = weighted[:2]
+    channels = net.model_input.channels
+    if channels not in (1, 3):
+        return f"there are no photographs of {channels} channels to compare with"
+    random = np.random.default_rng(0).integers(0, 256, (1, *net.model_input.shape), np.uint8)
+    x = net.model_input.prepare(random)
+    entries = net.engine.entry_values(x)
+    if len(entries) != 1 or entries[0].shape[-1] != conv.kernel.shape[2] or conv.groups != 1:
+        return "its first convolution does not see the photograph's channels"
+    if not {path, behind} <= {info.name for info in net.layers}:
+        return "its first convolution cannot be looked into"
+    values = net.engine.observe(x, (path, behind)).activations
+    linear = keras.activations.get("linear")
+    if conv.activation is not linear or not _normalizes(norm, values[path], values[behind]):
+        return "no batch normalization follows its first convolution directly"
+    return path, conv, norm
+
+
+def _normalizes(norm: Any, before: NDArray[Any], after: NDArray[Any]) -> bool:
+    """Whether values are those before them after the batch normalization."""
+    if before.shape != after.shape:
+        return False
+    shift = np.asarray(norm.moving_mean, np.float64)
+    scale = np.sqrt(np.asarray(norm.moving_variance, np.float64) + norm.epsilon)
+    expected = (before - shift) / scale
+    expected = expected * np.asarray(norm.gamma, np.float64) if norm.scale else expected
+    expected = expected + np.asarray(norm.beta, np.float64) if norm.center else expected
+    return bool(np.abs(expected - after).max() <= 1e-2 * max(1e-6, float(np.abs(after).max())))
+
+
+def _has_weights(layer: Any) -> bool:
+    """Whether a layer that is no model has weights beyond statistics and a generator's state."""
+    if getattr(layer, "layers", None) or type(layer).__name__ == "Normalization":
+        return False
+    return any("float" in str(each.dtype) for each in layer.weights)
 
 
 def _references() -> tuple[ImageSample, ...]:
@@ -246,7 +280,7 @@ def _judged(trials: Sequence[Trial], memory: _Memory | str) -> InputCheck:
         return InputCheck(tuple(trials), True, trials[0].name, advice)
     advice = (
         f"The input looks wrong. {learned}; {best.name!r} fits best (misfit {_misfit(best):.2f}, "
-        f"now {present:.2f}): try preprocess= with it."
+        f"now {present:.2f}) for photographs of usual brightness: try preprocess= with it."
     )
     return InputCheck(tuple(trials), False, best.name, advice)
 

@@ -107,7 +107,7 @@ class Network(ModelDescription):
         fit = fit or (hub.fit if hub else found.fit)
         found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
-        choice = OutputChoice(output, head, None if at is None else tuple(np.atleast_1d(at)))
+        choice = OutputChoice(output, head, at)
         engine = build_engine(model, found, choice)
         self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
         self.engine = settled(engine, self._model_input, choice, names)

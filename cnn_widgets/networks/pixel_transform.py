@@ -7,7 +7,7 @@ whether it holds. So nothing is concluded from the names of layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,24 +115,33 @@ def scaled(gain: float, offset: float, channels: int) -> PixelTransform:
 
 
 def measured(
-    values_of: Callable[[Floats], NDArray[Any]], shape: tuple[int, int, int]
-) -> PixelTransform:
-    """Return the transform that a function applies to pixels, from a dozen plain pictures.
+    values_of: Callable[[Floats], Sequence[NDArray[Any]]], shape: tuple[int, int, int]
+) -> list[PixelTransform]:
+    """Return the transforms that a function applies to pixels, from a dozen plain pictures.
 
     Parameters
     ----------
     values_of : callable
-        Takes pixels (1, H, W, C), float32, 0 to 255, and returns values of any shape; where the
-        last axis holds channels, each of these is measured by itself.
+        Takes pixels (1, H, W, C), float32, 0 to 255, and returns arrays of values of any shape.
+        Where the last axis holds channels, each of these is measured by itself.
     shape : (H, W, C)
         The shape of the pictures to feed.
+
+    Returns
+    -------
+    list of PixelTransform
+        One for each array that the function returns.
     """
-    channels = shape[2]
-    colours = _colours(channels)
-    outputs = [values_of(np.tile(colour, (1, *shape[:2], 1))) for colour in colours]
-    found = [_by_channel(values, channels) for values in outputs]
+    colours = _colours(shape[2])
     noise = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.float32)
-    outputs.append(values_of(noise))
+    pictures = [*(np.tile(colour, (1, *shape[:2], 1)) for colour in colours), noise]
+    outputs = zip(*(values_of(picture) for picture in pictures), strict=True)
+    return [_transform(list(values), colours, shape[2]) for values in outputs]
+
+
+def _transform(outputs: list[NDArray[Any]], colours: list[Floats], channels: int) -> PixelTransform:
+    """Return the transform by what came out for pictures of one colour, and (last) for noise."""
+    found = [_by_channel(values, channels) for values in outputs[:-1]]
     size = outputs[0].shape[1:3] if outputs[0].ndim == 4 else None
     matrix = _fitted_matrix(found, channels)
     if matrix is not None and _holds(matrix, found, colours):

@@ -90,16 +90,7 @@ def with_preprocessing(
 
 def transforms(model_input: ModelInput, entries: Entries) -> list[PixelTransform]:
     """Return what becomes of pixels on their way to each place where they first meet weights."""
-    blank = np.zeros((1, *model_input.shape), np.float32)
-    count = len(entries(model_input.prepare(blank)))
-    found: list[PixelTransform] = []
-    for number in range(count):
-
-        def values(pixels: Floats, number: int = number) -> NDArray[Any]:
-            return entries(model_input.prepare(pixels))[number]
-
-        found.append(measured(values, model_input.shape))
-    return found
+    return measured(lambda pixels: entries(model_input.prepare(pixels)), model_input.shape)
 
 
 def _with_notes(model_input: ModelInput, *notes: str) -> ModelInput:
@@ -114,11 +105,11 @@ def _missing(
     own = next((each for each in found if not each.keeps_scale), found[0] if found else None)
     if _takes_whole_numbers(model):
         return None, "Pixels go in as the whole numbers 0…255 that the model takes"
-    hub, family = hub_input(model), family_inside(model)
+    if (hub := hub_input(model)) is not None:
+        return hub.recipe, "Pixels are scaled by the model's own preprocessor"
+    family = family_inside(model)
     if own is not None and not own.keeps_scale:
         return _before_own_scaling(own, family, model_input)
-    if hub is not None:
-        return hub.recipe, "Pixels are scaled by the model's own preprocessor"
     if family is not None and _target(family, model_input) is not None:
         words = f"Preprocessing of {family.name} is used, found {family.evidence} {_CHANGE}"
         return family.recipe, words
@@ -164,8 +155,9 @@ def _target(family: Family, model_input: ModelInput) -> PixelTransform | None:
     """Return what a family's recipe does; None if it is not made for so many channels."""
     try:
         return measured(
-            lambda pixels: np.asarray(family.recipe(pixels.copy())), (1, 1, model_input.channels)
-        )
+            lambda pixels: [np.asarray(family.recipe(pixels.copy()))],
+            (1, 1, model_input.channels),
+        )[0]
     except (ValueError, IndexError, TypeError, ArithmeticError):
         return None
 

@@ -79,6 +79,7 @@ def test_the_default_is_the_last_block_whose_map_counts(keras, photo):
     """Behind the last attention the score reads the class token alone."""
     net = cw.Network(transformer(keras, True))
     assert net.default_layer == "block1"
-    with pytest.raises(ValueError, match="the score reads only the token in front of the map"):
-        cw.attribute(net, photo, layer="block2")
+    for method in ("grad-cam", "score-cam", "ablation-cam"):
+        with pytest.raises(ValueError, match="the score reads only the token in front of the map"):
+            cw.attribute(net, photo, method, layer="block2")
     assert cw.Network(transformer(keras, False)).default_layer == "block2"

@@ -54,8 +54,9 @@ def test_a_layer_of_another_branch_leads_nowhere(keras, gallery):
         for each in (x, other)
     ]
     net = cw.Network(keras.Model(image, outputs))
-    with pytest.raises(ValueError, match="nothing of it leads to the score"):
-        cw.attribute(net, gallery["cat"], layer="aside")
+    for method in ("grad-cam", "eigen-cam", "score-cam", "ablation-cam"):
+        with pytest.raises(ValueError, match="nothing of it leads to the score"):
+            cw.attribute(net, gallery["cat"], method, layer="aside")
 
 
 def test_an_input_of_whole_numbers_has_its_gradients_behind_the_cast(keras, gallery):

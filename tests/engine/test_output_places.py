@@ -35,7 +35,7 @@ def test_one_pixel_s_scores_and_evidence(keras, photo):
     np.testing.assert_allclose(net.scores(photo)[1], whole[12, 3], atol=1e-6)
     gradients = net.gradients(photo, None, 1)[1]
     rows, columns = np.nonzero(np.abs(gradients).sum(-1))
-    assert (rows.min(), rows.max()) >= (11, 11)
+    assert rows.min() >= 11
     assert rows.max() <= 13
     assert columns.min() >= 2
     assert columns.max() <= 4
@@ -48,10 +48,24 @@ def test_one_box_is_the_same_place(keras, photo):
     np.testing.assert_allclose(pixel, box, atol=1e-6)
 
 
-@pytest.mark.parametrize("at", [(16, 0), (-1, 0), (3,), (1, 2, 3)])
+@pytest.mark.parametrize("at", [(16, 0), (-1, 0), (3,), (1, 2, 3), 7])
 def test_a_place_that_is_not_there_is_refused(keras, at):
-    with pytest.raises(ValueError, match=r"positions \(16, 16\), counted from 0. Received: \("):
+    with pytest.raises(
+        ValueError, match=r"positions \(16, 16\), counted from 0. Received: "
+    ) as found:
         cw.Network(segmenter(keras), at=at)
+    assert str(found.value).endswith(f"Received: {at!r}")
+
+
+@pytest.mark.parametrize("at", [(1.5, 2), "ab", ("1", 2)])
+def test_a_place_of_anything_but_whole_numbers_is_refused(keras, at):
+    with pytest.raises(ValueError, match="Expected at= to be whole numbers"):
+        cw.Network(segmenter(keras), at=at)
+
+
+def test_whole_numbers_of_numpy_are_a_place(keras, photo):
+    ours = cw.Network(segmenter(keras), at=(np.int64(12), np.int64(3))).scores(photo)[0]
+    assert (ours == cw.Network(segmenter(keras), at=(12, 3)).scores(photo)[0]).all()
 
 
 def test_a_place_of_one_vector_is_refused(keras):

@@ -97,6 +97,60 @@ def test_an_untrained_network_and_one_without_normalization_tell_nothing(keras, 
     assert "no batch normalization follows" in plain.advice
 
 
+def trained(keras, *middle, channels=3, activation=None, filters=16):
+    """Return a classifier whose batch normalization holds statistics, as if it were trained."""
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    norm = layers.BatchNormalization()
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, channels)),
+            layers.Conv2D(filters, 3, activation=activation, use_bias=False),
+            *middle,
+            norm,
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    norm.moving_mean.assign(np.linspace(0.1, 0.3, filters))
+    norm.moving_variance.assign(np.full(filters, 0.2))
+    return cw.Network(model)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"activation": "relu"}, "no batch normalization follows its first convolution directly"),
+        ({"channels": 4}, "no photographs of 4 channels"),
+        ({"filters": 4}, "its first filters do not settle the mean colour"),
+        ({}, "its first filters do not settle the mean colour"),
+    ],
+)
+def test_statistics_that_are_not_those_of_the_channels_are_not_used(keras, options, words):
+    channels = options.get("channels", 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, channels), np.uint8)
+    found = trained(keras, **options).check_input(cw.load_image(pixels))
+    assert found.right is None
+    assert words in found.advice
+
+
+def test_a_pooling_in_between_is_noticed(keras, gallery):
+    found = trained(keras, keras.layers.MaxPooling2D()).check_input(gallery["cat"])
+    assert found.right is None
+    assert "directly" in found.advice
+
+
+def test_the_mean_colour_of_training_is_read_off(keras, gallery):
+    """Statistics are those of noise of a known mean, put in by hand."""
+    net = trained(keras)
+    conv, norm = net.model.layers[0], net.model.layers[1]
+    colour = np.array([0.6, 0.4, 0.2])
+    kernel = np.asarray(conv.kernel, np.float64)
+    norm.moving_mean.assign(kernel.sum((0, 1)).T @ colour)
+    norm.moving_variance.assign(0.05 * np.square(kernel).sum((0, 1, 2)))
+    assert "a mean of (0.60, 0.40, 0.20)" in net.check_input(gallery["cat"]).advice
+
+
 def test_the_check_can_be_cancelled_and_changes_nothing(lite0, gallery):
     before = lite0.input_tensor(gallery["cat"]).copy()
     with pytest.raises(CancelledError):
