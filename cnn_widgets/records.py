@@ -8,7 +8,7 @@ ones. All are frozen dataclasses of plain values and arrays.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,9 @@ class ImageSample:
         in their own values. A network of C channels is given these. None for other pictures.
     bands : tuple of 3 int
         The channels of `data` that are shown as red, green and blue.
+    inputs : mapping of str to ndarray or ImageSample
+        What goes with the picture into the other inputs of a network that has several, by the
+        names of these inputs. Empty for other pictures.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class ImageSample:
     fit: str | None = None
     data: Pixels | Floats | None = field(default=None, repr=False)
     bands: tuple[int, int, int] = (0, 1, 2)
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         shape = getattr(self.pixels, "shape", None)
@@ -107,8 +111,11 @@ class ImageSample:
 
     @cached_property
     def key(self) -> str:
-        """The cache key: a digest of values, size and fit, equal if the network input is equal."""
-        return hashlib.sha256(f"{self.digest}{self.pixels.shape}{self.fit}".encode()).hexdigest()
+        """The cache key: a digest of all that decides what a network is given of this picture."""
+        found = hashlib.sha256(f"{self.digest}{self.pixels.shape}{self.fit}".encode())
+        for name, value in sorted(self.inputs.items()):
+            found.update(f"{name}:{_digest_of(value)}".encode())
+        return found.hexdigest()
 
     @cached_property
     def digest(self) -> str:
@@ -121,6 +128,15 @@ class ImageSample:
             found.update(f"{self.data.dtype.name}{self.data.shape}".encode())
             found.update(np.ascontiguousarray(self.data).data)
         return found.hexdigest()
+
+
+def _digest_of(value: Any) -> str:
+    """Return a digest of the value of another input, equal for equal values."""
+    if isinstance(value, ImageSample):
+        return value.key
+    array = np.asarray(value)
+    data = array.tobytes() if array.dtype != object else repr(array.tolist()).encode()
+    return hashlib.sha256(f"{array.dtype}{array.shape}".encode() + data).hexdigest()
 
 
 @dataclass(frozen=True)

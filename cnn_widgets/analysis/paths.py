@@ -99,6 +99,13 @@ def where_gradients_end(tensor: Any, end: Any) -> str:
     return "no gradient passes through the operations behind it"
 
 
+def no_path(place: str, why: str) -> ValueError:
+    """Return the error for a place that no path leads back to from the score."""
+    return ValueError(
+        f"No path leads back from the score to {place}: {why}. That is not the same as no evidence."
+    )
+
+
 def has_gradient(op: Any) -> bool:
     """Whether TensorFlow knows the gradient of an operation."""
     from tensorflow.python.framework import ops

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cnn_widgets.attribution.result import (
     CHANNELS,
     DEFINITION,
     FORMAT,
+    INPUTS,
     PHOTOGRAPH,
     RAW,
     Attribution,
@@ -46,7 +48,7 @@ def load_attribution(folder: str | Path) -> Attribution:
         known = isinstance(stored, dict) and stored.get("format") == FORMAT
         if not known:
             raise ValueError(f"{DEFINITION} is not of the format {FORMAT!r}.")
-        extra = [CHANNELS] if CHANNELS in stored.get("files", ()) else []
+        extra = [name for name in (CHANNELS, INPUTS) if name in stored.get("files", ())]
         for name in (RAW, PHOTOGRAPH, *extra):
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != stored["files"][name]:
                 raise ValueError(f"{name} is not the file that was saved: its SHA-256 differs.")
@@ -63,7 +65,10 @@ def _loaded(folder: Path, stored: dict[str, Any]) -> Attribution:
         pixels = np.asarray(picture.convert("RGB"))
     data = np.load(folder / CHANNELS, allow_pickle=False) if CHANNELS in stored["files"] else None
     bands = tuple(image.get("bands", (0, 1, 2)))
-    sample = ImageSample(pixels, image["name"], "bundle of evidence", image["fit"], data, bands)
+    sample = ImageSample(
+        pixels, image["name"], "bundle of evidence", image["fit"], data, bands,
+        _beside(folder / INPUTS, image["inputs"]) if INPUTS in stored["files"] else {},
+    )  # fmt: skip
     raw = np.load(folder / RAW, allow_pickle=False)
     class_name, versus = asked.pop("class_name"), asked.pop("versus_name")
     first = {key: asked.pop(key) for key in ("class_index", "layer", "target", "counter")}
@@ -89,6 +94,12 @@ def _loaded(folder: Path, stored: dict[str, Any]) -> Attribution:
         origin=Origin(sample, stored["method"], asked, stored=stored),
         **first,
     )
+
+
+def _beside(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a picture gave to the other inputs of its network."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[f"arr_{number}"] for number, name in enumerate(names)}
 
 
 def _number(value: float | None) -> float:

@@ -9,10 +9,10 @@ from typing import Any, overload
 import numpy as np
 
 from cnn_widgets import records
+from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.attribution.methods import Method, find_method
 from cnn_widgets.attribution.probe import Probe, Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution, Origin, heatmap_over
-from cnn_widgets.engine.compiled import no_path
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 

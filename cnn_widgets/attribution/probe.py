@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.bands import uniform_like
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
@@ -79,6 +80,10 @@ class Probe:
     averaged: bool = False
 
     @cached_property
+    def _engine(self) -> Engine:
+        return self.network.engine_for(self.sample)
+
+    @cached_property
     def x(self) -> Floats:
         """The preprocessed input, (H, W, C)."""
         return self.network.input_tensor(self.sample)
@@ -119,7 +124,7 @@ class Probe:
 
     def score(self, x: Floats) -> Floats:
         """Return Y of a batch of inputs (N, H, W, C), shape (N,)."""
-        seen = self.network.engine.observe(np.ascontiguousarray(x, np.float32), ())
+        seen = self._engine.observe(np.ascontiguousarray(x, np.float32), ())
         return self._y(seen.scores, seen.probabilities)
 
     def tail(self, activations: Floats) -> Floats:
@@ -128,7 +133,7 @@ class Probe:
             raise ValueError("This probe looks at no layer.")
         # Skip connections around the layer need the input
         x = np.repeat(self.x[None], len(activations), axis=0)
-        return self._y(*self.network.engine.tail_scores(self.layer, x, activations))
+        return self._y(*self._engine.tail_scores(self.layer, x, activations))
 
     def gradient(self, x: Floats) -> Floats:
         """Return dY/dx, (N, H, W, C), of a batch of inputs (N, H, W, C)."""
@@ -141,7 +146,7 @@ class Probe:
     def _backward(self, x: Floats, guided: bool = False) -> Floats:
         weights = np.repeat(self.weights[None], len(x), axis=0)
         given = np.ascontiguousarray(x, np.float32)
-        return self.network.engine.gradients((), self.target, given, weights, guided)[0]
+        return self._engine.gradients((), self.target, given, weights, guided)[0]
 
     def step(self, done: int, total: int) -> None:
         """Report the progress; raise CancelledError if the progress function returns False."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cnn_widgets.analysis.fields import MapField
@@ -25,12 +26,13 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
 FORMAT = "cnn_widgets attribution 1"
-DEFINITION, RAW, PHOTOGRAPH, OVERLAY, CHANNELS = (
+DEFINITION, RAW, PHOTOGRAPH, OVERLAY, CHANNELS, INPUTS = (
     "attribution.json",
     "raw.npy",
     "photograph.png",
     "overlay.png",
     "channels.npy",
+    "inputs.npz",
 )
 
 
@@ -206,9 +208,10 @@ class Attribution:
         folder : str or Path
             Created if it is missing. It gets ``raw.npy`` (float32), ``photograph.png`` (the
             pixels explained, lossless), ``overlay.png``, ``channels.npy`` for a picture of other
-            channels than RGB, and ``attribution.json``: method,
-            equation, layer, class, target, options, interpolation, versions, and the SHA-256 of
-            the pixels, of the network's weights and of each file.
+            channels than RGB, ``inputs.npz`` for what the picture gives to other inputs of the
+            network, and ``attribution.json``: method, equation, layer, class, target, options,
+            interpolation, versions, and the SHA-256 of the pixels, of the network's weights and of
+            each file.
         alpha, colormap
             Opacity (0 to 1) and colours of the overlay; a signed map gets a diverging colour map.
 
@@ -225,7 +228,9 @@ class Attribution:
         definition["overlay"] = {"alpha": alpha, "colormap": colors}
         folder = Path(folder).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        own = (RAW, PHOTOGRAPH, OVERLAY, *(() if self.sample.data is None else (CHANNELS,)))
+        own = [RAW, PHOTOGRAPH, OVERLAY, *(() if self.sample.data is None else (CHANNELS,))]
+        beside = {name: _as_array(value) for name, value in self.sample.inputs.items()}
+        own += [INPUTS] if beside else []
         with atomic_files(folder, *own, DEFINITION) as made:
             np.save(made / RAW, self.raw)
             Image.fromarray(self.sample.pixels).save(made / PHOTOGRAPH)
@@ -233,6 +238,9 @@ class Attribution:
             if self.sample.data is not None:
                 np.save(made / CHANNELS, self.sample.data)
                 definition["image"]["bands"] = list(self.sample.bands)
+            if beside:
+                np.savez(made / INPUTS, *beside.values())
+                definition["image"]["inputs"] = list(beside)
             definition["files"] = {
                 name: hashlib.sha256((made / name).read_bytes()).hexdigest() for name in own
             }
@@ -264,6 +272,14 @@ def _scale_in_words(signed: bool, ranged: bool) -> str:
     if signed:
         return "divided by its largest absolute value"
     return "divided by its maximum; below zero is 0"
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    """Return what a picture gives to another input as an array that needs no pickle."""
+    if isinstance(value, ImageSample):
+        return value.pixels if value.data is None else value.data
+    array = np.asarray(value)
+    return array.astype(str) if array.dtype == object else array
 
 
 def _json_value(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import cv2
@@ -150,3 +151,20 @@ def _resized_tile(tile: Floats, size: tuple[int, int]) -> Floats:
     shrinks = size[0] < tile.shape[0]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(tile, (size[1], size[0]), interpolation=how), np.float32)
+
+
+def side_by_side(pictures: Sequence[Pixels], gap: int = 8) -> Pixels:
+    """Return pictures (H, W, 3) in one row, each scaled to the height of the first.
+
+    >>> side_by_side([np.zeros((10, 20, 3), np.uint8), np.zeros((5, 5, 3), np.uint8)]).shape
+    (10, 38, 3)
+    """
+    height = pictures[0].shape[0]
+    parts: list[Pixels] = []
+    for each in pictures:
+        width = max(1, round(each.shape[1] * height / each.shape[0]))
+        parts.append(np.full((height, gap, 3), CONSTANT_COLOR, np.uint8))
+        parts.append(
+            np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        )
+    return np.concatenate(parts[1:], axis=1)

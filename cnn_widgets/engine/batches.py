@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.engine import weights
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.engine.compiled import Engine, no_path
-from cnn_widgets.engine.model_inputs import ModelInput
+from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import has_channels, resize_to_input
 from cnn_widgets.records import Floats, ImageSample, Observation
 
@@ -63,7 +64,7 @@ class BatchRunner:
         age = self.cache.age
         found: Observation | None = self.cache.get(key)
         if found is None:
-            found = self.engine.observe(self.prepare([sample]), group).at(0)
+            found = self.engine_for([sample]).observe(self.prepare([sample]), group).at(0)
             self._check_scores(found)
             self.cache.put(key, found, found.arrays(), age, "observe")
         return found
@@ -96,7 +97,7 @@ class BatchRunner:
         averaged : bool
             Whether to return the mean of dY/dA over positions, of shape (1, 1, K).
         """
-        engine, x, age = self.engine, self.prepare([sample]), self.cache.age
+        engine, x, age = self.engine_for([sample]), self.prepare([sample]), self.cache.age
         if layer is None:
             return x[0], engine.gradients((), target, x, weights)[0][0]
         seen = self.observe(sample, layer)
@@ -148,14 +149,14 @@ class BatchRunner:
         """
         layers, start = () if layer is None else (layer,), 0
         for some, x in self._prepared_batches(samples):
-            seen = self._observe_batch(some, x, layers)
+            seen, engine = self._observe_batch(some, x, layers), self.engine_for(some)
             weights = weigh(seen.scores, slice(start, start + len(some)))
             start += len(some)
             if layer is None:
-                yield some, seen, x, self.engine.gradients((), target, x, weights)[0]
+                yield some, seen, x, engine.gradients((), target, x, weights)[0]
             else:
                 a = seen.activations[layer]
-                found = self.engine.tail_gradients(layer, target, x, a, weights, averaged)
+                found = engine.tail_gradients(layer, target, x, a, weights, averaged)
                 yield some, seen, a, self._used(layer, found)
 
     def all_gradients(
@@ -196,7 +197,7 @@ class BatchRunner:
     ) -> Observation:
         """Return the observation of a batch, and cache its scores for later calls of `scores`."""
         age = self.cache.age
-        seen = self.engine.observe(x, layers)
+        seen = self.engine_for(samples).observe(x, layers)
         self._check_scores(seen)
         for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
             self.cache.put(("scores", sample.key), tuple(found), found, age)
@@ -255,6 +256,12 @@ class BatchRunner:
             yield
 
     # --- model input --------------------------------------------------------------------------
+
+    def engine_for(self, samples: Sequence[ImageSample]) -> Engine:
+        """Return the engine with what these samples give to the model's other inputs, if any."""
+        if not self.model_input.others:
+            return self.engine
+        return self.engine.beside(self.model_input.beside(samples))
 
     def prepare(self, samples: Sequence[ImageSample]) -> Floats:
         """Return the model input (N, H, W, C) of a batch; cached for a single sample."""

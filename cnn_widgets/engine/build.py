@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.compiled import Engine
-from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.engine.model_outputs import OutputChoice
+from cnn_widgets.images.network_input import ModelInput
 
 if TYPE_CHECKING:
     import keras
@@ -75,6 +75,7 @@ def settled(
         kind = "probabilities"
     if kind is not None:
         engine = Engine(engine.model, model_input, replace(choice, head=kind))
+    engine = engine.beside(model_input.typical())
     _settle_default(engine, model_input)
     if note := _variation(engine, model_input):
         engine.notes.append(note)

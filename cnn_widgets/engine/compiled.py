@@ -6,34 +6,31 @@ activations, and gradients at several layers or at the input.
 
 In all of them x is model input (N, H, W, C), A the activations (N, h, w, K) of a layer, and
 Y = Σ weights · scores for weights (N, C) with C classes, or the same sum of probabilities if the
-target is "probability". Outputs are float32.
+target is "probability". Outputs are float32. Where a model has other inputs beside that for the
+photograph, `Engine.beside` says what goes into them.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.engine.graph import MOST_ENTRIES, TARGETS, TracedModel
 from cnn_widgets.engine.layers import LayerTable
-from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.engine.model_outputs import Head, OutputChoice
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.records import Floats, LayerInfo, Observation
 
 if TYPE_CHECKING:
     import keras
-
-
-def no_path(place: str, why: str) -> ValueError:
-    """Return the error for a place that no path leads back to from the score."""
-    return ValueError(
-        f"No path leads back from the score to {place}: {why}. That is not the same as no evidence."
-    )
 
 
 class Engine:
@@ -53,6 +50,21 @@ class Engine:
         self.graph = TracedModel(model, model_input, choice)
         self._traces: dict[tuple[Any, ...], CompiledFunction] = {}
         self._replacements: dict[int, Any] = {}  # filled by PrivateEngine only
+        self._beside: Sequence[NDArray[Any]] = model_input.typical()
+
+    def beside(self, values: Sequence[NDArray[Any]]) -> Engine:
+        """Return this engine with other values for the model's other inputs, see `ModelInput`.
+
+        Parameters
+        ----------
+        values : sequence of ndarray
+            One for each other input: (1, ...) for all images of a batch, or (N, ...).
+        """
+        if not values and not self._beside:
+            return self
+        found = copy.copy(self)  # graphs and compiled functions are shared
+        found._beside = values
+        return found
 
     @property
     def layer_table(self) -> LayerTable:
@@ -88,7 +100,7 @@ class Engine:
 
         `layers` names those whose activations are wanted; None: the browsed ones, with their peaks.
         """
-        scores, probabilities, activations, peaks = self._observe(layers)(self._padded(x))
+        scores, probabilities, activations, peaks = self._observe(layers)(*self._inputs(x))
         seen = Observation(
             np.asarray(scores),
             np.asarray(probabilities),
@@ -113,12 +125,13 @@ class Engine:
         used only if a connection leads around the layer.
         """
         run = self._tail_gradients(layer, target, averaged)
-        given = (self._padded(array) for array in (x, weights, activations))
-        return np.asarray(run(*given)[0])[: len(x)]
+        found = run(*self._inputs(x), self._padded(weights), self._padded(activations))
+        return np.asarray(found[0])[: len(x)]
 
     def tail_scores(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
         """Return scores and probabilities (N, C) with a layer's output replaced by activations."""
-        scores, probabilities = self._tail_scores(layer)(self._padded(x), self._padded(activations))
+        run = self._tail_scores(layer)
+        scores, probabilities = run(*self._inputs(x), self._padded(activations))
         return np.asarray(scores)[: len(x)], np.asarray(probabilities)[: len(x)]
 
     def gradients(
@@ -139,7 +152,7 @@ class Engine:
         A ValueError if no gradient reaches a layer, or the input.
         """
         run = self._gradients(layers, target, guided, averaged, bool(known))
-        found = run(self._padded(x), self._padded(weights), *known)
+        found = run(*self._inputs(x), self._padded(weights), *known)
         return [np.asarray(g)[: len(x)] for g in found]
 
     @property
@@ -161,10 +174,20 @@ class Engine:
         wanted = [key for n in range(MOST_ENTRIES) if (key := ("entry", n)) in traced]
         if not wanted:
             return []
-        found = self._extracted(("entries",), traced, wanted, ["x"])(self._padded(x))
+        found = self._extracted(("entries",), traced, wanted, self._fed)(*self._inputs(x))
         return [np.asarray(each) for each in found]
 
-    def _padded(self, array: Floats) -> Floats:
+    @property
+    def _fed(self) -> list[Hashable]:
+        """The keys of what `_inputs` returns."""
+        return ["x", *(("beside", n) for n in range(len(self._beside)))]
+
+    def _inputs(self, x: Floats) -> list[NDArray[Any]]:
+        """Return a batch x and the values of the other inputs, for as many images."""
+        beside = [np.repeat(each, len(x), 0) if len(each) == 1 else each for each in self._beside]
+        return [self._padded(each) for each in (x, *beside)]
+
+    def _padded(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return a batch, padded with its last entry if the model has a fixed batch size."""
         missing = (self._model_input.batch or 0) - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, 0)]) if missing > 0 else array
@@ -188,19 +211,8 @@ class Engine:
         return tuple(name for name in reached if self.unused(name) is None)
 
     def unused(self, layer: str) -> str | None:
-        """Return in words why the score does not depend on a layer's map; None where it does.
-
-        Behind the default layer of a model with a class token the score reads that token only.
-        """
-        if layer in self.graph.idle:
-            return "nothing of it leads to the score"
-        table = self.layer_table
-        order = [info.name for info in table.layers]
-        last = order.index(table.default) if table.default in order else -1
-        field = table.fields.get(layer)
-        if field is not None and field.before and order.index(layer) > last:
-            return "behind it the score reads only the token in front of the map (a class token)"
-        return None
+        """Return in words why the score does not depend on a layer's map; None where it does."""
+        return self.graph.unused(layer)
 
     # --- functions, extracted on first use ----------------------------------------------------
 
@@ -219,16 +231,16 @@ class Engine:
             highest = [tf.reduce_max(each, axis=[1, 2]) for each in outputs[len(names) :]]
             return scores, probabilities, activations, dict(zip(peaked, highest, strict=True))
 
-        return self._extracted(("observe", layers), traced, wanted, ["x"], finish)
+        return self._extracted(("observe", layers), traced, wanted, self._fed, finish)
 
     def _tail_scores(self, layer: str) -> CompiledFunction:
         """Return the compiled (x, A) → (scores, probabilities), with A as the layer's output."""
-        wanted, given = ["scores", "probabilities"], ["x", ("output", layer)]
+        wanted, given = ["scores", "probabilities"], [*self._fed, ("output", layer)]
         return self._extracted(("tail_scores", layer), self.graph.forward(), wanted, given)
 
     def _tail_gradients(self, layer: str, target: str, averaged: bool) -> CompiledFunction:
         """Return the compiled (x, weights, A) → [dY/dA], with A as the layer's output."""
-        given = ["x", "weights", ("output", layer)]
+        given = [*self._fed, "weights", ("output", layer)]
         key, wanted = ("tail_gradients", layer, target, averaged), [("gradient", layer)]
         traced = self.graph.gradients(target)
         self._refuse_unreached(traced, [layer])
@@ -239,7 +251,7 @@ class Engine:
     ) -> CompiledFunction:
         """Return the compiled (x, weights[, *A if known]) → [dY/dA of each layer], or [dY/dx]."""
         wanted = [("gradient", name) for name in layers or (None,)]
-        given = ["x", "weights", *(("output", name) for name in layers if known)]
+        given = [*self._fed, "weights", *(("output", name) for name in layers if known)]
         key = ("gradients", layers, target, guided, averaged, known)
         traced = self.graph.gradients(target, guided)
         self._refuse_unreached(traced, layers or (None,))

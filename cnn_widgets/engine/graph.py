@@ -6,6 +6,7 @@ Gradients are added to the same graph on their first use.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from cnn_widgets.analysis.paths import (
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
 from cnn_widgets.engine.guided_relu import guided_relus
 from cnn_widgets.engine.layers import LayerTable, read_layers
-from cnn_widgets.engine.model_inputs import ModelInput, as_model_input, in_own_dtype
+from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
 from cnn_widgets.engine.model_outputs import (
     Head,
     OutputChoice,
@@ -35,6 +36,7 @@ from cnn_widgets.engine.model_outputs import (
 from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
 from cnn_widgets.engine.tracing import TracedGraph
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.images.network_input import ModelInput
 
 if TYPE_CHECKING:
     import keras
@@ -50,9 +52,9 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
-    The keys are "x", "scores", "probabilities", ("output", layer), ("peak", layer) and
-    ("entry", number), see `weighted_entries`. `score` is the tensor of scores as the model has it;
-    `given` is x as the model takes it.
+    The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities",
+    ("output", layer), ("peak", layer) and ("entry", number), see `weighted_entries`. `score` is the
+    tensor of scores as the model has it; `given` is x as the model takes it.
     """
 
     graph: Any
@@ -136,6 +138,21 @@ class TracedModel:
                 self._graphs[key] = TracedGraph(traced.graph, places)
             return self._graphs[key]
 
+    def unused(self, layer: str) -> str | None:
+        """Return in words why the score does not depend on a layer's map; None where it does.
+
+        Behind the default layer of a model with a class token the score reads that token only.
+        """
+        if layer in self.idle:
+            return "nothing of it leads to the score"
+        table = self.layer_table
+        order = [info.name for info in table.layers]
+        last = order.index(table.default) if table.default in order else -1
+        field = table.fields.get(layer)
+        if field is not None and field.before and order.index(layer) > last:
+            return "behind it the score reads only the token in front of the map (a class token)"
+        return None
+
     def clear(self) -> None:
         """Drop the traced graphs; they are traced again on the next use."""
         with TRACE_LOCK:
@@ -175,21 +192,22 @@ class TracedModel:
             places: dict[Any, Any] = {}
             own: dict[str, Any] = {}
 
-            def forward(x: Any) -> Any:
+            def forward(x: Any, *beside: Any) -> Any:
                 finder = PositionFinder({id(x): input_positions(x)})
 
                 def field_of(tensor: Any) -> MapField | str:
                     return map_field(finder.of(tensor), self._model_input.size)
 
-                own["given"] = in_own_dtype(self.model, x)
+                own["given"] = in_own_dtype(self.model, x, self._model_input.place)
                 with tapped(self.model, field_of) as layer_calls:
-                    values, own["score"] = self._call(own["given"])
+                    values, own["score"] = self._call(own["given"], beside)
                 table, calls, note = read_layers(layer_calls, x, own["score"], field_of)
                 if not self.layer_table.layers:
                     self.layer_table = table
                     self.random = random_operation(own["score"])
                     self.mixing = batch_operation(own["given"], own["score"])
                     self.notes += [note] if note else []
+                places.update({("beside", n): each for n, each in enumerate(beside)})
                 places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
                 for n, each in enumerate(entries):
@@ -203,20 +221,21 @@ class TracedModel:
                         places["peak", call.name] = after
                 return values
 
-            spec = self._input_spec()
-            compiled = self._tf.function(forward, input_signature=[spec], autograph=False)
+            compiled = self._tf.function(
+                forward, input_signature=self._input_specs(), autograph=False
+            )
             graph = compiled.get_concrete_function().graph
             self._trace_result = _TraceResult(graph, places, own["score"], own["given"])
         return self._trace_result
 
-    def _call(self, given: Any) -> tuple[tuple[Any, Any], Any]:
-        """Call the model while it is being traced.
+    def _call(self, given: Any, beside: Sequence[Any]) -> tuple[tuple[Any, Any], Any]:
+        """Call the model while it is being traced, with the other inputs beside the photograph's.
 
         Returns scores and probabilities (N, C), and the tensor of scores as the model has it.
         """
-        outputs = named_outputs(
-            self.model, self.model(as_model_input(self.model, given), training=False)
-        )
+        place = self._model_input.place
+        every = as_model_input(self.model, [*beside[:place], given, *beside[place:]])
+        outputs = named_outputs(self.model, self.model(every, training=False))
         output = outputs[chosen_output(outputs, self._choice.output)]
         head, tensor = find_head(output, self._choice.head)
         if not self.layer_table.layers:
@@ -246,12 +265,14 @@ class TracedModel:
         if self.head.kind == "softmax" and self.head.units == 1:
             self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
 
-    def _input_spec(self) -> Any:
-        """Return the `TensorSpec` of x, with a batch axis of any size unless the model fixes it."""
-        return self._tf.TensorSpec(
-            (self._model_input.batch, *self._model_input.size, self._model_input.channels),
-            self._tf.float32,
-        )
+    def _input_specs(self) -> list[Any]:
+        """Return the `TensorSpec` of x and of each other input.
+
+        The batch axis is of any size unless the model fixes it.
+        """
+        wanted, spec = self._model_input, self._tf.TensorSpec
+        beside = [spec((wanted.batch, *each.shape), each.dtype) for each in wanted.others]
+        return [spec((wanted.batch, *wanted.shape), self._tf.float32), *beside]
 
     def _weight_shape(self) -> tuple[int | None, int]:
         """Return the shape (N, C) of the weights of Y."""

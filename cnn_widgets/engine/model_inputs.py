@@ -1,95 +1,31 @@
-"""The input of a Keras model: image size, channels, fixed batch size, structure and dtype.
+"""Reads the inputs of a Keras model: image size, channels, fixed batch size, structure, dtype.
 
-All are read from the model; `ModelInput.notes` lists what had to be assumed.
+`ModelInput.notes` lists what had to be assumed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.bands import looks_channels_first
-from cnn_widgets.records import FITS, Floats
+from cnn_widgets.images.network_input import ModelInput, OtherInput, described
 
 if TYPE_CHECKING:
     import keras
 
 
-#: A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape. The
-#: channels of a picture that is more than RGB of 8 bits come in their own values.
-Preprocess = Callable[[Any], Any]
-
 #: The (H, W) used for a model that accepts any image size.
 FREE_SIZE = (224, 224)
-
-
-@dataclass(frozen=True)
-class ModelInput:
-    """The description of a model's input.
-
-    Attributes
-    ----------
-    size : tuple of int
-        (H, W) of the input image.
-    channels : int
-        The number C of channels. Models of 1 and 3 take any picture, others such of C channels.
-    batch : int or None
-        The only batch size that the model accepts, or None if it accepts any.
-    preprocess : callable or None
-        A function from float32 pixels (N, H, W, C), 0 to 255, to model input of the same shape.
-        None means that the model takes pixels as they are.
-    notes : tuple of str
-        What was assumed, as sentences for the user.
-    fit : {"squash", "crop", "letterbox"}
-        How pictures are resized that leave it to the network, see `ImageSample`.
-    """
-
-    size: tuple[int, int]
-    channels: int
-    batch: int | None
-    preprocess: Preprocess | None
-    notes: tuple[str, ...]
-    fit: str = "squash"
-
-    def __post_init__(self) -> None:
-        if self.fit not in FITS:
-            raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape (H, W, C) of one input image."""
-        return (*self.size, self.channels)
-
-    def prepare(self, pixels: NDArray[Any]) -> Floats:
-        """Return pixels (N, H, W, C) as preprocessed model input, float32, same shape.
-
-        Pixels are uint8, or float32 where a picture has channels of other values.
-
-        Raises
-        ------
-        ValueError
-            If `preprocess` returns another shape, or anything but numbers.
-        """
-        given = pixels.astype(np.float32)  # a copy, because Keras' preprocess_input works in place
-        ready = given if self.preprocess is None else np.asarray(self.preprocess(given))
-        if ready.shape != pixels.shape or ready.dtype.kind not in "fiu":
-            raise ValueError(
-                f"preprocess must return an array of the shape it was given, {pixels.shape}. "
-                f"Received: {ready.dtype} {ready.shape}"
-            )
-        return np.ascontiguousarray(ready, np.float32)
 
 
 def read_model_input(
     model: keras.Model,
     input_size: Sequence[int] | None = None,
     usual_size: tuple[int, int] | None = None,
+    inputs: Mapping[str | int, Any] | None = None,
 ) -> ModelInput:
     """Return the description of a model's input, with `preprocess` still None.
 
@@ -100,15 +36,19 @@ def read_model_input(
         (H, W) for a model that accepts any image size.
     usual_size : (H, W), optional
         The size that such a model is known to have been made for.
+    inputs : mapping of str or int, optional
+        For a model of several inputs, what is given for the others, by name or by number, see
+        `OtherInput.given`. The photograph goes into the one that is left out.
 
     Raises
     ------
     ValueError
         If the input shape is unknown, differs from `input_size`, or is not (batch, H, W, C) with a
-        known C; if the model takes several inputs, or anything but numbers, or works
-        channels-first.
+        known C; if nothing is given for another input, or something that it does not take; if the
+        model takes anything but numbers, or works channels-first.
     """
-    shape = _input_shape(model)
+    name, place, others = _inputs(model, inputs or {})
+    shape = _input_shape(model, place)
     if shape is None and input_size is None:
         raise ValueError(
             f"The input shape of model {model.name!r} is not known"
@@ -123,9 +63,9 @@ def read_model_input(
         )
     _refuse_channels_first(model, shape)
     kinds = [str(tensor.dtype) for tensor in getattr(model, "inputs", None) or ()]
-    if kinds and not re.match("u?int|b?float", kinds[0]):
+    if kinds and not re.match("u?int|b?float", kinds[place]):
         raise ValueError(
-            f"Expected a model that takes numbers. Model {model.name!r} takes {kinds[0]}."
+            f"Expected a model that takes numbers. Model {model.name!r} takes {kinds[place]}."
         )
     if not shape[3]:
         raise ValueError(
@@ -134,20 +74,78 @@ def read_model_input(
         )
     size, notes = _image_size(shape, input_size, usual_size or FREE_SIZE)
     batch = None if shape[0] is None else int(shape[0])
-    return ModelInput(size, int(shape[3]), batch, None, notes)
+    if alike := [each.name for each in others if each.picture]:
+        notes += (f"What goes into {', '.join(alike)} is prepared as the photograph is.",)
+    return ModelInput(
+        size, int(shape[3]), batch, None, notes, name=name, place=place, others=others
+    )
 
 
-def _input_shape(model: keras.Model) -> tuple[int | None, ...] | None:
-    """Return the shape of a model's only input, with the batch axis, or None if unknown."""
+def _inputs(
+    model: keras.Model, given: Mapping[str | int, Any]
+) -> tuple[str, int, tuple[OtherInput, ...]]:
+    """Return name and number of the input for the photograph, and the other inputs."""
+    tensors = list(getattr(model, "inputs", None) or ())
+    names = _input_names(model, tensors)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        by_number = isinstance(key, int) and 0 <= key < len(names)
+        name = names[int(key)] if by_number else str(key)
+        if name not in names or len(names) < 2:
+            takes = f"inputs {', '.join(names)}" if len(names) > 1 else "the photograph only"
+            raise ValueError(f"Model {model.name!r} takes {takes}. Received inputs for {key!r}")
+        values[name] = value
+    if len(tensors) < 2:
+        return (names or ["image"])[0], 0, ()
+    shapes = [tuple(each.shape) for each in tensors]
+    free = [n for n, name in enumerate(names) if name not in values]
+    pictures = [n for n in free if len(shapes[n]) == 4]
+    place = pictures[0] if len(pictures) == 1 else None
+    channels = shapes[place][3] if place is not None else None
+    every = [
+        OtherInput(
+            names[n], n, shapes[n][1:], str(tensors[n].dtype),
+            len(shapes[n]) == 4 and shapes[n][3] == channels and channels in (1, 3),
+        )
+        for n in range(len(names))
+    ]  # fmt: skip
+    what = f"Model {model.name!r} takes {len(names)} inputs: {described(every)}."
+    if place is None:
+        which = (
+            "None is left for the photograph"
+            if not pictures
+            else ("Which one takes the photograph? Give the others")
+        )
+        example = names[pictures[-1] if pictures else -1]
+        raise ValueError(f"{what} {which}: inputs={{{example!r}: …}}.")
+    others = [each for each in every if each.place != place]
+    if missing := [each for each in others if each.name not in values]:
+        example = ", ".join(f"{each.name!r}: …" for each in missing)
+        raise ValueError(
+            f"{what} The photograph goes into {names[place]!r}. Missing: {described(missing)}. "
+            f"Pass inputs={{{example}}}: one value for all photographs, one for each, or None "
+            "where each comes with its own, load_image(…, inputs={…})."
+        )
+    return names[place], place, tuple(each.given(values[each.name]) for each in others)
+
+
+def _input_names(model: keras.Model, tensors: Sequence[Any]) -> list[str]:
+    """Return the names of a model's inputs: the keys of its dict, or those of the tensors."""
+    struct = getattr(model, "_inputs_struct", None)
+    if isinstance(struct, dict) and len(struct) == len(tensors):
+        import keras
+
+        keys = list(struct)
+        places = keras.tree.flatten({key: n for n, key in enumerate(keys)})
+        return [str(keys[n]) for n in places]
+    return [str(each.name) for each in tensors]
+
+
+def _input_shape(model: keras.Model, place: int) -> tuple[int | None, ...] | None:
+    """Return the shape of the input for the photograph, with the batch axis; None if unknown."""
     inputs = getattr(model, "inputs", None)
     if inputs:
-        if len(inputs) > 1:
-            names = ", ".join(tensor.name for tensor in inputs)
-            raise ValueError(
-                f"Model {model.name!r} takes {len(inputs)} inputs ({names}). One image is all "
-                "that can be given: wrap the model so that the other inputs are constants."
-            )
-        return tuple(inputs[0].shape)
+        return tuple(inputs[place].shape)
     shapes = getattr(model, "_build_shapes_dict", None) or {}
     known = [s for s in shapes.values() if isinstance(s, list | tuple) and len(s) == 4]
     # a subclassed model records the shape of its first call, but accepts other batch sizes
@@ -206,24 +204,26 @@ def _image_size(
     return size, ()
 
 
-def in_own_dtype(model: Any, x: Any) -> Any:
-    """Return a float tensor (N, H, W, C) in the dtype of a model's input.
+def in_own_dtype(model: Any, x: Any, place: int) -> Any:
+    """Return a float tensor (N, H, W, C) in the dtype of a model's input with a number.
 
     For an input of whole numbers, values are rounded and limited to what its dtype holds.
     """
     import tensorflow as tf
 
     inputs = getattr(model, "inputs", None)
-    kind = tf.as_dtype(inputs[0].dtype) if inputs else x.dtype
+    kind = tf.as_dtype(inputs[place].dtype) if inputs else x.dtype
     if kind.is_floating:
         return x  # Keras casts it to the precision that the layers compute in
     low, high = max(kind.min, -(2**24)), min(kind.max, 2**24)  # whole numbers exact in float32
     return tf.cast(tf.clip_by_value(tf.round(x), low, high), kind)
 
 
-def as_model_input(model: Any, given: Any) -> Any:
-    """Return a tensor in the structure (dict, list) of a model's only input."""
+def as_model_input(model: Any, given: Sequence[Any]) -> Any:
+    """Return tensors, one for each of a model's inputs, in the structure that the model takes."""
     struct = getattr(model, "_inputs_struct", None)
-    if isinstance(struct, dict):
-        return {next(iter(struct)): given}
-    return [given] if isinstance(struct, list | tuple) else given
+    if struct is None:
+        return given[0]
+    import keras
+
+    return keras.tree.pack_sequence_as(struct, list(given))

@@ -18,6 +18,7 @@ from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import resize
 from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.bands import with_pixels
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.networks.network import Network
@@ -103,13 +104,20 @@ def curves(
         raise ValueError("A bare map needs a class: class_index=…")
     else:
         values, index = np.asarray(found, np.float32), net.class_index(class_index)
-    whole = net.input_tensor(sample)
+    whole, engine = net.input_tensor(sample), net.engine_for(sample)
     removed = _baseline_input(net, sample, baseline)
     ranks = _ranks(_resized_to_input(net, sample, values))
     shares = np.linspace(0, 1, steps + 1).astype(np.float32)
     deletion, insertion = (
         _probabilities(
-            net, before, after, ranks, shares, index, partial_progress(progress, number, 2)
+            engine,
+            net.batch or BATCH_SIZE,
+            before,
+            after,
+            ranks,
+            shares,
+            index,
+            partial_progress(progress, number, 2),
         )
         for number, (before, after) in enumerate(((whole, removed), (removed, whole)))
     )
@@ -155,7 +163,8 @@ def _mean_colour(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _probabilities(
-    net: Network,
+    engine: Engine,
+    size: int,
     before: Floats,
     after: Floats,
     ranks: Floats,
@@ -165,11 +174,11 @@ def _probabilities(
 ) -> Floats:
     """Return the class's probability with each of `shares` of the pixels taken from `after`."""
     found: list[Floats] = []
-    for start in range(0, len(shares), net.batch or BATCH_SIZE):
+    for start in range(0, len(shares), size):
         progress(start, len(shares))
-        some = shares[start : start + (net.batch or BATCH_SIZE), None, None]
+        some = shares[start : start + size, None, None]
         changed = (ranks[None] < some)[..., None]
-        seen = net.engine.observe(np.where(changed, after[None], before[None]), ())
+        seen = engine.observe(np.where(changed, after[None], before[None]), ())
         usable = np.isfinite(seen.probabilities).all()
         found.append((seen.probabilities if usable else seen.scores)[:, index])
     return np.concatenate(found)

@@ -80,6 +80,7 @@ class Catalog:
             self._add_model(str(name), source)
         for image, title in _named_sources(images):
             self.add(image, title)
+        self._join_inputs(network)
         if not self.samples:
             raise ValueError("Expected at least one image. Received an empty list.")
 
@@ -103,6 +104,11 @@ class Catalog:
             self.uploads.add(unique)
         self._fitted.clear()
         return unique
+
+    def _join_inputs(self, network: Network) -> None:
+        """Give each photograph its own values of what the network takes beside it, if any."""
+        found = network.with_inputs(list(self.samples.values()))
+        self.samples = dict(zip(self.samples, found, strict=True))
 
     def remove(self, name: str) -> None:
         """Remove a photograph; an unknown name is ignored."""

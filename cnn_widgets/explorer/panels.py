@@ -51,13 +51,19 @@ class Panel:
 
 
 def original(scene: Scene) -> View:
-    """Return the photograph as it was given."""
+    """Return the photograph as it was given, with other pictures that go in beside it."""
     height, width = scene.sample.size
-    return View(
-        f"The photograph {scene.image}, {width} by {height} pixels.",
-        f"{scene.image} · {width}×{height}",
-        cached_thumbnail(scene.sample, PICTURE),
+    alt = f"The photograph {scene.image}, {width} by {height} pixels."
+    caption = f"{scene.image} · {width}×{height}"
+    beside = scene.network.pictures_beside(scene.sample)
+    if not beside:
+        return View(alt, caption, cached_thumbnail(scene.sample, PICTURE))
+    own, listed = scene.network.model_input.name, ", ".join(beside)
+    row = mosaics.side_by_side(
+        [cached_thumbnail(each, PICTURE) for each in (scene.sample, *beside.values())]
     )
+    alt = f"{alt} It goes into {own}; beside it {listed}."
+    return View(alt, f"{own} (explained), {listed}", row)
 
 
 def network_input(scene: Scene) -> View:
@@ -229,7 +235,7 @@ _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
-        Panel("original", "Photograph", frozenset({"image"}), original),
+        Panel("original", "Photograph", frozenset({"image", "network"}), original),
         Panel("ground", "", frozenset({"image"}), ground),
         Panel("overlay", "Evidence for the class", _MAP_TRAITS, overlay, follows=True),
         Panel("predictions", "What the network says", _INPUT_TRAITS | {"class_index"}, predictions),

@@ -7,7 +7,7 @@ This module recognises the kind of source and limits its size in bytes; `decodin
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ def load_image(
     bands: Sequence[int] | None = None,
     name: str | None = None,
     allow_private: bool = False,
+    inputs: Mapping[str, Any] | None = None,
 ) -> ImageSample:
     """Return a picture as an `ImageSample`: upright, at its own size, shown in RGB.
 
@@ -53,6 +54,10 @@ def load_image(
         The name for display; by default taken from the source.
     allow_private : bool
         Whether addresses inside the local network may be fetched.
+    inputs : mapping of str, optional
+        For a network of several inputs, the values of the others that belong to this picture, by
+        the names of the inputs: numbers, arrays, or further pictures (a path, a PIL image or an
+        `ImageSample`).
 
     Returns
     -------
@@ -92,13 +97,25 @@ def load_image(
     >>> scene.pixels.shape, scene.data.shape
     ((20, 30, 3), (20, 30, 13))
     """
+    others = {
+        str(key): load_image(each, allow_private=allow_private) if is_picture(each) else each
+        for key, each in (inputs or {}).items()
+    }
     if isinstance(source, ImageSample):
-        return _changed(source, fit, bands, name)
+        found = _changed(source, fit, bands, name)
+        return replace(found, inputs={**found.inputs, **others}) if others else found
     if bands is not None and isinstance(source, np.ndarray):
-        picture, found, origin = read_array(source, as_stored=True), "array", "array"
+        picture, called, origin = read_array(source, as_stored=True), "array", "array"
     else:
-        picture, found, origin = _read(source, allow_private)
-    return picture.to_sample(name or found, origin, fit, bands)
+        picture, called, origin = _read(source, allow_private)
+    made = picture.to_sample(name or called, origin, fit, bands)
+    return replace(made, inputs=others) if others else made
+
+
+def is_picture(source: Any) -> bool:
+    """Whether a value is a picture by its type alone: a sample, a path, a PIL image, a file."""
+    kinds = (ImageSample, Image.Image, str, os.PathLike, bytes, bytearray, memoryview)
+    return isinstance(source, kinds) or hasattr(source, "read")
 
 
 def _changed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnn_widgets.engine.model_inputs import Preprocess
+from cnn_widgets.images.network_input import Preprocess
 
 if TYPE_CHECKING:
     import keras

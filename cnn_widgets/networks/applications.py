@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnn_widgets.engine.model_inputs import Preprocess
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.images.network_input import Preprocess
 from cnn_widgets.model_files.sources import ModelSource
 from cnn_widgets.networks import efficientnet_lite
 from cnn_widgets.networks.class_names import ClassTable, imagenet_names

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cnn_widgets.analysis.fields import Box, MapField, whole_input
 from cnn_widgets.engine.compiled import Engine
-from cnn_widgets.engine.model_inputs import ModelInput
+from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo
 from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
@@ -115,6 +115,11 @@ class ModelDescription:
         field = self.field(layer)
         box = field.box(row, column)
         return box if sample is None else box_on_photo(box, field, sample, self.fit)
+
+    def pictures_beside(self, sample: ImageSample) -> dict[str, ImageSample]:
+        """Return the pictures that go into other inputs beside a sample, by the inputs' names."""
+        others = self._model_input.others
+        return {each.name: each.of(sample) for each in others if each.picture}
 
     def class_index(self, wanted: int | str) -> int:
         """Return the index of a class given by number, name, or a part of one name only."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnn_widgets.engine.model_inputs import Preprocess
 from cnn_widgets.engine.taps import walk_layers
+from cnn_widgets.images.network_input import Preprocess
 from cnn_widgets.networks.applications import application_family, applications
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ it takes photographs of usual brightness and contrast for what the network was t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.batches import BatchRunner
-from cnn_widgets.engine.model_inputs import ModelInput
 from cnn_widgets.engine.taps import walk_layers
+from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks.description import ModelDescription
 from cnn_widgets.records import FITS, ImageSample, as_samples
@@ -101,7 +101,7 @@ def check_input(
         If `progress` returns False.
     """
     chosen = as_samples(samples)
-    memory = _training_memory(net)
+    memory = _training_memory(net, chosen[0].inputs)
     trials: list[Trial] = []
     recipes = _recipes(net.model_input)
     for number, (name, model_input) in enumerate(recipes):
@@ -144,7 +144,8 @@ def _trial(
     _, probabilities = runner.scores(samples)
     p = np.asarray(probabilities, np.float64)
     surprise = -np.sum(p * np.log2(np.maximum(p, 1e-30)), axis=1)
-    reached = net.engine.entry_values(runner.prepare(samples[:1]))
+    engine = runner.engine_for(samples[:1])
+    reached = engine.entry_values(runner.prepare(samples[:1]))
     values = reached[0] if reached else runner.prepare(samples[:1])
     misfit = None if isinstance(memory, str) else memory.misfit(net, runner)
     return Trial(
@@ -189,7 +190,7 @@ class _Memory:
         return float(np.sqrt(apart.mean()) + contrast / 2)
 
 
-def _training_memory(net: ModelDescription) -> _Memory | str:
+def _training_memory(net: ModelDescription, inputs: Mapping[str, Any]) -> _Memory | str:
     """Return what training left in the first layers, or in words why they do not tell."""
     found = _first_layers(net)
     if isinstance(found, str):
@@ -208,7 +209,7 @@ def _training_memory(net: ModelDescription) -> _Memory | str:
     unexplained = float(np.sqrt(np.mean((sums @ colour - mean) ** 2 / variance)))
     if len(mean) < 2 * len(colour) or unexplained > _UNEXPLAINED:
         return "its first filters do not settle the mean colour"
-    return _Memory(path, sums, mean, variance, live, colour, _references())
+    return _Memory(path, sums, mean, variance, live, colour, _references(inputs))
 
 
 def _first_layers(net: ModelDescription) -> tuple[str, Any, Any] | str:
@@ -259,9 +260,10 @@ def _has_weights(layer: Any) -> bool:
     return any("float" in str(each.dtype) for each in layer.weights)
 
 
-def _references() -> tuple[ImageSample, ...]:
-    """Return a few natural photographs for the contrast, of one subject each."""
-    found = [each for name, each in gallery().items() if " and " not in name]
+def _references(inputs: Mapping[str, Any]) -> tuple[ImageSample, ...]:
+    """Return a few natural photographs for the contrast, each with these other inputs."""
+    several = " and "  # only photographs of one subject
+    found = [replace(s, inputs=inputs) for name, s in gallery().items() if several not in name]
     return tuple(found[:_REFERENCES])
 
 

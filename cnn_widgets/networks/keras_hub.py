@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.engine.model_inputs import Preprocess
+from cnn_widgets.images.network_input import Preprocess
 
 
 @dataclass(frozen=True)

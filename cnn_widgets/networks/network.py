@@ -7,7 +7,7 @@ the results of recent images, and runs lists of images in batches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.build import build_engine, settled
-from cnn_widgets.engine.model_inputs import Preprocess, read_model_input
+from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.model_inputs import read_model_input
 from cnn_widgets.engine.model_outputs import OutputChoice
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.images.network_input import Preprocess
 from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import application_family, class_table
@@ -61,6 +63,11 @@ class Network(ModelDescription):
         counted from 0. By default the mean over all is.
     fit : {"squash", "crop", "letterbox"}, optional
         How photographs are resized that leave it to the network, see `ImageSample`.
+    inputs : mapping of str or int, optional
+        For a model of several inputs, what goes into the others, by their names or numbers: a
+        value for all photographs, an array or list with one for each (see `with_inputs`), or None
+        if every sample has its own, ``load_image(…, inputs={…})``. The photograph goes into the
+        input left out; into others that take pictures goes what `load_image` takes.
     notes : sequence of str
         What is known of the model's origin, for `notes`.
     max_cache_bytes : int
@@ -90,6 +97,7 @@ class Network(ModelDescription):
         at: int | Sequence[int] | None = None,
         name: str | None = None,
         fit: str | None = None,
+        inputs: Mapping[str | int, Any] | None = None,
         notes: Sequence[str] = (),
         max_cache_bytes: int = 64 * 2**20,
     ) -> None:
@@ -103,7 +111,7 @@ class Network(ModelDescription):
         self.name = name or model.name
         names = None if class_names is None else read_class_names(class_names)
         hub = hub_input(model)
-        found = read_model_input(model, input_size, hub.size if hub else None)
+        found = read_model_input(model, input_size, hub.size if hub else None, inputs)
         fit = fit or (hub.fit if hub else found.fit)
         found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
@@ -124,6 +132,21 @@ class Network(ModelDescription):
         """Return the preprocessed model input, (H, W, C); (N, H, W, C) for a list."""
         batch = self._runner.prepare(as_samples(sample))
         return batch if isinstance(sample, Sequence) else batch[0]
+
+    def engine_for(self, sample: ImageSample) -> Engine:
+        """Return the engine with what a sample gives to the other inputs of the model, if any."""
+        return self._runner.engine_for([sample])
+
+    def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
+        """Return photographs, each with its own value of what `inputs` gave for each of them.
+
+        Values in an array or a list belong to the photographs in this order, those in a dict to
+        the photographs of these names. A photograph that has a value already keeps it.
+        """
+        found = as_samples(samples)
+        for other in self._model_input.others:
+            found = [other.joined(each, number) for number, each in enumerate(found)]
+        return list(found)
 
     def predict(self, sample: Samples, top: int = 5) -> Any:
         """Return the `top` classes of a sample, best first; for a list, a list of such lists."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.engine.model_inputs import ModelInput, Preprocess
+from cnn_widgets.images.network_input import ModelInput, Preprocess
 from cnn_widgets.networks.families import Family, family_inside
 from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.pixel_transform import PixelTransform, measured, scaled
@@ -103,7 +103,7 @@ def _missing(
     """Return the preprocessing that a model does not do itself (None: none), and what it is."""
     found = transforms(model_input, entries)
     own = next((each for each in found if not each.keeps_scale), found[0] if found else None)
-    if _takes_whole_numbers(model):
+    if _takes_whole_numbers(model, model_input):
         return None, "Pixels go in as the whole numbers 0…255 that the model takes"
     if (hub := hub_input(model)) is not None:
         return hub.recipe, "Pixels are scaled by the model's own preprocessor"
@@ -162,9 +162,9 @@ def _target(family: Family, model_input: ModelInput) -> PixelTransform | None:
         return None
 
 
-def _takes_whole_numbers(model: keras.Model) -> bool:
+def _takes_whole_numbers(model: keras.Model, model_input: ModelInput) -> bool:
     inputs = getattr(model, "inputs", None) or ()
-    return any("int" in str(each.dtype) for each in inputs[:1])
+    return any("int" in str(each.dtype) for each in inputs[model_input.place :][:1])
 
 
 def _what_arrives(model_input: ModelInput, entries: Entries, given: bool = False) -> str:

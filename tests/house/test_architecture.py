@@ -35,6 +35,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"decoding", "download"},
         {"arrays"},
         {"loading", "sample_gallery"},
+        {"network_input"},
     ],
     "engine": [
         {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
