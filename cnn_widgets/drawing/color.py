@@ -183,3 +183,18 @@ def blend(pixels: Pixels, colors: Pixels, alpha: float) -> Pixels:
 def diverging_colormap(colormap: str) -> str:
     """Return the name of the colour map if it is a diverging one, otherwise `DIVERGING`."""
     return colormap if colormap in ("RdBu_r", "coolwarm", "bwr", "seismic", "PiYG") else DIVERGING
+
+
+def stretched(values: Floats, each: bool = False) -> Pixels:
+    """Return values (H, W, 1) or (H, W, 3) as pixels (H, W, 3) from black to white.
+
+    The smallest value becomes 0 and the largest 255: of all channels, or of `each` for itself.
+
+    >>> stretched(np.array([[[-1.0], [3.0]]], np.float32))[0, :, 0]
+    array([  0, 255], dtype=uint8)
+    """
+    axes = (0, 1) if each else None
+    low, high = values.min(axis=axes), values.max(axis=axes)
+    unit = (values - low) / np.where(high > low, high - low, 1)
+    pixels = np.round(unit * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*values.shape[:2], 3)))

@@ -49,8 +49,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     allow_private : bool
         Whether photographs may be fetched from addresses inside the local network.
     preprocess, class_names, **options
-        For your own model; see `Network`. In ``inputs=`` of a model of several inputs an array or
-        list with one value for each photograph belongs to `images` in their order.
+        For your own model; see `Network`. Values in ``inputs=`` for each photograph follow `images`.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing import mosaics
-from cnn_widgets.drawing.color import colorize, diverging_colormap, resize
+from cnn_widgets.drawing.color import colorize, diverging_colormap, resize, stretched
 from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, grid_shape, tile_size
 from cnn_widgets.explorer import captions
 from cnn_widgets.explorer.evaluation_panels import evaluation, style_axes
@@ -69,14 +69,14 @@ def original(scene: Scene) -> View:
 def network_input(scene: Scene) -> View:
     """Return the preprocessed input, its range stretched from black to white."""
     x = scene.input_tensor
+    bands, many = list(scene.sample.bands), x.shape[2] not in (1, 3)
+    # bands of different kinds have no range in common
+    picture = stretched(x[..., bands], each=True) if many else stretched(x)
     low, high = float(x.min()), float(x.max())
-    unit = (x - low) / (high - low if high > low else 1.0)
-    picture = np.round(unit * 255).astype(np.uint8)
     caption = (
         f"{x.shape[1]}×{x.shape[0]}×{x.shape[2]} · min {captions.number(low)} · "
         f"mean {captions.number(float(x.mean()))} · max {captions.number(high)}"
-    )
-    picture = np.ascontiguousarray(np.broadcast_to(picture, (*x.shape[:2], 3)))
+    ) + (f" · channels {', '.join(map(str, bands))} shown" if many else "")
     return View(f"What the network sees of {scene.image}: {caption}.", caption, picture)
 
 
