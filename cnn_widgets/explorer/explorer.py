@@ -49,7 +49,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     allow_private : bool
         Whether photographs may be fetched from addresses inside the local network.
     preprocess, class_names, **options
-        For your own model; see `Network`. Values in ``inputs=`` for each photograph follow `images`.
+        For your own model, see `Network`; ``inputs=`` may hold a value for each of `images`.
 
     Attributes
     ----------
