@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.model_inputs import SEVERAL
 from cnn_widgets.engine.model_outputs import OutputChoice
 from cnn_widgets.images.network_input import ModelInput
 
@@ -42,7 +43,10 @@ def build_engine(model: keras.Model, model_input: ModelInput, choice: OutputChoi
     except Exception as error:  # the model's own code may raise anything
         if (reason := _model_error_reason(error)) is None:
             raise
-        raise ValueError(f"Model {model.name!r} cannot be run on one image: {reason}") from error
+        hint = "" if getattr(model, "inputs", None) else f" {SEVERAL}"
+        raise ValueError(
+            f"Model {model.name!r} cannot be run on one image: {reason.rstrip('.')}.{hint}"
+        ) from error
 
 
 def settled(

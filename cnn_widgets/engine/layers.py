@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -188,12 +188,20 @@ def _last_plain_map(
         unchanged = op.type in ("Identity", "Cast", "StopGradient")
         if number in inside or unchanged or SPLICE in op.name or tensor.shape.rank != 4:
             continue
+        name = _plain_name(op, {call.name for call in calls})
         found = LayerCall(
-            op.name, op, op.inputs[0], tensor, tensor, field_of(tensor), range(number, number + 1)
+            name, op, op.inputs[0], tensor, tensor, field_of(tensor), range(number, number + 1)
         )
         if _is_map(found):
             return found
     return None
+
+
+def _plain_name(op: Any, taken: Container[str]) -> str:
+    """Return an operation's name without the model's own, which differs from session to session."""
+    name = str(op.name)
+    _, _, inside = name.partition("/")
+    return inside if inside and inside not in taken else name
 
 
 def _numbers(tensors: Sequence[Any]) -> dict[Any, int]:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 #: The (H, W) used for a model that accepts any image size.
 FREE_SIZE = (224, 224)
 
+#: How a model that does not list its inputs is given several.
+SEVERAL = (
+    "If it takes several inputs, list them: keras.Model(inputs, model(inputs)), where inputs is a "
+    "dict with a named keras.Input for each."
+)
+
 
 def read_model_input(
     model: keras.Model,
@@ -92,8 +98,11 @@ def _inputs(
         by_number = isinstance(key, int) and 0 <= key < len(names)
         name = names[int(key)] if by_number else str(key)
         if name not in names or len(names) < 2:
+            hint = f"{key!r}" if tensors else f"{key!r}. {SEVERAL}"
             takes = f"inputs {', '.join(names)}" if len(names) > 1 else "the photograph only"
-            raise ValueError(f"Model {model.name!r} takes {takes}. Received inputs for {key!r}")
+            raise ValueError(
+                f"Model {model.name!r} takes {takes}. Received inputs for {key!r}{hint}"
+            )
         values[name] = value
     if len(tensors) < 2:
         return (names or ["image"])[0], 0, ()

@@ -67,6 +67,8 @@ def place_in_words(heat: NDArray[Any]) -> str:
 def evidence(found: Attribution) -> str:
     """Return one line on a map: where its evidence lies, and the score and probability."""
     belief = f"score {number(found.score)}, probability {percent(found.probability)}"
+    if found.empty and found.ranged:
+        return f"The map is one value everywhere: it tells no place from another ({belief})."
     if found.empty:
         return f"No evidence {found.question} here: the map is zero everywhere ({belief})."
     if not found.heatmap.any():
@@ -101,6 +103,8 @@ _SATURATED = "probability saturated: its gradient has all but vanished, ask for 
 def short_evidence(found: Attribution) -> str:
     """Return what `evidence` says in fewer words, for the caption under a picture."""
     belief = f"score {number(found.score)} · {percent(found.probability)}"
+    if found.empty and found.ranged:
+        return f"the map is one value everywhere · {belief}"
     if found.empty:
         took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
         return f"no evidence {found.question}: the map is zero{took} · {belief}"

@@ -7,7 +7,7 @@ layers were made part of a larger model, by layers that only this family has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cnn_widgets.engine.taps import walk_layers
@@ -25,7 +25,8 @@ class Family:
     Attributes
     ----------
     name : str
-        Its name in `keras.applications`, such as ``"MobileNetV2"``.
+        Its name in `keras.applications`, such as ``"MobileNetV2"``; ``"the MobileNetV2 family"``
+        where layers that all of its sizes have tell no more.
     recipe : callable
         Its preprocessing of pixels (N, H, W, C), 0 to 255.
     evidence : str
@@ -90,7 +91,8 @@ def family_inside(model: keras.Model) -> Family | None:
         names = {layer.name for layer in getattr(part, "layers", ())}
         for name, (there, missing) in _LAYERS_OF.items():
             if names.issuperset(there) and names.isdisjoint(missing):
-                return _family(name, f"by its layer {there[0]!r}")
+                found = _family(name, f"by its layer {there[0]!r}")
+                return replace(found, name=f"the {name} family")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import CancelledError
 
+import cv2
 import numpy as np
 import pytest
 from helpers.networks import tiny
@@ -9,6 +10,7 @@ from helpers.networks import tiny
 import cnn_widgets as cw
 from cnn_widgets.attribution import cam
 from cnn_widgets.drawing import mosaics
+from cnn_widgets.explorer import captions
 
 
 @pytest.fixture
@@ -53,6 +55,29 @@ def test_eigen_cam_is_the_first_singular_vector_with_its_sign_fixed(shape):
     expected *= np.sign(np.corrcoef(expected, flat.mean(1))[0, 1])
     found = cam.eigen_cam(activations, activations)
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-5)
+
+
+def test_eigen_cam_is_shown_from_its_smallest_to_its_largest_value_at_every_layer(lite0, gallery):
+    """Wholly negative projections too, which a map cut at zero would show as nothing."""
+    negative = 0
+    for info in lite0.feature_layers:
+        found = cw.attribute(lite0, gallery["cat"], "eigen-cam", layer=info.name)
+        negative += found.raw.max() <= 0
+        assert found.heatmap.min() == pytest.approx(0, abs=0.05)
+        assert found.heatmap.max() == 1
+        small = cv2.resize(found.heatmap, found.raw.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert np.corrcoef(small.ravel(), found.raw.ravel())[0, 1] > 0.9
+    assert negative >= 5
+
+
+def test_eigen_cam_of_a_map_of_one_value_says_that_it_tells_no_place(keras, photo):
+    ones = keras.layers.Conv2D(3, 1, kernel_initializer="zeros", bias_initializer="ones")
+    pooled = keras.layers.GlobalAveragePooling2D()
+    net = cw.Network(keras.Sequential([keras.Input((8, 8, 3)), ones, pooled]))
+    found = cw.attribute(net, photo, "eigen-cam")
+    assert found.empty
+    assert "one value everywhere" in captions.evidence(found)
+    assert "one value everywhere" in captions.short_evidence(found)
 
 
 def test_integrated_gradients_add_up_to_what_the_score_gained(net, photo):

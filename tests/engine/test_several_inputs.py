@@ -248,3 +248,31 @@ def test_the_input_can_be_checked_beside_other_inputs(gated):
     check = net.check_input(photograph(1, meta=OTHER))
     assert check.trials[0].name == "as it is"
     assert check.right is None
+
+
+class FromADict(keras.Model):
+    """A subclassed model that takes a dict; Keras does not list its inputs."""
+
+    def __init__(self):
+        super().__init__(name="own")
+        self.conv = keras.layers.Conv2D(4, 3, activation="relu", name="conv")
+        self.pool = keras.layers.GlobalAveragePooling2D()
+        self.head = keras.layers.Dense(3)
+
+    def call(self, inputs):
+        pooled = self.pool(self.conv(inputs["image"]))
+        return self.head(keras.ops.concatenate([pooled, inputs["meta"]], -1))
+
+
+def test_a_subclassed_model_of_several_inputs_is_told_how_to_list_them():
+    model, sample = FromADict(), photograph(1)
+    x = sample.pixels[None].astype(np.float32)
+    expected = np.asarray(model({"image": x, "meta": META[None]}))[0]
+    for options in ({"input_size": (SIDE, SIDE)}, {"inputs": {"meta": META}}):
+        with pytest.raises(ValueError, match=r"list them: keras\.Model\(inputs, model\(inputs\)\)"):
+            cw.Network(model, **options)
+    shapes = {"image": (SIDE, SIDE, 3), "meta": (4,)}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    net = cw.Network(keras.Model(inputs, model(inputs)), "none", inputs={"meta": META})
+    np.testing.assert_allclose(net.scores(sample)[0], expected, rtol=1e-5)
+    assert net.default_layer == "own/conv"

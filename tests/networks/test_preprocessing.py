@@ -1,5 +1,7 @@
 """What goes in is what the model lacks: measured at its first weights, never scaled twice."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -269,7 +271,7 @@ def inlined(keras, name, **options):
 def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):
     net = cw.Network(inlined(keras, name))
     assert f"{INLINED[name]} reaches the first weights" in net.notes[0]
-    assert cw.networks.families.family_inside(net.model).name == name
+    assert cw.networks.families.family_inside(net.model).name == f"the {name} family"
 
 
 @pytest.mark.slow
@@ -278,7 +280,7 @@ def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):
 )
 def test_a_backbone_without_the_preprocessing_it_usually_holds_is_given_it(keras, name):
     net = cw.Network(inlined(keras, name, include_preprocessing=False))
-    assert f"Preprocessing of {name} is used" in net.notes[0]
+    assert re.search(f"Preprocessing of (the )?{name}( family)? is used", net.notes[0])
     assert f"{INLINED[name].replace('0.992', '1')} reaches the first weights" in net.notes[0]
 
 
@@ -295,7 +297,7 @@ def test_a_model_s_own_scaling_is_kept_where_it_is_not_its_family_s(keras, photo
     x = keras.layers.Rescaling(1 / 255)(image)
     net = cw.Network(headed(keras, backbone(keras, alpha=0.35), x, image))
     assert range_of(given(net, photo)) == (0, 255)
-    assert "the recipe of MobileNetV2 would bring them to −1…1" in net.notes[0]
+    assert "the recipe of the MobileNetV2 family would bring them to −1…1" in net.notes[0]
     assert "0…1 reaches the first weights" in net.notes[0]
 
 
