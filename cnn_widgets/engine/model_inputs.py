@@ -80,7 +80,7 @@ def read_model_input(
         )
     size, notes = _image_size(shape, input_size, usual_size or FREE_SIZE)
     batch = None if shape[0] is None else int(shape[0])
-    if alike := [each.name for each in others if each.picture]:
+    if alike := [repr(each.name) for each in others if each.picture]:
         notes += (f"What goes into {', '.join(alike)} is prepared as the photograph is.",)
     return ModelInput(
         size, int(shape[3]), batch, None, notes, name=name, place=place, others=others

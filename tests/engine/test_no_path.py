@@ -27,15 +27,22 @@ def through_numpy(x):
     return found
 
 
+def resized_by_area(x):
+    import tensorflow as tf
+
+    return tf.image.resize(x, (7, 7), method="area")
+
+
 def kinds(keras):
     return {
+        "ResizeArea": keras.layers.Lambda(resized_by_area, output_shape=(7, 7, 4)),
         "StopGradient": keras.layers.Lambda(keras.ops.stop_gradient),
         "PyFunc": keras.layers.Lambda(through_numpy, output_shape=(14, 14, 4)),
         "whole numbers": lambda x: keras.ops.cast(keras.ops.cast(x * 100, "int32"), "float32"),
     }
 
 
-@pytest.mark.parametrize("kind", ["StopGradient", "PyFunc", "whole numbers"])
+@pytest.mark.parametrize("kind", ["StopGradient", "PyFunc", "ResizeArea", "whole numbers"])
 def test_the_place_where_the_path_ends_is_named(keras, gallery, kind):
     net = cw.Network(model(keras, kinds(keras)[kind]))
     with pytest.raises(ValueError, match=f"No path leads back .* layer 'first'.*{kind}"):

@@ -65,7 +65,7 @@ def test_it_is_looked_into_as_its_authors_meant(name):
     at = last_map(model)
     found, wanted = net.activations(sample, net.default_layer), keras.Model(model.input, at)(x)
     wanted = np.asarray(wanted)
-    np.testing.assert_allclose(found, wanted[0], rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
+    np.testing.assert_allclose(found, wanted[0], rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
 
     field = net.field(net.default_layer)
     assert field.shape == found.shape[:2]
