@@ -123,7 +123,7 @@ def test_either_of_two_pictures_can_be_explained(siamese, place):
     other = "right" if place == "left" else "left"
     net = cw.Network(siamese, lambda x: x / 255, inputs={other: photograph(8)}, head="logits")
     assert net.model_input.name == place
-    assert any(f"{other} is prepared as the photograph is" in note for note in net.notes)
+    assert any(f"'{other}' is prepared as the photograph is" in note for note in net.notes)
     x = {5: photograph(5).pixels / 255.0, 8: photograph(8).pixels / 255.0}
     pair = [x[5], x[8]] if place == "left" else [x[8], x[5]]
     expected = np.asarray(siamese([each[None].astype(np.float32) for each in pair]))[0]

@@ -297,7 +297,7 @@ def test_a_model_s_own_scaling_is_kept_where_it_is_not_its_family_s(keras, photo
     x = keras.layers.Rescaling(1 / 255)(image)
     net = cw.Network(headed(keras, backbone(keras, alpha=0.35), x, image))
     assert range_of(given(net, photo)) == (0, 255)
-    assert "the recipe of the MobileNetV2 family would bring them to −1…1" in net.notes[0]
+    assert "the recipe of MobileNetV2 would bring them to −1…1" in net.notes[0]
     assert "0…1 reaches the first weights" in net.notes[0]
 
 
