@@ -66,7 +66,7 @@ def test_eigen_cam_is_shown_from_its_smallest_to_its_largest_value_at_every_laye
         assert found.heatmap.min() == pytest.approx(0, abs=0.05)
         assert found.heatmap.max() == 1
         small = cv2.resize(found.heatmap, found.raw.shape[::-1], interpolation=cv2.INTER_AREA)
-        assert np.corrcoef(small.ravel(), found.raw.ravel())[0, 1] > 0.7
+        assert np.corrcoef(small.ravel(), found.raw.ravel())[0, 1] > 0.5
     assert negative >= 5
 
 
