@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isclose
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,22 +79,24 @@ class AxisField:
 
     def fills(self, length: float) -> bool:
         """Whether the cells divide a side of some length into equal parts, seen as a whole."""
-        divided = np.isclose(self.step * self.cells, length) and np.isclose(
-            self.center, self.step / 2
-        )
-        return bool(divided) and np.allclose(self.covered, (0, length))
+        found = (self.step * self.cells, self.center, *self.covered)
+        wanted = (length, self.step / 2, 0.0, length)
+        pairs = zip(found, wanted, strict=True)
+        return all(isclose(a, b, rel_tol=1e-5, abs_tol=1e-8) for a, b in pairs)
 
     def weights(self, places: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
-        """Return (cell before, cell after, share of the latter, inside) of input positions.
+        """Return (cell before, cell after, share of each) of input positions.
 
-        `inside` is 1 where the place is covered by some receptive field, otherwise 0.
+        Both shares are 0 where no receptive field covers the place.
         """
         at = (places - self.center) / self.step if self.step else np.zeros_like(places)
         at = np.clip(at, 0, self.cells - 1)
         first = np.floor(at).astype(np.intp)
         low, high = self.covered
         inside = ((places >= low) & (places <= high)).astype(np.float32)
-        return first, np.minimum(first + 1, self.cells - 1), (at - first).astype(np.float32), inside
+        share = (at - first).astype(np.float32)
+        after = np.minimum(first + 1, self.cells - 1)
+        return first, after, (1 - share) * inside, share * inside
 
 
 @dataclass(frozen=True)
@@ -161,15 +164,15 @@ class MapField:
             return resize(raw, size)
         down = _places(size[0], top, height, self.size[0])
         across = _places(size[1], left, width, self.size[1])
+        # columns first: after them whole rows are copied, which is the fastest for many pixels
         values = np.asarray(raw, np.float32)
-        first, second, share, inside = self.rows.weights(down)
-        values = (
-            values[first] * ((1 - share) * inside)[:, None]
-            + values[second] * (share * inside)[:, None]
-        )
-        first, second, share, inside = self.columns.weights(across)
-        one = np.take(values, first, 1) * ((1 - share) * inside)
-        return np.asarray(one + np.take(values, second, 1) * (share * inside), np.float32)
+        first, after, near, far = self.columns.weights(across)
+        values = values[:, first] * near + values[:, after] * far
+        first, after, near, far = self.rows.weights(down)
+        found = values[first]
+        found *= near[:, None]
+        found += values[after] * far[:, None]
+        return np.asarray(found, np.float32)
 
     def as_json(self) -> dict[str, Any]:
         """Return the field as JSON values."""
