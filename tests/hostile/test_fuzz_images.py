@@ -15,6 +15,7 @@ import sys
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ from cnn_widgets.images.sample_gallery import gallery
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM"]
 KINDS += ["AVIF"] if features.check("avif") else []
-SECOND, MEGABYTES = 1.0, 300
+SOON, MEGABYTES = 5, 300  # times what a whole photograph of 20 megapixels takes
 NUMBERS = [0, 1, 2, 3, 7, 8, 16, 17, 255, 256, 4097, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31,
            2**32 - 1]  # fmt: skip
 
@@ -269,10 +270,35 @@ def high_water() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def seconds_of(read: Callable[[], object], enough: float = 0) -> float:
+    """Return the shortest of up to three runs: what is slow is slow every time."""
+    took = np.inf
+    for _ in range(3):
+        started = time.perf_counter()
+        read()
+        took = min(took, time.perf_counter() - started)
+        if took < enough:
+            break
+    return took
+
+
+def photograph_seconds() -> float:
+    """Return what reading a photograph of 20 megapixels takes, in a process of its own."""
+    call = [sys.executable, __file__, "a photograph"]
+    return float(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+
+
+def read_a_photograph() -> float:
+    photograph = Image.fromarray(gallery()["astronaut"].pixels).resize((5472, 3648))
+    data = encoded(photograph, "JPEG")
+    return seconds_of(lambda: load_image(data))
+
+
 def child(kind: str, count: int) -> dict[str, object]:
     outcomes: Counter[str] = Counter()
     seen: set[bytes] = set()
     worst = (0.0, "")
+    limit = SOON * photograph_seconds()
     for data in corpus(kind):
         assert verdict(data) == "picture"
     before = high_water()
@@ -281,19 +307,21 @@ def child(kind: str, count: int) -> dict[str, object]:
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(damaged(kind))
     def each_is_a_picture_or_one_error(data):
-        nonlocal worst
-        took = np.inf
-        for _ in range(3):  # what is slow is slow every time; a busy machine is not
-            started = time.perf_counter()
+        nonlocal worst, limit
+        outcome = ""
+
+        def read():
+            nonlocal outcome
             outcome = verdict(data)
-            took = min(took, time.perf_counter() - started)
-            if took < SECOND / 4:
-                break
-        assert took < SECOND, f"{took:.1f} seconds"
+
+        took = seconds_of(read, limit / 4)
+        if took >= limit:  # a busy machine is slow at everything
+            limit = SOON * photograph_seconds()
+        assert took < limit, f"{took:.1f} seconds, of {limit:.1f} allowed"
         assert high_water() - before < MEGABYTES, f"{high_water() - before:.0f} MB"
         outcomes[outcome] += 1
         seen.add(hash(data).to_bytes(8, "big", signed=True))
-        worst = max(worst, (took, outcome))
+        worst = max(worst, (took / limit, outcome))
 
     each_is_a_picture_or_one_error()
     return {"tried": outcomes.total(), "different": len(seen), "outcomes": dict(outcomes),
@@ -359,9 +387,12 @@ def test_ten_thousand_damaged_files_are_pictures_or_clear_errors_soon_and_in_lit
         assert each["different"] > 0.9 * each["tried"]
         assert each["outcomes"]["picture"] > 0.02 * each["tried"]  # not all damage is too coarse
         assert each["outcomes"]["is damaged"] > 0.02 * each["tried"]
-        assert each["worst"] < SECOND
+        assert each["worst"] < 1
         assert each["megabytes"] < MEGABYTES
 
 
 if __name__ == "__main__":
-    print(json.dumps(child(sys.argv[1], int(sys.argv[2]))))
+    if sys.argv[1] == "a photograph":
+        print(read_a_photograph())
+    else:
+        print(json.dumps(child(sys.argv[1], int(sys.argv[2]))))

@@ -6,9 +6,9 @@ import io
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -29,34 +29,22 @@ from cnn_widgets.images.sample_gallery import gallery
 def test_a_decompression_bomb_is_refused_by_its_header(side, tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(png_of_size(side, side))
-    started = time.perf_counter()
-    with pytest.raises(ValueError, match=r"bomb\.png has too many pixels.*50 million"):
-        load_image(path)
-    assert time.perf_counter() - started < 1
+    refused_undecoded(path, r"bomb\.png has too many pixels.*50 million")
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
-    def never(*_):
-        raise AssertionError("decoded")
-
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", never)
-    for side in (8_000, 10_000, 30_000):
-        with pytest.raises(ValueError, match="too many pixels"):
-            load_image(png_of_size(side, side))
-
-
-def in_a_second(data: bytes, words: str) -> None:
-    started = time.process_time()
-    with pytest.raises(ValueError, match=words):
-        load_image(data)
-    assert time.process_time() - started < 1
+def refused_undecoded(picture: bytes | Path, words: str) -> None:
+    with (
+        patch("PIL.ImageFile.ImageFile.load", side_effect=AssertionError("decoded")),
+        pytest.raises(ValueError, match=words),
+    ):
+        load_image(picture)
 
 
 def test_a_jpeg_that_paints_a_wide_picture_a_thousand_times_is_refused():
     whole = encoded(Image.new("L", (3000, 2000)), "JPEG", progressive=True)
     assert load_image(whole).size == (2000, 3000)
     again = whole[whole.rindex(b"\xff\xc4") : -2]  # the last scan and its table
-    in_a_second(whole[:-2] + again * 1000 + whole[-2:], "paints its 3000×2000 pixels 1006 times")
+    refused_undecoded(whole[:-2] + again * 1000 + whole[-2:], "paints its 3000×2000 pixels 1006 times")
     small = encoded(Image.new("L", (30, 20)), "JPEG", progressive=True)
     again = small[small.rindex(b"\xff\xc4") : -2]
     assert load_image(small[:-2] + again * 100 + small[-2:]).size == (20, 30)  # soon done
@@ -75,7 +63,7 @@ def test_a_tiff_cut_out_of_one_vast_tile_is_refused():
                 + struct.pack("<H", len(tags)) + directory + bytes(4))  # fmt: skip
 
     assert load_image(tiled(512)).size == (10, 10)
-    in_a_second(tiled(8192), "TIFF of 10×10 pixels in tiles of 67108864 pixels")
+    refused_undecoded(tiled(8192), "TIFF of 10×10 pixels in tiles of 67108864 pixels")
 
 
 def test_a_header_of_a_million_parts_is_refused():
@@ -86,7 +74,7 @@ def test_a_header_of_a_million_parts_is_refused():
         png[:33] + png_chunk(b"teSt", b"") * 500_000 + png[33:],
         b"P5" + b" " * 5_000_000 + b"1 1 255\n\0",
     ):
-        in_a_second(data, "it has more than 150000 parts")
+        refused_undecoded(data, "it has more than 150000 parts")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1)])
@@ -100,6 +88,7 @@ def test_the_smallest_and_the_narrowest_pictures_are_read(kind, size):
 LARGE = """
 import io, sys, time
 from pathlib import Path
+from PIL import Image
 from cnn_widgets import load_image
 
 def peak():
@@ -108,14 +97,20 @@ def peak():
 
 data = Path(sys.argv[1]).read_bytes()
 load_image(Path(sys.argv[2]).read_bytes())
-before, took = peak(), []
+before = peak()
+ours, pillow = [], []  # the yardstick: Pillow decodes and turns the same file
 for _ in range(2):
     started = time.perf_counter()
     pixels = load_image(data).pixels
-    took.append(time.perf_counter() - started)
+    ours.append(time.perf_counter() - started)
     shape = pixels.shape
     del pixels
-print(*shape, min(took), peak() - before)
+grown = peak() - before
+for _ in range(2):
+    started = time.perf_counter()
+    Image.open(io.BytesIO(data)).convert("F").rotate(30, Image.Resampling.BILINEAR)
+    pillow.append(time.perf_counter() - started)
+print(*shape, min(ours), min(pillow), grown)
 """
 
 
@@ -154,10 +149,10 @@ def test_twenty_megapixels_are_read_soon_and_in_less_than_300_megabytes(
     image.resize((5472, 3648), Image.Resampling.NEAREST).save(tmp_path / "large", kind, **options)
     call = [sys.executable, "-c", LARGE, tmp_path / "large", tmp_path / "small"]
     done = subprocess.run(call, capture_output=True, text=True, check=True)
-    *shape, seconds, megabytes = map(float, done.stdout.split())
-    print(kind, mode, list(options), f"{seconds:.2f} s, {megabytes:.0f} MB")
+    *shape, seconds, pillow, megabytes = map(float, done.stdout.split())
+    print(kind, mode, list(options), f"{seconds:.2f} s of {pillow:.2f}, {megabytes:.0f} MB")
     assert shape == [*((5472, 3648) if exif[0x0112] >= 5 else (3648, 5472)), 3]
-    assert seconds < 3  # of it most is the decoder's
+    assert seconds < 4 * pillow
     assert megabytes < 300
 
 

@@ -271,7 +271,8 @@ def inlined(keras, name, **options):
 def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):
     net = cw.Network(inlined(keras, name))
     assert f"{INLINED[name]} reaches the first weights" in net.notes[0]
-    assert cw.networks.families.family_inside(net.model).name == f"the {name} family"
+    known = name if name == "ConvNeXtTiny" else f"the {name} family"  # its stem keeps its name
+    assert cw.networks.families.family_inside(net.model).name == known
 
 
 @pytest.mark.slow
