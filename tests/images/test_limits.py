@@ -44,7 +44,9 @@ def test_a_jpeg_that_paints_a_wide_picture_a_thousand_times_is_refused():
     whole = encoded(Image.new("L", (3000, 2000)), "JPEG", progressive=True)
     assert load_image(whole).size == (2000, 3000)
     again = whole[whole.rindex(b"\xff\xc4") : -2]  # the last scan and its table
-    refused_undecoded(whole[:-2] + again * 1000 + whole[-2:], "paints its 3000×2000 pixels 1006 times")
+    refused_undecoded(
+        whole[:-2] + again * 1000 + whole[-2:], "paints its 3000×2000 pixels 1006 times"
+    )
     small = encoded(Image.new("L", (30, 20)), "JPEG", progressive=True)
     again = small[small.rindex(b"\xff\xc4") : -2]
     assert load_image(small[:-2] + again * 100 + small[-2:]).size == (20, 30)  # soon done
