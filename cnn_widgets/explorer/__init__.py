@@ -1,8 +1,8 @@
 """The widget: a network, photographs and the engine in one notebook cell.
 
-In come the user's choices (traits of `State`); they are resolved into one frozen `Scene`, from
-which each panel draws a `View`; views become HTML on the page, or axes of a Matplotlib figure. One
-direction only: widget → state → scene → panel → page.
+In come the user's choices, by controls or by pointing; they become traits of `State`, are resolved
+into one `Scene`, from which each panel draws a `View` that is shown on the page. One direction
+only: widget → state → scene → panel → page.
 
 >>> explorer = CNNExplorer(cw.load_network())
 >>> explorer.show(layer="block3_expand", filter=12)
@@ -10,8 +10,8 @@ direction only: widget → state → scene → panel → page.
 """
 
 from cnn_widgets.explorer.explorer import CNNExplorer
-from cnn_widgets.explorer.panels import PANELS
-from cnn_widgets.explorer.scene import Scene
-from cnn_widgets.explorer.state import State
+from cnn_widgets.panels.table import PANELS
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.state import State
 
 __all__ = ["PANELS", "CNNExplorer", "Scene", "State"]

@@ -17,7 +17,7 @@ from typing import Any
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer.controls import Controls
-from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.scenes.scene import Scene
 
 #: Least time between two reports of progress, in seconds.
 REPORT_EVERY = 0.15

@@ -14,7 +14,6 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
-from cnn_widgets.explorer.catalog import UPLOAD_MB
 from cnn_widgets.explorer.options import (
     FIXED,
     LABELS,
@@ -24,10 +23,11 @@ from cnn_widgets.explorer.options import (
     chosen_option,
     options,
 )
-from cnn_widgets.explorer.scene import Scene
-from cnn_widgets.explorer.state import State
 from cnn_widgets.explorer.stylesheet import opacity_sheet
 from cnn_widgets.explorer.thumbnails import Thumbnails
+from cnn_widgets.scenes.catalog import UPLOAD_MB
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.state import State
 
 Request = Callable[..., None]
 

@@ -7,9 +7,9 @@ from html import escape
 
 import ipywidgets as w
 
-from cnn_widgets.explorer.html import error_html, to_html
-from cnn_widgets.explorer.panels import PANELS
-from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.panels.html import error_html, to_html
+from cnn_widgets.panels.table import PANELS
+from cnn_widgets.scenes.scene import Scene
 
 log = logging.getLogger(__name__)
 

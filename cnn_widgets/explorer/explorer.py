@@ -17,20 +17,20 @@ from matplotlib.figure import Figure
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import arrays
-from cnn_widgets.explorer import captions
 from cnn_widgets.explorer.background import BackgroundTasks
-from cnn_widgets.explorer.catalog import Catalog, check_upload
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
-from cnn_widgets.explorer.export import is_private, preview_png, write_view
-from cnn_widgets.explorer.figure import to_figure
 from cnn_widgets.explorer.layout import build
-from cnn_widgets.explorer.scene import Scene, resolve
-from cnn_widgets.explorer.state import State
 from cnn_widgets.explorer.thumbnails import close_tree
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.export import is_private, preview_png, write_view
+from cnn_widgets.panels.figure import to_figure
+from cnn_widgets.scenes.catalog import Catalog, check_upload
+from cnn_widgets.scenes.scene import Scene, resolve
+from cnn_widgets.scenes.state import State
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import ipywidgets as w
 
 from cnn_widgets.explorer.controls import Controls
-from cnn_widgets.explorer.panels import PANELS
 from cnn_widgets.explorer.stylesheet import sheet
+from cnn_widgets.panels.table import PANELS
 
 
 def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tuple[w.Widget, ...]:

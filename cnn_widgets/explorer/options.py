@@ -7,9 +7,9 @@ from typing import Any
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
-from cnn_widgets.explorer import captions
-from cnn_widgets.explorer.scene import Scene
-from cnn_widgets.explorer.state import State
+from cnn_widgets.panels import captions
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.state import State
 
 Options = list[tuple[str, Any]]
 

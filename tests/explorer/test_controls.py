@@ -8,7 +8,7 @@ from helpers.shown import frames, html, picture, redrawn
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 def test_every_control_carries_its_class(explorer):

@@ -13,8 +13,8 @@ from ipywidgets.widgets.widget import _instances as alive
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
-from cnn_widgets.explorer.state import State
+from cnn_widgets.panels.table import PANELS
+from cnn_widgets.scenes.state import State
 
 
 def test_one_cell_shows_everything(explorer):

@@ -8,7 +8,7 @@ from helpers.networks import tiny
 from helpers.shown import html
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 def test_names_are_escaped_in_files_and_style_sheets_too(keras, tmp_path):

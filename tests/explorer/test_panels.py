@@ -4,7 +4,7 @@ import numpy as np
 from helpers.shown import html, picture
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 def test_names_are_escaped_wherever_they_reach_the_page(small):

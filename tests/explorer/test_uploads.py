@@ -10,7 +10,7 @@ from helpers.shown import html, picture
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from traitlets import TraitError
 import cnn_widgets as cw
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.explorer.catalog import UPLOAD_MB
 from cnn_widgets.explorer.controls import FOLDS
 from cnn_widgets.explorer.options import WIDTHS
-from cnn_widgets.explorer.state import CHOICES, State
+from cnn_widgets.scenes.catalog import UPLOAD_MB
+from cnn_widgets.scenes.state import CHOICES, State
 
 
 def pictures(count, seed=1, size=(24, 30)):

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 def html(explorer, panel):

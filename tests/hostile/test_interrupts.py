@@ -9,7 +9,7 @@ from helpers.person import differences, pictures
 from ipywidgets.widgets.widget import _instances as alive
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 
 @pytest.fixture

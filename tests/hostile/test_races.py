@@ -15,8 +15,8 @@ from helpers.person import differences, other, pictures, png, uploaded
 from traitlets import TraitError
 
 import cnn_widgets as cw
-from cnn_widgets.explorer.panels import PANELS
 from cnn_widgets.explorer.warmup import Warmup
+from cnn_widgets.panels.table import PANELS
 
 # --- state --------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import pytest
 
 import cnn_widgets as cw
 from cnn_widgets.evaluation import curves
-from cnn_widgets.explorer.panels import PANELS
+from cnn_widgets.panels.table import PANELS
 
 SIDE = 20
 

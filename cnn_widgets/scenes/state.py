@@ -18,10 +18,10 @@ from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.evaluation.faithfulness import BASELINES
 from cnn_widgets.evaluation.instruments import find_instrument
-from cnn_widgets.explorer.catalog import Catalog
 from cnn_widgets.networks.applications import Progress
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import FITS, LayerInfo
+from cnn_widgets.scenes.catalog import Catalog
 
 #: Layer of the class activation maps: the network's default layer, or the layer browsed.
 CAM_PLACES = ("default", "follow")

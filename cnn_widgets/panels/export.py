@@ -8,9 +8,9 @@ from io import BytesIO
 from pathlib import Path
 
 from cnn_widgets.environment import atomic_files
-from cnn_widgets.explorer.figure import to_figure
-from cnn_widgets.explorer.html import to_page
-from cnn_widgets.explorer.scene import Scene
+from cnn_widgets.panels.figure import to_figure
+from cnn_widgets.panels.html import to_page
+from cnn_widgets.scenes.scene import Scene
 
 
 def write_view(scene: Scene, path: str | Path) -> Path:

@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.explorer import captions
-from cnn_widgets.explorer.panels import PANELS
-from cnn_widgets.explorer.scene import Scene
-from cnn_widgets.explorer.view import View
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.view import View
 from cnn_widgets.records import Pixels
+from cnn_widgets.scenes.scene import Scene
 
 _CHART_DPI = 200
 _PHOTO = "cnnw-photo"

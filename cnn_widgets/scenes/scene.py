@@ -18,10 +18,10 @@ from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.mosaics import constant_filters
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.evaluation.instruments import INSTRUMENTS, Subject
-from cnn_widgets.explorer.catalog import Catalog
-from cnn_widgets.explorer.state import State
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
+from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.state import State
 
 
 @dataclass(frozen=True)

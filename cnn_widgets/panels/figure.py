@@ -12,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnn_widgets.explorer import captions
-from cnn_widgets.explorer.panels import PANELS
-from cnn_widgets.explorer.scene import Scene
-from cnn_widgets.explorer.view import View
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.view import View
+from cnn_widgets.scenes.scene import Scene
 
 _LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 _PAIRS_PER_ROW = 4

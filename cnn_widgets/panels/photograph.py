@@ -1,0 +1,107 @@
+"""Panels of the photograph: itself, the network's input, the evidence for a class, the answer."""
+
+from __future__ import annotations
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.drawing import mosaics
+from cnn_widgets.drawing.color import colorize, diverging_colormap, resize, stretched
+from cnn_widgets.images.resizing import cached_thumbnail
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.view import View
+from cnn_widgets.records import Floats, Pixels
+from cnn_widgets.scenes.scene import Scene
+
+#: Longer side of the photographs and heat-maps sent to the page, in pixels.
+PICTURE = 448
+
+
+def original(scene: Scene) -> View:
+    """Return the photograph as it was given, with other pictures that go in beside it."""
+    height, width = scene.sample.size
+    alt = f"The photograph {scene.image}, {width} by {height} pixels."
+    caption = f"{scene.image} · {width}×{height}"
+    beside = scene.network.pictures_beside(scene.sample)
+    if not beside:
+        return View(alt, caption, cached_thumbnail(scene.sample, PICTURE))
+    own, listed = scene.network.model_input.name, ", ".join(beside)
+    row = mosaics.side_by_side(
+        [cached_thumbnail(each, PICTURE) for each in (scene.sample, *beside.values())]
+    )
+    alt = f"{alt} It goes into {own}; beside it {listed}."
+    return View(alt, f"{own} (explained), {listed}", row)
+
+
+def network_input(scene: Scene) -> View:
+    """Return the preprocessed input, its range stretched from black to white."""
+    x = scene.input_tensor
+    bands, many = list(scene.sample.bands), x.shape[2] not in (1, 3)
+    # bands of different kinds have no range in common
+    picture = stretched(x[..., bands], each=True) if many else stretched(x)
+    low, high = float(x.min()), float(x.max())
+    caption = (
+        f"{x.shape[1]}×{x.shape[0]}×{x.shape[2]} · min {captions.number(low)} · "
+        f"mean {captions.number(float(x.mean()))} · max {captions.number(high)}"
+    ) + (f" · channels {', '.join(map(str, bands))} shown" if many else "")
+    return View(f"What the network sees of {scene.image}: {caption}.", caption, picture)
+
+
+def overlay(scene: Scene) -> View:
+    """Return the heat-map of the class explained over the photograph."""
+    found, method = scene.attribution, METHODS[scene.method]
+    if found is None:
+        line = f"{method.title} takes {method.cost}: press Compute."
+        return View(
+            f"The photograph {scene.image}. {line}", line, cached_thumbnail(scene.sample, PICTURE)
+        )
+    under = cached_thumbnail(scene.sample, PICTURE)
+    picture = _colors_over(under, scene, found.heatmap, found.signed)
+    where = f"at {found.layer}" if found.layer else "at the input"
+    alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
+    low, high = ("against", "for") if found.signed else ("little", "much")
+    colors = diverging_colormap(scene.colormap) if found.signed else scene.colormap
+    legend = (colors, low, method.reads, high)
+    line = captions.short_evidence(found)
+    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend)
+
+
+def ground(scene: Scene) -> View:
+    """Return the photograph shown under the heat-map."""
+    return View("", picture=cached_thumbnail(scene.sample, PICTURE))
+
+
+def predictions(scene: Scene) -> View:
+    """Return the list of the five most likely classes."""
+    chosen = scene.chosen.class_index
+    listed = "; ".join(captions.with_probability(p) for p in scene.predictions)
+    rows = tuple(
+        (p.name, p.probability, p.score, p.class_index == chosen) for p in scene.predictions
+    )
+    caption = ""
+    if chosen not in [p.class_index for p in scene.predictions]:
+        score = captions.number(scene.chosen.score)
+        caption = f"explained: {captions.with_probability(scene.chosen)}, score {score}"
+    return View(f"The most likely classes of {scene.image}: {listed}.", caption, rows=rows)
+
+
+def pairs(scene: Scene) -> View:
+    """Return every photograph with its heat-map, each for its own most likely class."""
+    if not scene.pairs:
+        return View("The gallery of all photographs is closed.")
+    if METHODS[scene.method].slow:
+        return View(f"{METHODS[scene.method].title} is computed for one photograph at a time.")
+    found = []
+    for name, sample in scene.samples.items():
+        attribution = scene.attribution_of(sample, None)
+        photo = cached_thumbnail(sample, 224)
+        shown = _colors_over(photo, scene, attribution.heatmap, attribution.signed)
+        line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
+        found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
+    alt = f"Original and heat-map of {len(found)} photographs."
+    return View(alt, pairs=tuple(found), alpha=scene.alpha)
+
+
+def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:
+    """Return a heat-map (h, w) as colours (H, W, 3), in the size of the photograph under it."""
+    values = resize(heat, (photo.shape[0], photo.shape[1]))
+    name = diverging_colormap(scene.colormap) if signed else scene.colormap
+    return colorize(values, name, signed)
