@@ -30,8 +30,10 @@ def main(theme: str = "light", width: str = "1280", height: str = "900") -> None
                 page.get_by_text("Theme", exact=True).hover()
                 page.get_by_text("JupyterLab Dark", exact=True).click()
                 page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
-            page.get_by_role("button", name="No", exact=True).click()  # to the news
-            page.get_by_text("official Jupyter news").wait_for(state="hidden")
+            news = page.get_by_role("button", name="No", exact=True)
+            if news.count():
+                news.click()
+                page.get_by_text("official Jupyter news").wait_for(state="hidden")
             explorer.root.evaluate("element => element.scrollIntoView()")
             TARGET.parent.mkdir(exist_ok=True)
             if theme == "light" and width == "1280":

@@ -70,6 +70,11 @@ class AxisField:
         low, high = max(self.window[0], self.low + shift), min(self.window[1], self.high + shift)
         return (low, high) if low <= high else (low, low)  # it sees nothing but padding
 
+    def nearest(self, place: float) -> int:
+        """Return the cell whose centre is nearest to a position on the input."""
+        at = (place - self.center) / self.step if self.step else 0.0
+        return int(min(max(round(at), 0), self.cells - 1))
+
     @property
     def covered(self) -> tuple[float, float]:
         """The edges of what all receptive fields together cover; only there a map says anything."""

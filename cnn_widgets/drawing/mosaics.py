@@ -79,6 +79,7 @@ def mosaic(
     columns: int | None = None,
     cell: int | None = None,
     gap: int = 1,
+    shown: NDArray[Any] | None = None,
 ) -> Pixels:
     """Return one picture with a tile for every filter of a layer, row by row from the top left.
 
@@ -96,6 +97,8 @@ def mosaic(
         Longer side of one tile in pixels; by default tiles have the map's size, h by w.
     gap : int
         Pixels between tiles.
+    shown : ndarray of int, shape (n,), optional
+        The filters to show, in this order; by default all K. The scale is that of the whole layer.
 
     Returns
     -------
@@ -114,6 +117,8 @@ def mosaic(
         )
     dead = constant_filters(activations)
     tiles = scale_filters(activations, scale).transpose(2, 0, 1)
+    if shown is not None:
+        dead, tiles = dead[shown], tiles[shown]
     height, width = tiles.shape[1:]
     if cell is not None:
         size = tile_size((height, width), cell)
@@ -168,3 +173,20 @@ def side_by_side(pictures: Sequence[Pixels], gap: int = 8) -> Pixels:
             np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         )
     return np.concatenate(parts[1:], axis=1)
+
+
+def tile_pictures(pictures: Sequence[Pixels], rows: int, columns: int, below: int = 0) -> Pixels:
+    """Return pictures (H, W, 3) of one size as tiles of one picture, row by row.
+
+    `below` is the height in pixels of an empty line under each. What holds no picture is grey.
+
+    >>> tile_pictures([np.zeros((10, 20, 3), np.uint8)] * 3, 2, 2, below=4).shape
+    (28, 40, 3)
+    """
+    height, width = pictures[0].shape[:2]
+    canvas = np.full((rows, columns, height + below, width, 3), CONSTANT_COLOR, np.uint8)
+    for number, picture in enumerate(pictures):
+        canvas[number // columns, number % columns, :height] = picture
+    return np.ascontiguousarray(
+        canvas.swapaxes(1, 2).reshape(rows * (height + below), columns * width, 3)
+    )

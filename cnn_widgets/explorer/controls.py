@@ -14,18 +14,21 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
+from cnn_widgets.explorer.fields import FOLDS, fields, named
+from cnn_widgets.explorer.hints import hint_bar
 from cnn_widgets.explorer.options import (
-    FIXED,
-    LABELS,
     MOST_LIKELY,
+    TOOLTIPS,
     WIDTHS,
     Options,
     chosen_option,
     options,
+    pins_of,
+    pins_text,
+    region_of,
+    region_text,
 )
-from cnn_widgets.explorer.stylesheet import opacity_sheet
 from cnn_widgets.explorer.thumbnails import Thumbnails
-from cnn_widgets.scenes.catalog import UPLOAD_MB
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -33,9 +36,6 @@ Request = Callable[..., None]
 
 #: The kinds of long computations, and the label of each one's button.
 TASKS = {"compute": "Compute", "judge": "Judge"}
-
-#: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("trust", "pairs")
 
 
 class Controls:
@@ -47,7 +47,9 @@ class Controls:
         Called with the wanted trait values, as keywords, when the user changes a widget.
     open_image, search_class, press : callable
         Called with an upload, a path or an address; with the text of the class search; with a
-        key of `TASKS`. The first two return False if the input was refused.
+        key of `TASKS` or "hottest". The first two return False if the input was refused.
+    hints : bool
+        Whether the page explains itself in three hints.
     """
 
     def __init__(
@@ -56,83 +58,21 @@ class Controls:
         open_image: Callable[[Any], bool],
         search_class: Callable[[str], bool],
         press: Callable[[str], bool],
+        hints: bool = True,
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
         self._press = press
         self._syncing = threading.local()
         self._listed: dict[str, Any] = {}
-        self.opacity = w.HTML()  # a CSS rule: moving the slider redraws no panel
-        self.opacity.add_class("cnnw-sheet")
-        self.opacity.add_class("cnnw-opacity")
-        self.scope = f"cnnw-{self.opacity.model_id[:8]}"
-        self.widgets: dict[str, w.Widget] = {}
-        for name in WIDTHS:
-            self._dropdown(name)
-        self._sliders()
-        self._image_controls()
+        self.mosaic_box: w.Box | None = None
+        self.hints = [hint_bar(self._dismiss)] if hints else []
+        self.thumbs = Thumbnails(lambda name: self._request(image=name, class_index=None))
+        self.widgets = {**fields(), "image": named("image", self.thumbs.box)}
+        self.filter_number = self.widgets["filter_number"]
         self._buttons()
         self._listen()
 
     # --- building ---------------------------------------------------------------------------
-
-    def _dropdown(self, name: str) -> None:
-        first = FIXED.get(name, [("", "")])
-        self._add(name, w.Dropdown(options=first, layout=w.Layout(width=WIDTHS[name])))
-
-    def _sliders(self) -> None:
-        self._add(
-            "alpha",
-            w.FloatSlider(
-                min=0, max=1, step=0.05, readout_format=".2f", layout=w.Layout(width="188px")
-            ),
-        )
-        self._add(
-            "filter", w.IntSlider(min=0, max=0, readout=False, layout=w.Layout(width="260px"))
-        )
-        number = w.BoundedIntText(min=0, max=0, layout=w.Layout(width="70px"))
-        self.filter_number = self._add("filter_number", number, label="")
-
-    def _image_controls(self) -> None:
-        self.thumbs = Thumbnails(lambda name: self._request(image=name, class_index=None))
-        self._add("image", self.thumbs.box, label=None)
-        self._add(
-            "upload",
-            w.FileUpload(
-                accept="image/*",
-                multiple=False,
-                description="Upload",
-                tooltip=f"A picture from your disk, up to {UPLOAD_MB} MB",
-                layout=w.Layout(width="98px"),
-            ),
-            label=None,
-        )
-        self._add(
-            "location",
-            w.Text(
-                placeholder="path or address …",
-                continuous_update=False,
-                layout=w.Layout(width="145px"),
-            ),
-            label="",
-        )
-        self._add(
-            "class_search",
-            w.Combobox(
-                placeholder="search classes …",
-                continuous_update=False,
-                ensure_option=False,
-                layout=w.Layout(width="132px"),
-            ),
-            label="",
-        )
-        for name in FOLDS:
-            self._add(name, w.Accordion(selected_index=None), label=None)
-        methods = [(method.title, name) for name, method in METHODS.items()]
-        ranked = w.SelectMultiple(
-            options=methods, rows=10, layout=w.Layout(width="235px"),
-            tooltip="Hold Ctrl or Shift to choose several",
-        )  # fmt: skip
-        self._add("ranked", ranked)
 
     def _buttons(self) -> None:
         self.previous = w.Button(description="◀", tooltip="previous layer")
@@ -140,34 +80,34 @@ class Controls:
         for button, step in ((self.previous, -1), (self.next, 1)):
             button.add_class("cnnw-arrow")
             button.on_click(lambda _, step=step: self._step(step))
+        self.hottest = w.Button(description="Hottest region", tooltip=TOOLTIPS["hottest"])
+        self.hottest.on_click(lambda _: self._press("hottest"))
         self.choosers = [w.Button(description="") for _ in range(5)]
         for rank, button in enumerate(self.choosers):
             button.on_click(lambda _, rank=rank: self._choose(rank))
         self.buttons: dict[str, w.Button] = {}
         self.bars: dict[str, w.IntProgress] = {}
         for kind, label in TASKS.items():
-            button = w.Button(description=label, layout=w.Layout(width="86px"))
+            button = w.Button(description=label, layout=w.Layout(width="auto"))
             button.add_class(f"cnnw-control-{kind}")
             button.on_click(lambda _, kind=kind: self._press(kind))
             bar = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
             bar.add_class("cnnw-progress")
             self.buttons[kind], self.bars[kind] = button, bar
 
-    def _add(self, name: str, widget: w.Widget, label: str | None = "?") -> w.Widget:
-        if label is not None:
-            widget.description = LABELS.get(name, name) if label == "?" else label
-            widget.style.description_width = "initial"
-        widget.add_class(f"cnnw-control-{name}")
-        self.widgets[name] = widget
-        return widget
+    def _dismiss(self) -> None:
+        for bar in self.hints:
+            bar.layout.display = "none"
 
     # --- from the widgets to the state --------------------------------------------------------
 
     def _listen(self) -> None:
-        for name in (*WIDTHS, "alpha", "filter", "ranked"):
+        for name in (*WIDTHS, "face", "alpha", "zoom", "filter", "ranked"):
             self.widgets[name].observe(self._on_value(name), "value")
         # Not linked to the slider: a link fails if another thread moves one of the two meanwhile
         self.filter_number.observe(self._on_value("filter"), "value")
+        for name, read in (("pins", pins_of), ("region", region_of)):
+            self.widgets[name].observe(self._on_place(name, read), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
         self.widgets["upload"].observe(self._on_upload, "value")
@@ -198,9 +138,17 @@ class Controls:
     def _on_upload(self, change: Any) -> None:
         if self._is_syncing() or not change.new:
             return
-        upload = change.new[0]  # ipywidgets 8: a tuple of dicts, content a memoryview
+        uploads = change.new  # ipywidgets 8: a tuple of dicts, content a memoryview
         self._without_requests(lambda: setattr(self.widgets["upload"], "value", ()))
-        self._open(upload)
+        for upload in uploads:
+            self._open(upload)
+
+    def _on_place(self, name: str, read: Callable[[str], Any]) -> Callable[[Any], None]:
+        def entered(change: Any) -> None:
+            if not self._is_syncing():
+                self._request(**{name: read(change.new)})
+
+        return entered
 
     def _on_fold(self, name: str) -> Callable[[Any], None]:
         def folded(change: Any) -> None:
@@ -235,8 +183,11 @@ class Controls:
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
             self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"
-            self.widgets["alpha"].value = state.alpha
-            self.opacity.value = opacity_sheet(self.scope, state.alpha)
+            for name in ("alpha", "zoom", "face"):
+                self.widgets[name].value = getattr(state, name)
+            self.widgets["pins"].value = pins_text(state.pins)
+            self.widgets["region"].value = region_text(state.region)
+            self._sync_mosaic(scene)
             self._sync_instruments(scene, state)
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
@@ -262,6 +213,12 @@ class Controls:
                 widget.value = min(widget.value, top)
                 widget.max = top
             widget.value = scene.filter
+
+    def _sync_mosaic(self, scene: Scene) -> None:
+        """Let a mosaic that is too long for its place be scrolled."""
+        if self.mosaic_box is not None:
+            long = scene.filter_count == "all"
+            (self.mosaic_box.add_class if long else self.mosaic_box.remove_class)("cnnw-long")
 
     def _sync_instruments(self, scene: Scene, state: State) -> None:
         asks = INSTRUMENTS[scene.instrument].asks

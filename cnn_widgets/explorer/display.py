@@ -1,17 +1,30 @@
-"""The widgets an explorer draws on: one HTML box per panel, and the status line."""
+"""The widgets an explorer draws on: pictures, words, the live style sheet, the status line."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from html import escape
 
 import ipywidgets as w
+from traitlets import Unicode
 
-from cnn_widgets.panels.html import error_html, to_html
-from cnn_widgets.panels.table import PANELS
+from cnn_widgets.explorer.stylesheet import live_sheet
+from cnn_widgets.panels.html import error_html, picture_file, to_html
+from cnn_widgets.panels.table import PANELS, Panel
+from cnn_widgets.panels.view import View
 from cnn_widgets.scenes.scene import Scene
 
 log = logging.getLogger(__name__)
+
+
+class Picture(w.Image):  # type: ignore[misc]  # ipywidgets has no types
+    """A picture with its text alternative as its tooltip.
+
+    ipywidgets' own front end fails on a tooltip where the model has no description.
+    """
+
+    description = Unicode("").tag(sync=True)
 
 
 class Display:
@@ -20,9 +33,15 @@ class Display:
     Attributes
     ----------
     views : dict of str to HTML widget
-        One widget per panel, by the panel's name in `PANELS`.
+        The words of each panel, and all of a panel without a picture, by its name in `PANELS`.
+    pictures : dict of str to Picture
+        The picture of each panel that has one, as a file; its tooltip is the text alternative.
     frames : dict of str to int
         How often each panel was drawn.
+    live : HTML widget
+        A style element: what changes without a new picture, see `live_sheet`.
+    scope : str
+        A CSS class of this explorer alone, for `live`.
     status : HTML widget
         The status line.
     last_error : Exception or None
@@ -31,35 +50,71 @@ class Display:
 
     def __init__(self) -> None:
         self.last_error: Exception | None = None
-        self.status = w.HTML()
+        self.status, self.live = w.HTML(), w.HTML()
         self.status.add_class("cnnw-status")
+        self.live.add_class("cnnw-sheet")
+        self.scope = f"cnnw-{self.live.model_id[:8]}"
         self.frames = dict.fromkeys(PANELS, 0)
-        self.views = {panel: w.HTML() for panel in PANELS}
-        for panel, html in self.views.items():
-            html.add_class(f"cnnw-panel-{panel}")
+        self.views = {name: w.HTML() for name in PANELS}
+        self.pictures = {name: Picture() for name, panel in PANELS.items() if panel.pictured}
+        for name, html in self.views.items():
+            html.add_class(f"cnnw-panel-{name}")
+        self.pictures["overlay"].add_class("cnnw-heat")
+        self._aspects: dict[str, float] = {}
+        self._besides: dict[str, Hashable] = {}
 
     def draw(self, name: str, scene: Scene) -> None:
         """Draw one panel; if that fails, show the error in its place and in the status line."""
         panel = PANELS[name]
         self.frames[name] += 1
         try:
-            html = to_html(panel.view(scene), self.frames[name])
+            view = panel.view(scene)
+            file = picture_file(view) if panel.pictured else None
+            html = to_html(view, self.frames[name], panel.pictured)
         except Exception as error:
             self.failed(panel.title, error)
+            view, file = View(f"{panel.title} could not be drawn."), None
             html = error_html(panel.title, error, self.frames[name])
+        if panel.pictured:
+            self._show_picture(name, view, file)
         self.views[name].value = html
+
+    def _show_picture(self, name: str, view: View, file: tuple[bytes, str] | None) -> None:
+        picture = self.pictures[name]
+        with picture.hold_sync():  # the text goes with its pixels, in one message
+            picture.tooltip = view.alt
+            if file is not None:
+                picture.value, picture.format = file
+        picture.layout.visibility = None if file is not None else "hidden"
+        if view.picture is not None:
+            height, width = view.picture.shape[:2]
+            self._aspects[name] = width / height
 
     def draw_changed(self, scene: Scene, changed: frozenset[str]) -> None:
         """Draw the panels that read one of the changed traits, except those in a closed fold."""
         for name, panel in PANELS.items():
-            follows = panel.follows and scene.cam_layer == "follow"
             fold = panel.opened_by
-            closed = fold and not getattr(scene, fold) and fold not in changed
-            if not closed and (panel.reads | ({"layer"} if follows else set())) & changed:
+            if fold and not getattr(scene, fold) and fold not in changed:
+                continue
+            if self._is_outdated(panel, scene, changed):
                 self.draw(name, scene)
+        self.live.value = live_sheet(self.scope, scene, self._aspects)
+
+    def _is_outdated(self, panel: Panel, scene: Scene, changed: frozenset[str]) -> bool:
+        """Return whether a panel shows something else after a change."""
+        if panel.besides is not None:
+            try:
+                besides = panel.besides(scene)
+            except Exception:  # drawing the panel raises and shows the same error
+                besides = None
+            if self._besides.get(panel.name) != besides:
+                self._besides[panel.name] = besides
+                return True
+        follows = panel.follows and scene.cam_layer == "follow"
+        return bool((panel.reads | ({"layer"} if follows else set())) & changed)
 
     def say(self, text: str, failed: bool = False) -> None:
-        """Show a line of plain text in the status line, as an error if `failed`."""
+        """Show a line of text in the status line; failed: as an error."""
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
         self.status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
 

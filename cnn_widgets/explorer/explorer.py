@@ -21,13 +21,16 @@ from cnn_widgets.explorer.background import BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.layout import build
+from cnn_widgets.explorer.saved import with_preview
 from cnn_widgets.explorer.thumbnails import close_tree
+from cnn_widgets.explorer.touch import Touch
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.export import is_private, preview_png, write_view
+from cnn_widgets.panels.export import write_view
 from cnn_widgets.panels.figure import to_figure
+from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.scene import Scene, resolve
 from cnn_widgets.scenes.state import State
@@ -48,6 +51,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Further networks to choose from.
     allow_private : bool
         Whether photographs may be fetched from addresses inside the local network.
+    hints : bool
+        Whether three hints are shown above a new explorer.
     preprocess, class_names, **options
         For your own model, see `Network`; ``inputs=`` may hold a value for each of `images`.
 
@@ -78,6 +83,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         *,
         models: Mapping[str, Any] | None = None,
         allow_private: bool = False,
+        hints: bool = True,
         preprocess: Any = None,
         class_names: Sequence[str] | None = None,
         **options: Any,
@@ -92,6 +98,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         super().__init__()
         self.add_class("cnnw-explorer")
         self._screen, self._closed = Display(), False
+        self.add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn: frozenset[str] = frozenset()
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
@@ -102,12 +109,13 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._request,
             self._open_image,
             lambda text: self._guarded(lambda: self.show(class_index=text)),
-            lambda kind: self._guarded(lambda: self._tasks.press(kind, self.scene)),
+            lambda kind: self._guarded(lambda: self._press(kind)),
+            hints,
         )
-        self.add_class(self.controls.scope)
+        self._touch = Touch(self._guarded, lambda: self.scene, self.state.update, self._open_image)
         self._tasks = BackgroundTasks(self.controls, self._screen.say, self._on_result)
         self._warmup, self._displayed = Warmup(), False
-        self.children = build(self.controls, self._screen.views, self._screen.status)
+        self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.count_pictures()
         self.state.on_change(self._on_state)
         self._on_state(frozenset(State.ORDER))
@@ -212,6 +220,12 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Change the state as a widget asks."""
         self._guarded(lambda: self.state.update(**changes))
 
+    def _press(self, kind: str) -> None:
+        if kind == "hottest":
+            self.state.update(**hottest(self.scene))
+        else:
+            self._tasks.press(kind, self.scene)
+
     def _open_image(self, source: Any) -> bool:
         def add() -> None:
             check_upload(source)
@@ -277,6 +291,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_names)
+            self._touch.sync(scene)
         except Exception as error:
             self._screen.failed("The controls", error)
         self._tasks.keep_only(scene)
@@ -289,12 +304,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return bundle
         self._displayed = True
         self._warmup.start(self.network, self.state.kinds == "all")
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/plain"] = repr(self)
-        try:
-            if not is_private(self.scene, self._catalogue.uploads):
-                data["image/png"] = preview_png(self.scene)
-        except Exception as error:  # the widget itself must still be displayed
-            log.info("The preview picture could not be drawn", exc_info=error)
-            self.last_error = error
+        error = with_preview(bundle, repr(self), self.scene, self._catalogue.uploads)
+        self.last_error = error or self.last_error
         return bundle

@@ -1,102 +1,124 @@
-"""The layout of the page: the explorer's rows and columns."""
+"""The layout of the page: what does it say, why, and where inside; the rest in folds below."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import ipywidgets as w
 
 from cnn_widgets.explorer.controls import Controls
+from cnn_widgets.explorer.display import Display
+from cnn_widgets.explorer.options import GLOSSARY
 from cnn_widgets.explorer.stylesheet import sheet
+from cnn_widgets.panels.html import to_html
 from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.view import View
 
 
-def build(controls: Controls, views: Mapping[str, w.HTML], status: w.HTML) -> tuple[w.Widget, ...]:
-    """Return the explorer's children, from top to bottom.
-
-    Parameters
-    ----------
-    controls : Controls
-    views : mapping of str to HTML widget
-        The widget of each panel, by the name of the panel.
-    status : HTML widget
-        The status line.
-    """
+def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Widget, ...]:
+    """Return the explorer's children, from top to bottom."""
     use = controls.widgets
     style = w.HTML(sheet())
     style.add_class("cnnw-sheet")
-    rows = _stack(views["predictions"], _box("cnnw-choosers", *controls.choosers))
-    about = w.Accordion([views["card"]], selected_index=None)
-    about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
-    about.add_class("cnnw-about")
-    _fold(use["pairs"], "All photographs: original | evidence for each one's most likely class",
-          views["pairs"])  # fmt: skip
-    instruments = w.VBox(
-        [
-            _row(use["instrument"], use["baseline"], controls.buttons["judge"]),
-            controls.bars["judge"],
-            w.HBox([use["ranked"], views["trust"]]),
-        ]
-    )
-    _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
     sources = w.VBox(
-        [_row(use["network"], use["size"]), _row(use["upload"], use["location"], use["fit"])]
+        [_box("cnnw-row", use["network"]), _box("cnnw-row", use["upload"], use["location"])]
+    )
+    page = _box(
+        "cnnw-page",
+        _area("stage", _stage(controls, screen)),
+        _area("answer", _answer(controls, screen)),
+        _area("inside", _inside(controls, screen)),
     )
     return (
         style,
         controls.thumbs.sheet,
-        controls.opacity,
+        screen.live,
+        _box("cnnw-sheet", pointer),
+        *controls.hints,
         _box("cnnw-top", use["image"], sources),
-        status,
-        _row(
-            use["counter"],
-            use["class_index"],
-            use["method"],
-            use["cam_layer"],
-            use["alpha"],
-            use["colormap"],
-            style="cnnw-section",
-        ),
-        _panels(
-            _column("cnnw-square", "original", views["original"]),
-            _column(
-                "cnnw-square",
-                "overlay",
-                w.VBox([_layers(views["ground"], views["overlay"]), controls.bars["compute"]]),
-                controls.buttons["compute"],
-            ),
-            _column(
-                "cnnw-list",
-                "predictions",
-                w.VBox([rows, _row(use["class_search"], use["versus"])]),
-                use["target"],
-            ),
-            _column("cnnw-square", "input", views["input"]),
-        ),
-        _row(
-            controls.previous,
-            use["layer"],
-            controls.next,
-            use["kinds"],
-            use["filter"],
-            controls.filter_number,
-            style="cnnw-section",
-        ),
-        _panels(
-            _column("cnnw-filterbox", "filter", views["filter"]),
-            _column(
-                "cnnw-wide",
-                "mosaic",
-                _mosaic(views["mosaic"], views["frame"]),
-                use["scale"],
-                use["filter_colormap"],
-            ),
-            _column("cnnw-chartbox", "depth", views["depth"]),
-        ),
-        use["trust"],
-        use["pairs"],
-        about,
+        screen.status,
+        page,
+        *_folds(controls, screen),
     )
+
+
+def _stage(controls: Controls, screen: Display) -> list[w.Widget]:
+    """Return the photograph with its three faces: the evidence, itself, the network's input."""
+    use = controls.widgets
+    names = ("original", "overlay", "input")
+    photo = _touch("photo", *(_picture(screen, name) for name in names), screen.views["marks"])
+    words = w.VBox([screen.views[name] for name in names])
+    words.add_class("cnnw-faces")
+    return [
+        _box("cnnw-head", use["face"], controls.buttons["compute"]),
+        _box("cnnw-stagebox", photo),
+        controls.bars["compute"],
+        words,
+        screen.views["beside"],
+    ]
+
+
+def _answer(controls: Controls, screen: Display) -> list[w.Widget]:
+    use = controls.widgets
+    stack = _box("cnnw-stack", screen.views["predictions"], _rows(controls.choosers))
+    why = ("counter", "class_index", "class_search", "versus", "method", "cam_layer", "alpha")
+    return [_title("predictions"), stack, _box("cnnw-why", *(use[name] for name in why))]
+
+
+def _inside(controls: Controls, screen: Display) -> list[w.Widget]:
+    use = controls.widgets
+    layers = _box(
+        "cnnw-row cnnw-section",
+        *(controls.previous, use["layer"], controls.next, use["filter"], controls.filter_number),
+    )
+    scroll = _box(
+        "cnnw-scroll", _touch("mosaic", _picture(screen, "mosaic"), screen.views["frame"])
+    )
+    controls.mosaic_box = scroll
+    one = _touch("filter", _picture(screen, "filter"), screen.views["cells"])
+    one.add_class("cnnw-exactly")
+    columns = _box(
+        "cnnw-inside",
+        _column(
+            _head("mosaic", use["filter_count"], use["filter_order"]),
+            scroll,
+            screen.views["mosaic"],
+        ),
+        _column(_title("filter"), _box("cnnw-filterbox", one, screen.views["filter"])),
+        _column(
+            _title("depth"),
+            _touch("depth", _picture(screen, "depth"), screen.views["here"]),
+            screen.views["depth"],
+        ),
+    )
+    return [layers, columns]
+
+
+def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
+    """Return the sections that can be folded, in their order."""
+    use, views = controls.widgets, screen.views
+    strip = w.VBox([
+        _box("cnnw-row", use["strip_of"]),
+        views["strip"],
+        _touch("strip", _picture(screen, "strip"), views["labels"]),
+    ])  # fmt: skip
+    instruments = w.VBox([
+        _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
+        controls.bars["judge"],
+        w.HBox([use["ranked"], views["trust"]]),
+    ])  # fmt: skip
+    rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
+    places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)
+    display = w.VBox([_box("cnnw-row", *(use[name] for name in rare)), places, views["pinned"]])
+    words = w.HTML(to_html(View("Words used here.", terms=GLOSSARY)))
+    about = w.Accordion([views["card"], words], selected_index=None)
+    about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
+    about.set_title(1, "Words used here")
+    about.add_class("cnnw-about")
+    _fold(use["strip"], "Layer by layer: the evidence at every depth", strip)
+    _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
+    _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
+          views["pairs"])  # fmt: skip
+    _fold(use["display"], "Display, places and rare settings", display)
+    return [use["strip"], use["trust"], use["pairs"], use["display"], about]
 
 
 def _fold(accordion: w.Accordion, title: str, child: w.Widget) -> None:
@@ -104,46 +126,45 @@ def _fold(accordion: w.Accordion, title: str, child: w.Widget) -> None:
     accordion.set_title(0, title)
 
 
-def _row(*children: w.Widget, style: str = "") -> w.Box:
-    return _box(f"cnnw-row {style}", *children)
-
-
-def _panels(*children: w.Widget) -> w.Box:
-    return _box("cnnw-panels", *children)
-
-
 def _box(style: str, *children: w.Widget) -> w.Box:
-    box = w.VBox(children) if "choosers" in style else w.HBox(children)
+    box = w.HBox(children)
     for name in style.split():
         box.add_class(name)
     return box
 
 
-def _column(style: str, panel: str, child: w.Widget, *beside: w.Widget) -> w.VBox:
-    """Return a panel under its title; its own controls are beside the title."""
-    title = w.HTML(f'<div class="cnnw-title">{PANELS[panel].title}</div>')
-    column = w.VBox([_box("cnnw-head", title, *beside), child])
-    for name in ("cnnw-column", *style.split()):
-        column.add_class(name)
+def _rows(buttons: list[w.Button]) -> w.VBox:
+    box = w.VBox(buttons)
+    box.add_class("cnnw-choosers")
+    return box
+
+
+def _area(name: str, children: list[w.Widget]) -> w.VBox:
+    box = w.VBox(children)
+    box.add_class("cnnw-area")
+    box.add_class(f"cnnw-area-{name}")
+    return box
+
+
+def _column(*children: w.Widget) -> w.VBox:
+    column = w.VBox(children)
+    column.add_class("cnnw-column")
     return column
 
 
-def _stack(below: w.Widget, above: w.Widget) -> w.Box:
-    """Return a box that shows `above` over `below`, in the same place."""
-    box = w.Box([below, above])
-    box.add_class("cnnw-stack")
-    return box
+def _title(panel: str) -> w.HTML:
+    return w.HTML(f'<div class="cnnw-title">{PANELS[panel].title}</div>')
 
 
-def _layers(below: w.HTML, above: w.HTML) -> w.Box:
-    """Return a box that shows the heat-map over its photograph."""
-    box = w.Box([below, above])
-    box.add_class("cnnw-layers")
-    return box
+def _head(panel: str, *beside: w.Widget) -> w.Box:
+    """Return a panel's title with its own controls beside it."""
+    return _box("cnnw-head", _title(panel), *beside)
 
 
-def _mosaic(picture: w.HTML, frame: w.HTML) -> w.Box:
-    frame.add_class("cnnw-overlayer")
-    stack = _stack(picture, frame)
-    stack.add_class("cnnw-mosaicbox")
-    return stack
+def _picture(screen: Display, panel: str) -> w.Box:
+    return _box(f"cnnw-panel-{panel}", screen.pictures[panel])
+
+
+def _touch(name: str, *layers: w.Widget) -> w.Box:
+    """Return a box whose children lie over each other, and which `pointer.js` listens to."""
+    return _box(f"cnnw-touch cnnw-touch-{name}", *layers)

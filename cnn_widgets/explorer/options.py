@@ -15,59 +15,145 @@ Options = list[tuple[str, Any]]
 
 #: Option value for `None` in the class lists: ipywidgets takes a value of None for no selection.
 MOST_LIKELY = -1
-#: Label before each control, by trait.
+#: Label of each control, by trait.
 LABELS = {
     "network": "network",
-    "counter": "",
-    "class_index": "",
+    "location": "path or address of a picture",
+    "counter": "evidence for or against",
+    "class_index": "class explained",
+    "class_search": "search classes",
     "versus": "rather than",
     "method": "method",
     "cam_layer": "at layer",
-    "target": "of the",
+    "target": "explain",
     "alpha": "opacity",
-    "colormap": "colours",
+    "face": "what is shown",
+    "colormap": "colours of the evidence",
     "layer": "layer",
-    "kinds": "show",
+    "kinds": "layers",
     "filter": "filter",
-    "scale": "scale",
-    "filter_colormap": "colours",
-    "fit": "fit",
+    "filter_number": "number of the filter",
+    "filter_count": "filters shown",
+    "filter_order": "order of the filters",
+    "scale": "brightness",
+    "filter_colormap": "colours of the filters",
+    "fit": "picture is",
     "size": "size",
-    "instrument": "instrument",
+    "zoom": "magnified",
+    "pins": "pinned cells",
+    "region": "region",
+    "strip_of": "shown at every layer",
+    "instrument": "test",
     "baseline": "pixels taken away are",
     "ranked": "methods",
+}
+#: Controls whose label is only read aloud: what they are is seen from their value.
+UNLABELLED = {
+    "location", "counter", "class_index", "class_search", "face", "filter_number", "filter_count",
+    "filter_order", "instrument", "strip_of",
+}  # fmt: skip
+#: One line about each control, shown when the pointer rests on it.
+TOOLTIPS = {
+    "network": "The network that is looked into; others are opened when they are chosen",
+    "upload": "Pictures from your disk; they can also be dropped on the page or pasted",
+    "location": "A file on the machine of the kernel, or an address on the web",
+    "counter": "Which pixels raise the score of the class, or which lower it",
+    "class_index": "The class whose evidence is shown",
+    "class_search": "Any class of the network, by a part of its name",
+    "versus": "Compare: what speaks for the class more than for this one",
+    "method": "How the evidence is computed; see About the method below",
+    "cam_layer": "The layer whose map is laid over the photograph",
+    "target": "The score is what the network adds up before it is turned into percentages",
+    "alpha": "How strongly the evidence covers the photograph",
+    "face": "Evidence over the photograph, the photograph alone, or what the network is given",
+    "colormap": "The colours from little to much evidence",
+    "layer": "The layer whose filters are shown: its kind, and height × width × filters of its map",
+    "kinds": "Only convolutions and pools, or everything that has a map",
+    "filter": "The filter shown large",
+    "filter_number": "The number of the filter shown large, from 0",
+    "filter_count": "How many filters are shown at once",
+    "filter_order": "Which filters come first",
+    "scale": "Each filter from its own darkest to its brightest, or all on one scale",
+    "filter_colormap": "The colours from the smallest to the largest value",
+    "fit": "How a photograph of another shape is made into the network's square",
+    "size": "Larger words and pictures for a projector",
+    "zoom": "How much the photograph is magnified; also by the wheel over it",
+    "pins": "Cells of a map: layer, row and column; two of them with a semicolon between",
+    "region": "A part of the photograph: left, top, right, bottom in pixels; also by dragging",
+    "hottest": "Make the hottest part of the evidence the region",
+    "strip_of": "The evidence for the class, or the mean of all filters",
+    "instrument": "How the map is put to the test",
+    "baseline": "What stands in place of a pixel that is taken away",
+    "ranked": "Hold Ctrl or Shift to choose several",
 }
 #: The options of lists that never change.
 FIXED: dict[str, Options] = {
     "method": [(method.title, name) for name, method in METHODS.items()],
     "counter": [("evidence for", False), ("evidence against", True)],
-    "target": [("score", "logit"), ("probability", "probability")],
+    "target": [("the score", "logit"), ("the probability", "probability")],
     "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
-    "scale": [("each filter", "filter"), ("whole layer", "layer")],
-    "fit": [("squash", "squash"), ("centre crop", "crop"), ("letterbox", "letterbox")],
+    "scale": [("each filter by itself", "filter"), ("one scale for the layer", "layer")],
+    "fit": [
+        ("stretched to the square", "squash"),
+        ("cut to its middle", "crop"),
+        ("kept whole, with bars", "letterbox"),
+    ],
     "size": [("laptop", "laptop"), ("projector", "projector")],
+    "face": [
+        ("Evidence", "evidence"),
+        ("Photograph", "photograph"),
+        ("What the network sees", "input"),
+    ],
+    "filter_count": [("24 at a time", "24"), ("96 at a time", "96"), ("all filters", "all")],
+    "filter_order": [
+        ("in the layer's order", "index"),
+        ("strongest here first", "strength"),
+        ("by weight for the class", "weight"),
+    ],
+    "strip_of": [("evidence for the class", "evidence"), ("mean activation", "activation")],
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
 }
 #: CSS width of each dropdown list, by trait.
 WIDTHS = {
-    "network": "245px",
-    "counter": "135px",
-    "class_index": "200px",
-    "versus": "198px",
-    "method": "165px",
-    "cam_layer": "210px",
-    "target": "150px",
-    "colormap": "125px",
-    "layer": "350px",
-    "kinds": "220px",
-    "scale": "175px",
-    "filter_colormap": "125px",
-    "fit": "115px",
-    "size": "125px",
-    "instrument": "260px",
+    "network": "270px",
+    "counter": "auto",
+    "class_index": "auto",
+    "versus": "auto",
+    "method": "auto",
+    "cam_layer": "auto",
+    "target": "180px",
+    "colormap": "245px",
+    "layer": "330px",
+    "kinds": "230px",
+    "filter_count": "122px",
+    "filter_order": "175px",
+    "scale": "255px",
+    "filter_colormap": "235px",
+    "fit": "240px",
+    "size": "140px",
+    "strip_of": "190px",
+    "instrument": "240px",
     "baseline": "255px",
 }
+#: The field's terms in plain words.
+GLOSSARY = (
+    ("network", "A convolutional network: layers of filters, one after the other, that turn the "
+                "pixels of a photograph into one score for each class."),
+    ("layer", "One step of the network. Early layers keep fine places and see little; late ones "
+              "see much of the photograph at once."),
+    ("filter", "One detector of a layer. It looks for the same pattern everywhere."),
+    ("feature map, activation", "What a filter answers at each place: high where its pattern is."),
+    ("silent filter", "A filter that answers nowhere on this photograph."),
+    ("score", "What the network adds up for a class before it is turned into percentages."),
+    ("probability", "The scores turned into shares of 100 %. A class can gain only what others "
+                    "lose, so it may rise although nothing speaks for it."),
+    ("evidence", "How much each place of the photograph raises the score of the class explained."),
+    ("rather than", "Evidence for one class that is not evidence for another one as well."),
+    ("cell", "One value of a map. It stands for a piece of the photograph."),
+    ("receptive field", "The part of the photograph that one cell can see."),
+    ("opacity", "How strongly the colours of the evidence cover the photograph."),
+)  # fmt: skip
 
 
 def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) -> Options:
@@ -81,13 +167,13 @@ def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) ->
     if name == "class_index":
         return _classes(scene, scene.wanted_class)
     if name == "versus":
-        found = [("nothing else", MOST_LIKELY), *_classes(scene, scene.wanted_versus)[1:]]
+        found = [("– (no other class)", MOST_LIKELY), *_classes(scene, scene.wanted_versus)[1:]]
         return found
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(
             state.cam_layer,
-            [(f"{default} (last map)", "default"), ("the layer chosen below", "follow")],
+            [(f"{default} (the last map)", "default"), ("the layer browsed", "follow")],
         )
     return _with(getattr(state, name), [(each, each) for each in COLORMAPS])
 
@@ -113,3 +199,29 @@ def _classes(scene: Scene, wanted: int | None) -> Options:
     if wanted is not None and wanted not in [value for _, value in found]:
         found.append((captions.with_probability(scene.considered(wanted)), wanted))
     return found
+
+
+def pins_of(text: str) -> list[Any]:
+    """Return the pinned cells that a text names, each "layer row column", with ; between them.
+
+    What cannot be read is returned as it is; the state refuses it.
+
+    >>> pins_of("conv 3 4; relu 0 0")
+    [['conv', '3', '4'], ['relu', '0', '0']]
+    """
+    return [part.rsplit(None, 2) for part in text.split(";") if part.strip()]
+
+
+def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
+    """Return pinned cells as the text that `pins_of` reads."""
+    return "; ".join(f"{layer} {row} {column}" for layer, row, column in pins)
+
+
+def region_of(text: str) -> list[str] | None:
+    """Return the numbers of a region that a text names, as text; None for an empty one."""
+    return text.replace(",", " ").split() or None
+
+
+def region_text(region: tuple[float, float, float, float] | None) -> str:
+    """Return a region as the text that `region_of` reads."""
+    return "" if region is None else " ".join(f"{each:.0f}" for each in region)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cnn_widgets.analysis.fields import Box, MapField, whole_input
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.network_input import ModelInput
-from cnn_widgets.images.resizing import box_on_photo
+from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
 
@@ -115,6 +115,17 @@ class ModelDescription:
         field = self.field(layer)
         box = field.box(row, column)
         return box if sample is None else box_on_photo(box, field, sample, self.fit)
+
+    def cell_at(self, layer: str, x: float, y: float, sample: ImageSample) -> tuple[int, int]:
+        """Return the (row, column) of the cell of a layer's map nearest to a place of a photograph.
+
+        `x` and `y` are in pixels of the sample; raises as `receptive_field` does.
+        """
+        field = self.field(layer)
+        fit = sample.fit or self.fit
+        top, left, height, width = visible_window(sample.size, field.size, fit)
+        row = field.rows.nearest((y - top) * field.size[0] / height)
+        return row, field.columns.nearest((x - left) * field.size[1] / width)
 
     def pictures_beside(self, sample: ImageSample) -> dict[str, ImageSample]:
         """Return the pictures that go into other inputs beside a sample, by the inputs' names."""

@@ -18,16 +18,13 @@ from cnn_widgets.evaluation.ranking import RankedMap
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.panels import captions
+from cnn_widgets.panels.charts import HERE, INK, OTHERS, style_axes
 from cnn_widgets.panels.view import View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-#: Colours of axes and text, of the map on screen, and of the maps it is compared with.
-INK, HERE, OTHERS = "#808080", "#e8743b", ("#5b9bd5", "#8a8f98")
 
 
 #: Size of a chart, (width, height) in inches.
@@ -243,13 +240,3 @@ _VIEW_FUNCTIONS: dict[str, Callable[[Scene, Any], View]] = {
     "pointing": _pointing,
     "input": _input,
 }
-
-
-def style_axes(axes: Axes, title: str = "") -> None:
-    """Style Matplotlib axes to be legible on light and on dark pages."""
-    axes.tick_params(colors=INK, labelsize=9, length=2)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(INK)
-    if title:
-        axes.set_title(title, fontsize=9, color=INK, loc="left")

@@ -14,11 +14,14 @@ from matplotlib.patches import Rectangle
 
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.table import PANELS
-from cnn_widgets.panels.view import View
+from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.scenes.scene import Scene
 
 _LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 _PAIRS_PER_ROW = 4
+#: The panels whose marks are drawn over others, and the marks' colours.
+_COVERS = {"original": "marks", "overlay": "marks", "mosaic": "frame", "filter": "cells"}
+_MARK_COLORS = {"first": "#00b7c7", "second": "#d55ee0", "region": "#ffd23f"}
 
 
 def to_figure(scene: Scene, width: float = 14.0) -> Figure:
@@ -42,8 +45,11 @@ def to_figure(scene: Scene, width: float = 14.0) -> Figure:
         upper = figure
     for name, axes in upper.subplot_mosaic(_LAYOUT).items():
         panel = PANELS[name]
-        marked = PANELS["frame"].view(scene).frame if name == "mosaic" else None
-        _draw(axes, panel.view(scene).flat(), marked)
+        over = _COVERS.get(name)
+        marked = PANELS[over].view(scene).marks if over else ()
+        layers = [each for each, _, _ in scene.silent_shares]
+        here = layers.index(scene.layer.name) if scene.layer.name in layers else None
+        _draw(axes, panel.view(scene).flat(), marked, here)
         axes.set_title(panel.title, fontsize=10, parse_math=False)
     names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
     figure.suptitle(names, fontsize=11, parse_math=False)
@@ -60,14 +66,13 @@ def _draw_pairs(figure: Any, pairs: tuple[Any, ...], rows: int) -> None:
         places[2 * index].set_title(_wrapped(title, 34), fontsize=7, loc="left", parse_math=False)
 
 
-def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
+def _draw(axes: Axes, view: View, marked: tuple[Mark, ...], here: int | None) -> None:
     if view.rows:
         _draw_rows(axes, view)
     elif view.chart is not None:
         view.chart(axes)
-        if view.marker is not None:
-            left, right = axes.get_xlim()
-            axes.axvline(left + view.marker * (right - left), color="#e8743b", linestyle=":")
+        if here is not None:
+            axes.axvline(here, color="#e8743b", linestyle=":")
     elif view.picture is not None:
         axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
         axes.set_xticks([])
@@ -75,19 +80,12 @@ def _draw(axes: Axes, view: View, marked: tuple[float, ...] | None) -> None:
         if view.bar:
             colors: Any = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
             axes.figure.colorbar(colors, ax=axes, fraction=0.046)
-        if marked:
-            height, width = view.picture.shape[:2]
-            corner = (marked[0] * width - 0.5, marked[1] * height - 0.5)
-            axes.add_patch(
-                Rectangle(
-                    corner,
-                    marked[2] * width,
-                    marked[3] * height,
-                    fill=False,
-                    edgecolor="#ff3b30",
-                    linewidth=1.5,
-                )
-            )
+        height, width = view.picture.shape[:2]
+        for mark in marked:
+            corner = (mark.left * width - 0.5, mark.top * height - 0.5)
+            color = _MARK_COLORS.get(mark.kind, "#ff3b30")
+            size = (mark.width * width, mark.height * height)
+            axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=1.5))
     axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
 
 

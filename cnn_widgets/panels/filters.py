@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing import mosaics
-from cnn_widgets.drawing.color import colorize
-from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, grid_shape, tile_size
+from cnn_widgets.drawing.color import colorize, diverging_colormap, overlay, resize
+from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, tile_pictures
+from cnn_widgets.images.resizing import cached_thumbnail, visible_window
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.evaluation_panels import style_axes
+from cnn_widgets.panels.charts import style_axes
+from cnn_widgets.panels.tiles import grid, strip_grid
 from cnn_widgets.panels.view import View
 from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene
@@ -18,8 +21,8 @@ from cnn_widgets.scenes.scene import Scene
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Space that the mosaic fills, in pixels.
-_MOSAIC_WIDTH, _MOSAIC_HEIGHT = 832, 320
+#: Longer side of a picture of the film-strip, and height of the line under it, in pixels.
+STRIP_TILE, LABEL = 112, 18
 
 
 def feature_map(scene: Scene) -> View:
@@ -38,43 +41,29 @@ def feature_map(scene: Scene) -> View:
 
 
 def mosaic(scene: Scene) -> View:
-    """Return the maps of all filters of the layer in one picture; `frame` marks the selected."""
-    _, columns, cell = _grid(scene)
+    """Return the maps of the filters shown in one picture; the panel `frame` marks the selected."""
+    _, columns, cell = grid(scene)
+    choice = scene.filter_choice
     picture = mosaics.mosaic(
-        scene.activations, scene.scale, scene.filter_colormap, columns=columns, cell=cell, gap=1
+        scene.activations, scene.scale, scene.filter_colormap, columns, cell, shown=choice.shown
     )
     count, flat = scene.layer.filters, scene.flat_filters
-    dead = f"{flat} are one value everywhere (grey)" if flat else "none is flat"
+    many = f"{len(choice.shown)} of {count}" if len(choice.shown) < count else f"all {count}"
+    dead = f"{flat} of {count} are one value everywhere (grey)" if flat else "none is flat"
     ranged = "each scaled by itself" if scene.scale == "filter" else "one scale for all"
     silent = next((s for name, _, s in scene.silent_shares if name == scene.layer.name), None)
     after = "" if silent is None else f"; {captions.percent(silent)} silent after the activation"
     caption = (
-        f"{count} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {ranged}; {dead}{after}"
+        f"{many} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {choice.told}; "
+        f"{ranged}; {dead}{after}"
     )
-    return View(
-        f"All filters of {scene.layer.name} on {scene.image}: {caption}.",
-        caption,
-        picture,
-        aspect=_aspect(scene),
-    )
-
-
-def frame(scene: Scene) -> View:
-    """Return the frame around the selected filter, shown over the mosaic."""
-    rows, columns, _ = _grid(scene)
-    row, column = divmod(scene.filter, columns)
-    return View(
-        f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
-        frame=(column / columns, row / rows, 1 / columns, 1 / rows),
-        aspect=_aspect(scene),
-    )
+    return View(f"Filters of {scene.layer.name} on {scene.image}: {caption}.", caption, picture)
 
 
 def depth(scene: Scene) -> View:
     """Return a chart of the share of filters silent on this photograph, layer by layer."""
     known = [(i, s) for i, (_, _, s) in enumerate(scene.silent_shares) if s is not None]
     names = [name for name, _, _ in scene.silent_shares]
-    here = names.index(scene.layer.name) if scene.layer.name in names else None
     if not known:
         line = "No layer here has an activation that could silence a filter."
         return View(line, line, chart=lambda axes: axes.set_axis_off())
@@ -84,7 +73,7 @@ def depth(scene: Scene) -> View:
         f"silent filters: {captions.percent(early)} in the first third of the depth, "
         f"{captions.percent(late)} in the last"
     )
-    marked = dict(known).get(here) if here is not None else None
+    marked = {name: share for name, _, share in scene.silent_shares}.get(scene.layer.name)
     if marked is not None:
         line += f"; {scene.layer.name} {captions.percent(marked)}"
     return View(
@@ -92,8 +81,53 @@ def depth(scene: Scene) -> View:
         line,
         chart=lambda axes: _draw_depth(axes, known, len(names)),
         key=("depth", len(names), tuple(known)),
-        marker=None if here is None else (here + 1) / (len(names) + 1),
     )
+
+
+def strip(scene: Scene) -> View:
+    """Return the map at every layer in one picture, from the input to the scores."""
+    if not scene.strip:
+        return View("The film-strip is closed.")
+    rows, columns, names = strip_grid(scene)
+    photo = cached_thumbnail(scene.sample, STRIP_TILE)
+    pictures = [photo] * len(names)
+    if scene.strip_of == "activation":
+        pictures = [
+            colorize(scaled_map(_on_photograph(scene, name, photo.shape)), scene.filter_colormap)
+            for name in names
+        ]
+        line = f"Mean activation at {len(names)} layers, from the input to the scores."
+    elif METHODS[scene.method].at != "layer":
+        title = METHODS[scene.method].title
+        line = f"{title} looks at the input, not at a layer: choose a class activation map."
+    else:
+        pictures = [
+            overlay(
+                photo, each.heatmap, scene.alpha,
+                diverging_colormap(scene.colormap) if each.signed else scene.colormap, each.signed,
+            )
+            for each in scene.film_strip
+        ]  # fmt: skip
+        empty = sum(each.empty for each in scene.film_strip)
+        line = (
+            f"{METHODS[scene.method].title} for {scene.chosen.name} at {len(names)} layers, from "
+            f"the input to the scores.{f' No evidence at {empty} of them.' if empty else ''}"
+        )
+    return View(line, line, tile_pictures(pictures, rows, columns, LABEL))
+
+
+def _on_photograph(scene: Scene, layer: str, shape: tuple[int, ...]) -> Floats:
+    """Return a layer's mean activation as a map in the size of a small photograph (H, W, 3)."""
+    mean = scene.network.activations(scene.sample, layer).mean(axis=-1)
+    field, size = scene.network.field(layer), scene.sample.size
+    window = visible_window(size, field.size, scene.sample.fit or scene.network.fit)
+    return resize(field.lay(mean, size, window), (shape[0], shape[1]))
+
+
+def scaled_map(values: Floats) -> Floats:
+    """Return a map scaled linearly to [0, 1]; zero if it is one value everywhere."""
+    low, high = float(values.min()), float(values.max())
+    return np.asarray((values - low) / ((high - low) or 1.0), np.float32)
 
 
 def _range(scene: Scene, values: Floats) -> tuple[float, float]:
@@ -105,23 +139,6 @@ def _range(scene: Scene, values: Floats) -> tuple[float, float]:
 def _colored(values: Floats, low: float, high: float, colormap: str) -> Pixels:
     span = high - low if high > low else 1.0
     return colorize((values - low) / span, colormap)
-
-
-def _grid(scene: Scene) -> tuple[int, int, int]:
-    """Return rows, columns and the longer side of a tile, in pixels, that fill the mosaic."""
-    height, width, count = (int(n or 1) for n in scene.layer.shape)
-    aspect = _MOSAIC_WIDTH / _MOSAIC_HEIGHT * height / width
-    rows, columns = grid_shape(count, aspect)
-    per_tile = min(_MOSAIC_WIDTH / columns / width, _MOSAIC_HEIGHT / rows / height)
-    return rows, columns, max(4, int(per_tile * max(height, width)) - 1)
-
-
-def _aspect(scene: Scene) -> float:
-    """Return the width of the mosaic divided by its height."""
-    rows, columns, cell = _grid(scene)
-    height, width = scene.activations.shape[:2]
-    tile = tile_size((height, width), cell)
-    return (columns * (tile[1] + 1) - 1) / (rows * (tile[0] + 1) - 1)
 
 
 def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:

@@ -17,29 +17,44 @@ from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.panels import captions
+from cnn_widgets.panels.charts import AXES_BOX
 from cnn_widgets.panels.table import PANELS
-from cnn_widgets.panels.view import View
+from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
 
 _CHART_DPI = 200
-_PHOTO = "cnnw-photo"
-
-#: Position of the axes in a chart: left, bottom, width, height, as shares of the picture.
-_AXES_BOX = (0.13, 0.13, 0.84, 0.76)
 
 #: Recently drawn charts, PNG bytes by `View.key`.
 _CHART_CACHE: ByteCache[bytes] = ByteCache(2**20)
 
 
-def to_html(view: View, frame: int = 0) -> str:
-    """Return a view as one HTML fragment; `frame` is the number of the redraw."""
-    parts = [_body(view)]
+def to_html(view: View, frame: int = 0, separate: bool = False) -> str:
+    """Return a view as one HTML fragment.
+
+    Parameters
+    ----------
+    view : View
+    frame : int
+        The number of the redraw.
+    separate : bool
+        Whether the picture is shown by another widget: then only the words are returned.
+    """
+    parts = [_beside_picture(view) if separate else _body(view)]
     if view.caption:
         text = escape(view.caption)
         parts.append(f'<div class="cnnw-caption" title="{text}">{text}</div>')
-    style = f' style="--aspect:{view.aspect:.5f}"' if view.aspect else ""
-    return f'<div class="cnnw-view" data-frame="{frame}"{style}>{"".join(parts)}</div>'
+    style = "cnnw-view cnnw-cover" if view.covers else "cnnw-view"
+    return f'<div class="{style}" data-frame="{frame}">{"".join(parts)}</div>'
+
+
+def picture_file(view: View) -> tuple[bytes, str] | None:
+    """Return a view's picture as the bytes of a file and its kind, "png" or "jpeg", or None."""
+    if view.chart is not None:
+        return _chart_png(view), "png"
+    if view.picture is None:
+        return None
+    return encode_image(view.picture, view.exact), "png" if view.exact else "jpeg"
 
 
 def error_html(title: str, error: BaseException, frame: int = 0) -> str:
@@ -66,23 +81,30 @@ def _body(view: View) -> str:
         layered = view.alpha is not None
         shown = "".join(_pair(*pair, layered) for pair in view.pairs)
         return f'<div class="cnnw-pairs">{shown}</div>'
-    if view.frame:
-        left, top, width, height = (f"{100 * share:.3f}%" for share in view.frame)
-        box = f"left:{left};top:{top};width:{width};height:{height}"
-        return f'<div class="cnnw-frame" aria-label="{escape(view.alt)}" style="{box}"></div>'
-    if view.chart is not None:
-        return _chart_with_marker(view)
-    if view.picture is None:
-        return f'<div class="cnnw-caption">{escape(view.alt)}</div>'
-    picture = _img(
-        encode_image(view.picture, view.exact),
-        "png" if view.exact else "jpeg",
-        view.alt,
-        "cnnw-exact" if view.exact else _PHOTO if view.alpha is None else f"{_PHOTO} cnnw-heat",
-    )
+    if view.covers:
+        return "".join(map(_mark, view.marks))
+    flat = view if view.picture is not None or view.under is None else view.flat()
+    file = picture_file(flat)
+    if file is None:
+        return view.alt and f'<div class="cnnw-caption">{escape(view.alt)}</div>'
+    style = "cnnw-chart" if view.chart else "cnnw-exact" if view.exact else "cnnw-photo"
+    return _img(*file, view.alt, style) + _beside_picture(view)
+
+
+def _beside_picture(view: View) -> str:
+    """Return what explains a picture's colours: a legend below, or a colour bar beside it."""
     if view.legend:
-        return picture + _legend(*view.legend)
-    return picture + (_bar(*view.bar) if view.bar else "")
+        return _legend(*view.legend)
+    return _bar(*view.bar) if view.bar else ""
+
+
+def _mark(mark: Mark) -> str:
+    """Return a rectangle, or a line of text, placed over a picture by shares of its sides."""
+    left, top, width, height = (f"{100 * share:.3f}%" for share in mark[:4])
+    box = f"left:{left};top:{top};width:{width};height:{height}"
+    text = f"<b>{escape(mark.text)}</b>" if mark.text else ""
+    style = "cnnw-mark cnnw-frame" if mark.kind == "chosen" else f"cnnw-mark cnnw-{mark.kind}"
+    return f'<div class="{style}" style="{box}">{text}</div>'
 
 
 def _img(data: bytes, kind: str, alt: str, style: str) -> str:
@@ -169,28 +191,13 @@ def _table(view: View) -> str:
     )
 
 
-def _chart_with_marker(view: View) -> str:
-    """Return a chart as a picture, with its marker as a separate element over it.
-
-    The marker is not drawn into the picture, so moving it needs no new chart.
-    """
-    picture = _img(_chart_png(view), "png", view.alt, "cnnw-chart")
-    width, height = view.inches
-    mark = ""
-    if view.marker is not None:
-        left = 100 * (_AXES_BOX[0] + view.marker * _AXES_BOX[2])
-        top, tall = 100 * (1 - _AXES_BOX[1] - _AXES_BOX[3]), 100 * _AXES_BOX[3]
-        mark = f'<i style="left:{left:.2f}%;top:{top:.1f}%;height:{tall:.1f}%"></i>'
-    return f'<div class="cnnw-charted" style="--shape:{width / height:.4f}">{picture}{mark}</div>'
-
-
 def _chart_png(view: View) -> bytes:
     """Return a chart as PNG with a transparent background, for light and dark pages."""
     if view.key is not None and (kept := _CHART_CACHE.get(view.key)) is not None:
         return kept
     figure = Figure(figsize=view.inches, dpi=_CHART_DPI)
     figure.patch.set_alpha(0)
-    axes = figure.add_axes(_AXES_BOX)
+    axes = figure.add_axes(AXES_BOX)
     axes.patch.set_alpha(0)
     if view.chart is not None:
         view.chart(axes)

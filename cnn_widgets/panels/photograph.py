@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.drawing import mosaics
 from cnn_widgets.drawing.color import colorize, diverging_colormap, resize, stretched
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.panels import captions
@@ -12,7 +11,7 @@ from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene
 
 #: Longer side of the photographs and heat-maps sent to the page, in pixels.
-PICTURE = 448
+PICTURE = 640
 
 
 def original(scene: Scene) -> View:
@@ -21,14 +20,21 @@ def original(scene: Scene) -> View:
     alt = f"The photograph {scene.image}, {width} by {height} pixels."
     caption = f"{scene.image} · {width}×{height}"
     beside = scene.network.pictures_beside(scene.sample)
-    if not beside:
-        return View(alt, caption, cached_thumbnail(scene.sample, PICTURE))
-    own, listed = scene.network.model_input.name, ", ".join(beside)
-    row = mosaics.side_by_side(
-        [cached_thumbnail(each, PICTURE) for each in (scene.sample, *beside.values())]
+    if beside:
+        own = scene.network.model_input.name
+        alt = f"{alt} It goes into {own}; beside it {', '.join(beside)}."
+        caption = f"{caption} · goes into {own} (explained)"
+    return View(alt, caption, cached_thumbnail(scene.sample, PICTURE))
+
+
+def beside(scene: Scene) -> View:
+    """Return the pictures that go into other inputs of the network, if it has such."""
+    others = scene.network.pictures_beside(scene.sample)
+    strip = tuple(
+        (f"goes into {name}", cached_thumbnail(each, 224), f"The picture for the input {name}.")
+        for name, each in others.items()
     )
-    alt = f"{alt} It goes into {own}; beside it {listed}."
-    return View(alt, f"{own} (explained), {listed}", row)
+    return View("", strip=strip)
 
 
 def network_input(scene: Scene) -> View:
@@ -48,12 +54,10 @@ def network_input(scene: Scene) -> View:
 def overlay(scene: Scene) -> View:
     """Return the heat-map of the class explained over the photograph."""
     found, method = scene.attribution, METHODS[scene.method]
+    under = cached_thumbnail(scene.sample, PICTURE)
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
-        return View(
-            f"The photograph {scene.image}. {line}", line, cached_thumbnail(scene.sample, PICTURE)
-        )
-    under = cached_thumbnail(scene.sample, PICTURE)
+        return View(f"The photograph {scene.image}. {line}", line, under=under, alpha=scene.alpha)
     picture = _colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
@@ -62,11 +66,6 @@ def overlay(scene: Scene) -> View:
     legend = (colors, low, method.reads, high)
     line = captions.short_evidence(found)
     return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend)
-
-
-def ground(scene: Scene) -> View:
-    """Return the photograph shown under the heat-map."""
-    return View("", picture=cached_thumbnail(scene.sample, PICTURE))
 
 
 def predictions(scene: Scene) -> View:

@@ -7,14 +7,15 @@ opacity of the heat-maps is a CSS rule of the page, so moving its slider redraws
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.panels.evaluation_panels import evaluation
-from cnn_widgets.panels.filters import depth, feature_map, frame, mosaic
+from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
+from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
 from cnn_widgets.panels.photograph import (
-    ground,
+    beside,
     network_input,
     original,
     overlay,
@@ -31,6 +32,8 @@ class Panel:
 
     `follows`: it also reads the trait `layer` while `cam_layer` is "follow".
     `opened_by`: the Bool trait of the fold it is in, or ""; in a closed fold it is not drawn.
+    `besides`: what else it depends on, made from the traits; it is drawn again if that changes.
+    `pictured`: it shows one picture, which travels to the page as a file of its own.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Panel:
     view: Callable[[Scene], View]
     follows: bool = False
     opened_by: str = ""
+    besides: Callable[[Scene], Hashable] | None = None
+    pictured: bool = False
 
 
 def card(scene: Scene) -> View:
@@ -64,18 +69,35 @@ _MAP_TRAITS = _INPUT_TRAITS | _CLASS_TRAITS | {"colormap"}
 _PAIRS_TRAITS = _MAP_TRAITS - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
 _TRUST_TRAITS = _MAP_TRAITS | {"alpha", "trust", "instrument", "baseline", "ranked"}
 _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
+_PLACES = frozenset({"image", "network", "layer", "pins"})
+_STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
+
+
+def _page(scene: Scene) -> Hashable:
+    """Return which filters the mosaic shows, in their order."""
+    return scene.filter_choice.shown.tobytes()
+
+
 PANELS: dict[str, Panel] = {
     panel.name: panel
     for panel in (
-        Panel("original", "Photograph", frozenset({"image", "network"}), original),
-        Panel("ground", "", frozenset({"image"}), ground),
-        Panel("overlay", "Evidence for the class", _MAP_TRAITS, overlay, follows=True),
+        Panel("original", "Photograph", frozenset({"image", "network"}), original, pictured=True),
+        Panel("overlay", "Evidence for the class", _MAP_TRAITS, overlay, True, pictured=True),
+        Panel("input", "What the network sees", _INPUT_TRAITS, network_input, pictured=True),
+        Panel("marks", "", _PLACES | {"filter", "region", "face", "fit"}, marks),
+        Panel("beside", "", frozenset({"image", "network"}), beside),
         Panel("predictions", "What the network says", _INPUT_TRAITS | {"class_index"}, predictions),
-        Panel("input", "What the network sees", _INPUT_TRAITS, network_input),
-        Panel("filter", "The selected filter", _FILTER_TRAITS | {"filter"}, feature_map),
-        Panel("mosaic", "All filters of the layer", _FILTER_TRAITS, mosaic),
-        Panel("frame", "", frozenset({"image", "network", "layer", "filter"}), frame),
-        Panel("depth", "Silent filters by depth", _INPUT_TRAITS | {"layer"}, depth),
+        Panel("filter", "One filter", _FILTER_TRAITS | {"filter"}, feature_map, pictured=True),
+        Panel("cells", "", _PLACES, cells),
+        Panel("pinned", "Pinned cells", _PLACES | {"filter", "fit"}, pinned),
+        Panel("mosaic", "Filters of the layer", _FILTER_TRAITS, mosaic, False, "", _page, True),
+        Panel(
+            "frame", "", frozenset({"image", "network", "layer", "filter"}), frame, besides=_page
+        ),
+        Panel("depth", "Silent filters by depth", _INPUT_TRAITS | {"layer"}, depth, pictured=True),
+        Panel("here", "", frozenset({"image", "network", "layer"}), here),
+        Panel("strip", "Layer by layer", _STRIP_TRAITS, strip, False, "strip", None, True),
+        Panel("labels", "", _STRIP_TRAITS | {"layer"}, labels, False, "strip"),
         Panel("card", "About the method", frozenset({"method", "target", "network"}), card),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs"),

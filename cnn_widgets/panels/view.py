@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cnn_widgets.drawing.color import blend
 from cnn_widgets.records import Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+class Mark(NamedTuple):
+    """A rectangle in a picture, as shares of its width and height, each in [0, 1].
+
+    `kind` is "chosen" (a tile), "region", "first" or "second" (the two pins), "line" (a place in a
+    chart) or "label" (only `text`, at the lower edge).
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    kind: str = "chosen"
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,19 +47,17 @@ class View:
     chart : callable, optional
         Draws on Matplotlib axes, instead of a picture.
     key : hashable, optional
-        All that the chart depends on except its marker; a chart drawn for a key is used again.
-    marker : float, optional
-        A place to mark in the chart, as a share of the width of its axes, in [0, 1].
+        All that the chart depends on; a chart drawn for a key is used again.
     exact : bool
         Whether the picture is a small map that is sent without loss and enlarged unsmoothed.
     bar : (colour map, low, high), optional
         A colour bar beside the picture, with the values at its two ends.
     legend : (colour map, word for low, what it means, word for high), optional
         What the picture's colours mean.
-    frame : (left, top, width, height), optional
-        A rectangle to mark in a picture, as shares of its width and height, in [0, 1].
-    aspect : float, optional
-        Width divided by height, if another view must cover the picture exactly.
+    marks : tuple of Mark
+        What to mark in the picture of this or of another panel, instead of a picture.
+    covers : bool
+        Whether the view consists of its `marks` and is shown over another panel's picture.
     rows : tuple of (name, probability, score, marked)
         Rows of a list with bars, instead of a picture; `marked` is the class explained.
     terms : tuple of (term, text)
@@ -69,12 +82,11 @@ class View:
     alpha: float | None = None
     chart: Callable[[Axes], None] | None = None
     key: Hashable = None
-    marker: float | None = None
     exact: bool = False
     bar: tuple[str, float, float] | None = None
     legend: tuple[str, str, str, str] | None = None
-    frame: tuple[float, float, float, float] | None = None
-    aspect: float | None = None
+    marks: tuple[Mark, ...] = ()
+    covers: bool = False
     rows: tuple[tuple[str, float, float, bool], ...] = ()
     terms: tuple[tuple[str, str], ...] = ()
     pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
@@ -88,8 +100,8 @@ class View:
         alpha, picture = self.alpha, self.picture
         if alpha is None:
             return self
-        if picture is not None and self.under is not None:
-            picture = blend(self.under, picture, alpha)
+        if self.under is not None:
+            picture = self.under if picture is None else blend(self.under, picture, alpha)
         pairs = tuple(
             (title, photo, blend(photo, colors, alpha), alt)
             for title, photo, colors, alt in self.pairs

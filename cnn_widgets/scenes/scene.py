@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.attribution.depth_strip import film_strip
 from cnn_widgets.attribution.explain import attribute, layer_for
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.probe import Progress
@@ -21,6 +22,7 @@ from cnn_widgets.evaluation.instruments import INSTRUMENTS, Subject
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.filter_choice import FilterChoice, choose
 from cnn_widgets.scenes.state import State
 
 
@@ -74,6 +76,16 @@ class Scene:
     instrument: str
     baseline: Any
     ranked: tuple[str, ...]
+    face: str
+    zoom: float
+    center: tuple[float, float]
+    region: tuple[float, float, float, float] | None
+    pins: tuple[tuple[str, int, int], ...]
+    filter_count: str
+    filter_order: str
+    strip: bool
+    strip_of: str
+    display: bool
     results: ByteCache[Any] = field(repr=False)
 
     @cached_property
@@ -195,6 +207,42 @@ class Scene:
         return np.asarray(self.activations[..., self.filter])
 
     @cached_property
+    def filter_weights(self) -> Floats | str:
+        """What each filter of the layer browsed adds to the class's score, (K,); or why unknown.
+
+        The sum of gradient times activation over the cells, for the class explained, compared with
+        another one if one is chosen.
+        """
+        wanted = self.network.score_weights([self.chosen.class_index], self.versus, self.counter)
+        try:
+            values, slopes = self.network.gradients(
+                self.sample, self.layer.name, wanted[0], self.target
+            )
+        except ValueError as error:
+            return str(error)
+        return np.asarray(np.einsum("ijk,ijk->k", values, slopes), np.float32)
+
+    @cached_property
+    def filter_choice(self) -> FilterChoice:
+        """The filters that the mosaic shows, in their order."""
+        asked = self.filter_weights if self.filter_order == "weight" else ""
+        return choose(self.filter_order, self.filter_count, self.filter, self.activations, asked)
+
+    @cached_property
+    def film_strip(self) -> tuple[Attribution, ...]:
+        """The class activation maps at all layers, as `attribution.film_strip` gives them."""
+        key = ("strip", self.question)
+        found: tuple[Attribution, ...] | None = self.results.get(key)
+        if found is None:
+            method = self.method if METHODS[self.method].at == "layer" else "grad-cam"
+            found = film_strip(
+                self.network, self.sample, method, self.chosen.class_index, self.target,
+                versus=self.versus, counter=self.counter,
+            )  # fmt: skip
+            self.results.put(key, found, [each.raw for each in found])
+        return found
+
+    @cached_property
     def flat_filters(self) -> int:
         """How many filters of the layer browsed have the same value everywhere."""
         return int(constant_filters(self.activations).sum())
@@ -218,6 +266,14 @@ class Scene:
         ]
 
 
+#: The traits of `State` that a scene takes as they are.
+_COPIED = (
+    "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
+    "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
+    "pins", "filter_count", "filter_order", "strip", "strip_of", "display",
+)  # fmt: skip
+
+
 def resolve(state: State, catalogue: Catalog) -> Scene:
     """Return the scene of a state as it is now; the photographs come from the catalog."""
     with state.lock, state.open_network().weights_checked():  # once, not at every access
@@ -235,18 +291,6 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             filter=min(state.filter, info.filters - 1),
             wanted_class=state.class_index,
             wanted_versus=state.versus,
-            counter=state.counter,
-            method=state.method,
-            target=state.target,
-            cam_layer=state.cam_layer,
-            alpha=state.alpha,
-            colormap=state.colormap,
-            scale=state.scale,
-            filter_colormap=state.filter_colormap,
-            pairs=state.pairs,
-            trust=state.trust,
-            instrument=state.instrument,
-            baseline=state.baseline,
-            ranked=tuple(state.ranked),
+            **{name: getattr(state, name) for name in _COPIED},
             results=catalogue.results,
         )

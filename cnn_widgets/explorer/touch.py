@@ -1,0 +1,96 @@
+"""Connects the gestures of the page with the state: the pointer's words, and the changes wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.pointing.gestures import wanted
+from cnn_widgets.pointing.pointer import Pointer
+from cnn_widgets.pointing.readouts import about_filter, describe
+from cnn_widgets.scenes.scene import Scene
+
+
+class Touch:
+    """The pointing widget of one explorer, and what its gestures do.
+
+    Parameters
+    ----------
+    guarded : callable
+        Runs a function; an error in it is shown on the page.
+    scene : callable
+        Returns the scene on screen.
+    request : callable
+        Changes the state: trait values as keywords.
+    open_picture : callable
+        Opens a picture that was dropped, pasted or chosen: a dict with ``name`` and ``content``.
+    """
+
+    def __init__(
+        self,
+        guarded: Callable[[Callable[[], None]], bool],
+        scene: Callable[[], Scene],
+        request: Callable[..., None],
+        open_picture: Callable[[Any], bool],
+    ) -> None:
+        self._guarded, self._scene, self._request = guarded, scene, request
+        self._open = open_picture
+        self.pointer = Pointer(self._on_gesture)
+        self.pointer.observe(self._on_hover, "hover")
+
+    def sync(self, scene: Scene) -> None:
+        """Tell the page where the selected tiles are, for screen readers and for scrolling."""
+        rows, columns, _ = grid(scene)
+        row, column = divmod(scene.filter_choice.place(scene.filter), columns)
+        text = about_filter(scene, scene.filter)
+        places = {"mosaic": _place(rows, columns, row, column, text)}
+        if scene.strip:
+            rows, columns, names = strip_grid(scene)
+            here = names.index(scene.layer.name) if scene.layer.name in names else 0
+            places["strip"] = _place(rows, columns, *divmod(here, columns), names[here])
+        self.pointer.places = places
+
+    def _on_hover(self, change: Any) -> None:
+        place = change.new
+
+        def say() -> None:
+            picture = str(place.get("picture"))
+            text = describe(self._scene(), picture, float(place["x"]), float(place["y"]))
+            self.pointer.readout = {"picture": picture, "text": text, "serial": place.get("serial")}
+
+        if place:
+            self._guarded(say)
+
+    def _on_gesture(self, gesture: Mapping[str, Any]) -> None:
+        kind = gesture.get("kind")
+        if kind == "file":
+            self._open({"name": str(gesture.get("name")), "content": gesture.get("content", b"")})
+        elif kind == "keys":
+            for key in list(gesture.get("keys", ()))[:100]:
+                self._act({"kind": "key", "picture": gesture.get("picture"), "key": key})
+            self._say(str(gesture.get("picture")))
+        else:
+            self._act(gesture)
+            if kind == "zoom":
+                self.pointer.send({"kind": "zoomed"})
+
+    def _act(self, gesture: Mapping[str, Any]) -> None:
+        def act() -> None:
+            changes = wanted(self._scene(), gesture)
+            if changes:
+                self._request(**changes)
+
+        self._guarded(act)
+
+    def _say(self, picture: str) -> None:
+        """Read out what a key has chosen, to those who do not see the picture."""
+        places = self.pointer.places
+        if picture in places:
+            serial = int(self.pointer.readout.get("serial") or 0) + 1
+            text = places[picture]["text"]
+            self.pointer.readout = {"picture": "", "text": text, "say": True, "serial": serial}
+
+
+def _place(rows: int, columns: int, row: int, column: int, text: str) -> dict[str, Any]:
+    return {"rows": rows, "columns": columns, "row": row, "column": column, "text": text}

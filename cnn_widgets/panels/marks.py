@@ -1,0 +1,112 @@
+"""What is marked in the pictures: pinned cells, the region, the selected filter, the layer."""
+
+from __future__ import annotations
+
+from cnn_widgets.images.resizing import visible_window
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.charts import depth_place
+from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.view import Mark, View
+from cnn_widgets.scenes.scene import Scene
+
+#: The kinds of the two pins, and their names.
+PINS = (("first", "A"), ("second", "B"))
+
+
+def marks(scene: Scene) -> View:
+    """Return the region and the receptive fields of the pinned cells, over the photograph."""
+    found, told = [], []
+    if scene.region is not None:
+        left, top, right, bottom = scene.region
+        found.append(_box(scene, left, top, right, bottom, "region", ""))
+        told.append(f"The region is {_sides(left, top, right, bottom)}.")
+    for (kind, name), (layer, row, column) in zip(PINS, scene.pins, strict=False):
+        field = scene.network.receptive_field(layer, row, column, scene.sample)
+        found.append(_box(scene, field.left, field.top, field.right, field.bottom, kind, name))
+        sides = _sides(field.left, field.top, field.right, field.bottom)
+        told.append(f"{name}: the cell in row {row}, column {column} of {layer} sees {sides}.")
+    return View(" ".join(told), marks=tuple(found), covers=True)
+
+
+def cells(scene: Scene) -> View:
+    """Return the pinned cells that are cells of the layer browsed, over the filter's map."""
+    rows, columns = scene.activations.shape[:2]
+    found = tuple(
+        Mark(column / columns, row / rows, 1 / columns, 1 / rows, kind, name)
+        for (kind, name), (layer, row, column) in zip(PINS, scene.pins, strict=False)
+        if layer == scene.layer.name
+    )
+    return View("", marks=found, covers=True)
+
+
+def frame(scene: Scene) -> View:
+    """Return the frame around the selected filter, over the mosaic."""
+    rows, columns, _ = grid(scene)
+    row, column = divmod(scene.filter_choice.place(scene.filter), columns)
+    return View(
+        f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
+        marks=(Mark(column / columns, row / rows, 1 / columns, 1 / rows),),
+        covers=True,
+    )
+
+
+def here(scene: Scene) -> View:
+    """Return the place of the layer browsed, over the chart of silent filters."""
+    place = depth_place(scene)
+    found = () if place is None else (Mark(place, 0.11, 0.0, 0.76, "line"),)
+    return View("", marks=found, covers=True)
+
+
+def labels(scene: Scene) -> View:
+    """Return the names of the layers, over the film-strip, and a frame around the one browsed."""
+    if not scene.strip:
+        return View("", covers=True)
+    rows, columns, names = strip_grid(scene)
+    found = []
+    for index, name in enumerate(names):
+        row, column = divmod(index, columns)
+        place = (column / columns, row / rows, 1 / columns, 1 / rows)
+        if name == scene.layer.name:
+            found.append(Mark(*place))
+        found.append(Mark(*place, "label", name))
+    return View("", marks=tuple(found), covers=True)
+
+
+def pinned(scene: Scene) -> View:
+    """Return what the pinned cells say, each in a line, and how they differ."""
+    lines = []
+    for (_, name), (layer, row, column) in zip(PINS, scene.pins, strict=False):
+        field = scene.network.receptive_field(layer, row, column, scene.sample)
+        values = scene.network.activations(scene.sample, layer)[row, column]
+        strongest = int(values.argmax())
+        lines.append(
+            (
+                name,
+                f"cell {row}, {column} of {layer}",
+                f"{field.right - field.left:.0f}×{field.bottom - field.top:.0f} pixels",
+                captions.number(float(values[scene.filter])) if layer == scene.layer.name else "–",
+                f"filter {strongest} ({captions.number(float(values[strongest]))})",
+            )
+        )
+    if not lines:
+        return View("No cell is pinned. Click into the photograph or the filter's map to pin one.")
+    head = ("pin", "cell (row, column)", "sees", f"filter {scene.filter}", "strongest filter")
+    return View("The pinned cells.", table=(head, *lines))
+
+
+def _box(
+    scene: Scene, left: float, top: float, right: float, bottom: float, kind: str, text: str
+) -> Mark:
+    """Return a box in pixels of the photograph as a mark on the face that is shown."""
+    height, width = scene.sample.size
+    y, x = 0, 0
+    if scene.face == "input":
+        fit = scene.sample.fit or scene.network.fit
+        y, x, height, width = visible_window(scene.sample.size, scene.network.input_size, fit)
+    edges = ((left - x) / width, (top - y) / height, (right - x) / width, (bottom - y) / height)
+    left, top, right, bottom = (min(max(each, 0.0), 1.0) for each in edges)
+    return Mark(left, top, right - left, bottom - top, kind, text)
+
+
+def _sides(left: float, top: float, right: float, bottom: float) -> str:
+    return f"columns {left:.0f} to {right:.0f}, rows {top:.0f} to {bottom:.0f} of the photograph"

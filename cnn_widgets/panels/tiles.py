@@ -1,0 +1,39 @@
+"""Where the tiles of the mosaic and of the film-strip stand."""
+
+from __future__ import annotations
+
+import math
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.drawing.mosaics import grid_shape
+from cnn_widgets.scenes.scene import Scene
+
+#: Space that the mosaic fills, in pixels; it grows downwards if its tiles would be too small.
+_WIDTH, _HEIGHT = 832, 320
+#: Least longer side of a tile, in pixels.
+LEAST_TILE = 24
+#: Pictures of the film-strip in one row.
+_STRIP_COLUMNS = 9
+
+
+def grid(scene: Scene) -> tuple[int, int, int]:
+    """Return rows, columns and the longer side of a tile, in pixels, of the mosaic."""
+    height, width = (int(n or 1) for n in scene.layer.shape[:2])
+    count = len(scene.filter_choice.shown)
+    rows, columns = grid_shape(count, _WIDTH / _HEIGHT * height / width)
+    cell = int(min(_WIDTH / columns / width, _HEIGHT / rows / height) * max(height, width)) - 1
+    if cell >= LEAST_TILE:
+        return rows, columns, cell
+    wide = max(1, round(LEAST_TILE * width / max(height, width)))
+    columns = min(count, max(1, (_WIDTH + 1) // (wide + 1)))
+    return math.ceil(count / columns), columns, LEAST_TILE
+
+
+def strip_grid(scene: Scene) -> tuple[int, int, tuple[str, ...]]:
+    """Return rows, columns and the layers, in the order they run, of the film-strip."""
+    if scene.strip_of == "evidence" and METHODS[scene.method].at == "layer":
+        names = tuple(str(each.layer) for each in scene.film_strip)
+    else:
+        names = tuple(info.name for info in scene.layers)
+    columns = min(_STRIP_COLUMNS, len(names))
+    return math.ceil(len(names) / columns), columns, names

@@ -1,0 +1,171 @@
+"""The change of state that a gesture asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.attribution.regions import hottest_region
+from cnn_widgets.panels.charts import depth_layer
+from cnn_widgets.panels.tiles import grid
+from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
+from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
+from cnn_widgets.scenes.scene import Scene
+
+Changes = dict[str, Any]
+
+_STEPS = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (-1, 0), "ArrowDown": (1, 0)}
+_ZOOMS = {"+": 1.25, "=": 1.25, "-": 0.8, "0": 0.0}
+
+
+def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
+    """Return the changes of state that a gesture asks for: values by trait.
+
+    Parameters
+    ----------
+    scene : Scene
+    gesture : mapping
+        Its ``"kind"`` is ``"click"`` (with ``picture``, ``x``, ``y``), ``"drag"`` (over the
+        photograph, with ``x``, ``y`` and ``x2``, ``y2``), ``"key"`` (with ``picture`` and the
+        browser's name of the ``key``), ``"zoom"`` (with ``zoom``, ``x``, ``y``), or ``"versus"``
+        (with ``rank``, the row of the list of classes, from 0). Any other asks for nothing.
+    """
+    kind, picture = gesture.get("kind"), gesture.get("picture")
+    x, y = float(gesture.get("x", 0)), float(gesture.get("y", 0))
+    if kind == "click" and picture in _CLICKS:
+        return _CLICKS[picture](scene, x, y)
+    if kind == "key" and picture in _KEYS:
+        return _KEYS[picture](scene, str(gesture.get("key")))
+    if kind == "drag":
+        x2, y2 = float(gesture["x2"]), float(gesture["y2"])
+        left, top = pixel_at(scene, min(x, x2), min(y, y2))
+        return {"region": (left, top, *pixel_at(scene, max(x, x2), max(y, y2)))}
+    if kind == "zoom":
+        zoom = min(max(float(gesture["zoom"]), 1.0), MAX_ZOOM)
+        return {"zoom": zoom, "center": (min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))}
+    if kind == "versus" and 0 <= int(gesture["rank"]) < len(scene.predictions):
+        index = scene.predictions[int(gesture["rank"])].class_index
+        return {"versus": None if index == scene.versus else index}
+    return {}
+
+
+def hottest(scene: Scene) -> Changes:
+    """Return the region around the hottest part of the evidence; a ValueError if there is none."""
+    found = scene.attribution
+    region = None if found is None else hottest_region(found.heatmap)
+    if region is None:
+        raise ValueError("There is no evidence on the photograph, so no part of it is the hottest.")
+    return {"region": region}
+
+
+def _pinned_layer(scene: Scene) -> str:
+    """Return the layer whose cells are pinned on the photograph."""
+    return scene.looked_at or scene.layer.name
+
+
+def _toggled(scene: Scene, pin: tuple[str, int, int]) -> Changes:
+    """Return the pins with one taken away if it is there, or else added; the oldest gives way."""
+    if pin in scene.pins:
+        return {"pins": tuple(each for each in scene.pins if each != pin)}
+    return {"pins": (*scene.pins[-1:], pin)}
+
+
+def _click_photo(scene: Scene, x: float, y: float) -> Changes:
+    layer = _pinned_layer(scene)
+    row, column = scene.network.cell_at(layer, *pixel_at(scene, x, y), scene.sample)
+    return _toggled(scene, (layer, row, column))
+
+
+def _key_photo(scene: Scene, key: str) -> Changes:
+    if key == "Escape":
+        return {"region": None, "pins": ()}
+    if key in ("r", "R"):
+        return hottest(scene)
+    if key in ("f", "F"):
+        return {"face": FACES[(FACES.index(scene.face) + 1) % len(FACES)]}
+    if key in _ZOOMS:
+        return {"zoom": min(max(scene.zoom * _ZOOMS[key], 1.0), MAX_ZOOM)}
+    layer, found = _pinned_layer(scene), scene.attribution
+    shape = scene.network.field(layer).shape
+    values = np.zeros(shape) if found is None or found.layer != layer else found.raw
+    return _moved_pin(scene, layer, values, key)
+
+
+def _click_filter(scene: Scene, x: float, y: float) -> Changes:
+    return _toggled(scene, (scene.layer.name, *cell_at(scene, x, y)))
+
+
+def _key_filter(scene: Scene, key: str) -> Changes:
+    if key == "Escape":
+        return {"pins": ()}
+    return _moved_pin(scene, scene.layer.name, scene.feature_map, key)
+
+
+def _moved_pin(scene: Scene, layer: str, values: Any, key: str) -> Changes:
+    """Return the pins after a key: arrows move the newest, Enter keeps it and pins another.
+
+    The first pin of a layer is put where `values`, of the shape of its map, are largest.
+    """
+    if key not in _STEPS and key not in ("Enter", " "):
+        return {}
+    mine = [pin for pin in scene.pins if pin[0] == layer]
+    rows, columns = values.shape
+    if not mine:
+        hottest_cell = divmod(int(np.argmax(values)), columns)
+        return {"pins": (*scene.pins[-1:], (layer, *hottest_cell))}
+    _, row, column = newest = mine[-1]
+    if key not in _STEPS:
+        beside = column + 1 if column + 1 < columns else max(column - 1, 0)
+        return {"pins": (newest, (layer, row, beside))}
+    down, right = _STEPS[key]
+    moved = (layer, min(max(row + down, 0), rows - 1), min(max(column + right, 0), columns - 1))
+    return {"pins": (*(pin for pin in scene.pins if pin != newest), moved)}
+
+
+def _click_mosaic(scene: Scene, x: float, y: float) -> Changes:
+    index = tile_at(scene, x, y)
+    return {} if index is None else {"filter": index}
+
+
+def _key_mosaic(scene: Scene, key: str) -> Changes:
+    rows, columns, _ = grid(scene)
+    choice = scene.filter_choice
+    if key in ("Home", "End"):
+        return {"filter": int(choice.order[0 if key == "Home" else -1])}
+    down, right = _STEPS.get(key, (0, 0))
+    paged = len(choice.order) > len(choice.shown)
+    page = rows * columns if paged else columns * max(1, rows // 4)
+    step = down * columns + right + page * {"PageUp": -1, "PageDown": 1}.get(key, 0)
+    return {"filter": choice.moved(scene.filter, step)} if step else {}
+
+
+def _click_strip(scene: Scene, x: float, y: float) -> Changes:
+    name = strip_layer(scene, x, y)
+    return {} if name is None else {"layer": name}
+
+
+def _key_layers(scene: Scene, key: str) -> Changes:
+    names = [info.name for info in scene.layers]
+    here = names.index(scene.layer.name) if scene.layer.name in names else 0
+    places = {"Home": 0, "End": len(names) - 1, "ArrowLeft": here - 1, "ArrowRight": here + 1}
+    if key not in places:
+        return {}
+    return {"layer": names[min(max(places[key], 0), len(names) - 1)]}
+
+
+_CLICKS: dict[Any, Callable[[Scene, float, float], Changes]] = {
+    "photo": _click_photo,
+    "filter": _click_filter,
+    "mosaic": _click_mosaic,
+    "depth": lambda scene, x, _: {"layer": depth_layer(scene, x)},
+    "strip": _click_strip,
+}
+_KEYS: dict[Any, Callable[[Scene, str], Changes]] = {
+    "photo": _key_photo,
+    "filter": _key_filter,
+    "mosaic": _key_mosaic,
+    "depth": _key_layers,
+    "strip": _key_layers,
+}

@@ -1,0 +1,56 @@
+"""The widget that sends the gestures of a page to the kernel: `pointer.js` on anywidget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+from traitlets import Bool, Dict, Int
+
+#: Longest side, in pixels, to which the page scales a photograph before it is sent.
+SENT_PIXELS = 2048
+
+
+class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base class has no types
+    """Listens to the pointer and the keys over an explorer's pictures; it shows nothing itself.
+
+    Where the page cannot load the module nothing listens, and everything else works on.
+
+    Parameters
+    ----------
+    on_gesture : callable
+        Called with a gesture, see `gestures.wanted`, or ``{"kind": "file", "name": …, "content":
+        bytes}`` for a picture that was dropped, pasted or chosen.
+
+    Attributes
+    ----------
+    hover : dict
+        The place under the pointer, from the page; the newest one only.
+    readout : dict
+        What is at that place, in words, to the page.
+    places : dict
+        Of each picture that is a grid: rows, columns, the selected one's row, column and words.
+    alive : bool
+        Whether a page has loaded the module.
+    """
+
+    _esm = Path(__file__).with_name("pointer.js")
+    hover = Dict().tag(sync=True)
+    readout = Dict().tag(sync=True)
+    places = Dict().tag(sync=True)
+    sent_pixels = Int(SENT_PIXELS).tag(sync=True)
+    alive = Bool(False).tag(sync=True)
+
+    def __init__(self, on_gesture: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__()
+        self._on_gesture = on_gesture
+        self.on_msg(self._on_message)
+
+    def _on_message(self, _: Any, content: Any, buffers: list[memoryview]) -> None:
+        if not isinstance(content, dict):
+            return
+        if content.get("kind") == "file" and buffers:
+            content = {**content, "content": bytes(buffers[0])}
+        self._on_gesture(content)

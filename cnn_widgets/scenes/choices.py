@@ -1,0 +1,148 @@
+"""What may be chosen: the allowed values of the traits of `State`, and the checks of places.
+
+A place is a region of the photograph, or a pinned cell of a layer's map. No check changes anything:
+each returns the accepted value, or raises a ValueError that names what came and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from cnn_widgets.attribution.methods import find_method
+from cnn_widgets.drawing.color import lookup_table
+from cnn_widgets.engine.graph import TARGETS
+from cnn_widgets.evaluation.faithfulness import BASELINES
+from cnn_widgets.evaluation.instruments import find_instrument
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import FITS, LayerInfo
+
+#: Layer of the class activation maps: the network's default layer, or the layer browsed.
+CAM_PLACES = ("default", "follow")
+#: Which layers can be browsed: convolutions and pools, or every layer with a spatial map.
+KINDS = ("article", "all")
+#: What the large picture shows: the evidence over the photograph, the photograph alone, or the
+#: network's input.
+FACES = ("evidence", "photograph", "input")
+#: How many filters the mosaic shows at once.
+FILTER_COUNTS = ("24", "96", "all")
+#: In which order: by number, by their largest value on this photograph, or by their weight for the
+#: class explained.
+FILTER_ORDERS = ("index", "strength", "weight")
+#: What the film-strip shows at every layer.
+STRIPS = ("evidence", "activation")
+#: The largest magnification of the photograph.
+MAX_ZOOM = 8.0
+#: The allowed values of the traits that take one of a few strings.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "target": TARGETS,
+    "kinds": KINDS,
+    "scale": ("filter", "layer"),
+    "fit": FITS,
+    "size": ("laptop", "projector"),
+    "baseline": BASELINES,
+    "face": FACES,
+    "filter_count": FILTER_COUNTS,
+    "filter_order": FILTER_ORDERS,
+    "strip_of": STRIPS,
+}
+
+
+def check_choice(name: str, value: str) -> str:
+    """Return the value of a trait in `CHOICES`, if it is allowed."""
+    allowed = CHOICES[name]
+    if value not in allowed:
+        raise ValueError(f"Expected {name} to be one of {allowed}. Received: {value!r}")
+    return value
+
+
+def check_named(name: str, value: Any) -> Any:
+    """Return the full value of a trait that names methods, an instrument or a colour map."""
+    if name == "method":
+        return find_method(value).name
+    if name == "instrument":
+        return find_instrument(value).name
+    if name == "ranked":
+        return tuple(dict.fromkeys(find_method(each).name for each in value))
+    lookup_table(value)
+    return value
+
+
+def check_share(name: str, value: float, low: float, high: float) -> float:
+    """Return a number, if it is between two limits."""
+    if not low <= value <= high:
+        raise ValueError(f"Expected {name} between {low:g} and {high:g}. Received: {value}")
+    return value
+
+
+def check_region(region: Any, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """Return a region (left, top, right, bottom) in pixels of a photograph (H, W), or None.
+
+    What lies beside the photograph is cut off.
+    """
+    if region is None or region == ():
+        return None
+    numbers = _numbers(region, 4)
+    if numbers is None:
+        raise ValueError(
+            "Expected region to be (left, top, right, bottom) in pixels of the photograph, or "
+            f"None. Received: {region!r}"
+        )
+    height, width = size
+    left, right = (min(max(each, 0.0), float(width)) for each in numbers[0::2])
+    top, bottom = (min(max(each, 0.0), float(height)) for each in numbers[1::2])
+    if right <= left or bottom <= top:
+        raise ValueError(
+            f"The region (left, top, right, bottom) holds no pixel of the photograph of {width}×"
+            f"{height}. Received: {tuple(region)}"
+        )
+    return left, top, right, bottom
+
+
+def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, int], ...]:
+    """Return pinned cells, (layer, row, column) each, if the network has them; at most two."""
+    found = []
+    for pin in pins:
+        if not isinstance(pin, Sequence) or len(pin) != 3 or isinstance(pin, str):
+            raise ValueError(f"Expected a pin to be (layer, row, column). Received: {pin!r}")
+        try:
+            layer, row, column = str(pin[0]), int(pin[1]), int(pin[2])
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Expected a pin's row and column to be numbers. Received: {pin!r}"
+            ) from None
+        network.receptive_field(layer, row, column)  # a clear error for what the network lacks
+        found.append((layer, row, column))
+    if len(found) > 2:
+        raise ValueError(f"Expected at most two pins. Received: {len(found)}")
+    return tuple(dict.fromkeys(found))
+
+
+def check_center(center: Any) -> tuple[float, float]:
+    """Return the place (x, y) that is magnified, as shares of the photograph's sides."""
+    numbers = _numbers(center, 2)
+    if numbers is None:
+        raise ValueError(f"Expected center to be two numbers from 0 to 1. Received: {center!r}")
+    across, down = (check_share("center", each, 0, 1) for each in numbers)
+    return across, down
+
+
+def browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
+    """Return the layers to browse; raises a ValueError if the network has none."""
+    layers = network.feature_layers if kinds == "article" else network.layers_of(None)
+    if not layers:
+        raise ValueError(
+            f"Network {network.name!r} has no layer with a spatial map (h, w, K) "
+            "larger than 1×1: there is nothing to look into."
+        )
+    return layers
+
+
+def _numbers(values: Any, count: int) -> list[float] | None:
+    """Return so many finite numbers, or None if these are others."""
+    try:
+        found = [float(each) for each in values]
+    except (TypeError, ValueError):
+        return None
+    return found if len(found) == count and all(map(isfinite, found)) else None
