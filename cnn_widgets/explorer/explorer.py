@@ -7,7 +7,6 @@ every redraw. Every callback runs inside `_guarded`, which shows an exception on
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.layout import build
 from cnn_widgets.explorer.saved import with_preview
 from cnn_widgets.explorer.thumbnails import close_tree
-from cnn_widgets.explorer.touch import Touch
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
@@ -31,11 +29,11 @@ from cnn_widgets.panels import captions
 from cnn_widgets.panels.export import write_view
 from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.pointing.gestures import hottest
+from cnn_widgets.pointing.touch import Touch
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.scene import Scene, resolve
+from cnn_widgets.scenes.showing import show
 from cnn_widgets.scenes.state import State
-
-log = logging.getLogger(__name__)
 
 
 class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -60,8 +58,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ----------
     state : State
         What is shown; setting a trait redraws. See also `show`.
-    last_error : Exception or None
-        What went wrong last in a callback or in a panel.
 
     Raises
     ------
@@ -72,8 +68,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     --------
     >>> explorer = cw.CNNExplorer()
     >>> explorer.show(image="espresso", layer="block3_expand", filter=7)
-    >>> explorer.state.image
-    'espresso'
     """
 
     def __init__(
@@ -88,8 +82,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         class_names: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        given = (("preprocess", preprocess), ("class_names", class_names))
-        options |= {name: value for name, value in given if value is not None}
+        given = {"preprocess": preprocess, "class_names": class_names}
+        options |= {name: value for name, value in given.items() if value is not None}
         # Before any widget: ipywidgets keeps those of an explorer that could not be built
         first = load_network(network, **options)  # a download shows Keras' own bar in the cell
         self._catalogue = Catalog(images, first, models or {}, allow_private)
@@ -153,22 +147,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         All changes happen together; if one is refused, nothing changes and a ValueError says why.
         """
         self._check_open()
-        with self.state.together():  # redrawn at the end, after every change was accepted
-            before = set(self._catalogue.samples)
-            try:
-                if image is not None:
-                    known = isinstance(image, str) and image in before
-                    changes["image"] = image if known else self._catalogue.add(image)
-                net = self._catalogue.network(changes.get("network", self.state.network))
-                for trait in ("class_index", "versus"):
-                    if isinstance(changes.get(trait), str):
-                        changes[trait] = net.class_index(changes[trait])
-                self.state.update(**changes)
-            except BaseException:
-                for name in set(self._catalogue.samples) - before:
-                    self._catalogue.remove(name)
-                raise
-            self.state.count_pictures()
+        show(self.state, self._catalogue, image, changes)
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""

@@ -209,7 +209,7 @@ def pins_of(text: str) -> list[Any]:
     >>> pins_of("conv 3 4; relu 0 0")
     [['conv', '3', '4'], ['relu', '0', '0']]
     """
-    return [part.rsplit(None, 2) for part in text.split(";") if part.strip()]
+    return [part.strip().rsplit(None, 2) for part in text.split(";") if part.strip()]
 
 
 def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:

@@ -97,9 +97,11 @@ def strip(scene: Scene) -> View:
             for name in names
         ]
         line = f"Mean activation at {len(names)} layers, from the input to the scores."
-    elif METHODS[scene.method].at != "layer":
-        title = METHODS[scene.method].title
-        line = f"{title} looks at the input, not at a layer: choose a class activation map."
+    elif not scene.has_strip:
+        method = METHODS[scene.method]
+        slow = "takes too long for every layer: choose a quick class activation map."
+        other = "looks at the input, not at a layer: choose a class activation map."
+        line = f"{method.title} {slow if method.at == 'layer' else other}"
     else:
         pictures = [
             overlay(

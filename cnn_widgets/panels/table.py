@@ -69,7 +69,7 @@ _MAP_TRAITS = _INPUT_TRAITS | _CLASS_TRAITS | {"colormap"}
 _PAIRS_TRAITS = _MAP_TRAITS - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
 _TRUST_TRAITS = _MAP_TRAITS | {"alpha", "trust", "instrument", "baseline", "ranked"}
 _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
-_PLACES = frozenset({"image", "network", "layer", "pins"})
+_PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 
 
@@ -84,18 +84,16 @@ PANELS: dict[str, Panel] = {
         Panel("original", "Photograph", frozenset({"image", "network"}), original, pictured=True),
         Panel("overlay", "Evidence for the class", _MAP_TRAITS, overlay, True, pictured=True),
         Panel("input", "What the network sees", _INPUT_TRAITS, network_input, pictured=True),
-        Panel("marks", "", _PLACES | {"filter", "region", "face", "fit"}, marks),
+        Panel("marks", "", _INPUT_TRAITS | {"pins", "region", "face"}, marks),
         Panel("beside", "", frozenset({"image", "network"}), beside),
         Panel("predictions", "What the network says", _INPUT_TRAITS | {"class_index"}, predictions),
         Panel("filter", "One filter", _FILTER_TRAITS | {"filter"}, feature_map, pictured=True),
-        Panel("cells", "", _PLACES, cells),
-        Panel("pinned", "Pinned cells", _PLACES | {"filter", "fit"}, pinned),
+        Panel("cells", "", frozenset({"network", "layer", "pins"}), cells),
+        Panel("pinned", "Pinned cells", _PINNED_TRAITS, pinned, False, "display"),
         Panel("mosaic", "Filters of the layer", _FILTER_TRAITS, mosaic, False, "", _page, True),
-        Panel(
-            "frame", "", frozenset({"image", "network", "layer", "filter"}), frame, besides=_page
-        ),
+        Panel("frame", "", frozenset({"network", "layer", "filter"}), frame, besides=_page),
         Panel("depth", "Silent filters by depth", _INPUT_TRAITS | {"layer"}, depth, pictured=True),
-        Panel("here", "", frozenset({"image", "network", "layer"}), here),
+        Panel("here", "", frozenset({"network", "layer"}), here),
         Panel("strip", "Layer by layer", _STRIP_TRAITS, strip, False, "strip", None, True),
         Panel("labels", "", _STRIP_TRAITS | {"layer"}, labels, False, "strip"),
         Panel("card", "About the method", frozenset({"method", "target", "network"}), card),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.drawing.mosaics import grid_shape
+from cnn_widgets.drawing.mosaics import grid_shape, tile_size
 from cnn_widgets.scenes.scene import Scene
 
 #: Space that the mosaic fills, in pixels; it grows downwards if its tiles would be too small.
@@ -18,20 +17,20 @@ _STRIP_COLUMNS = 9
 
 def grid(scene: Scene) -> tuple[int, int, int]:
     """Return rows, columns and the longer side of a tile, in pixels, of the mosaic."""
-    height, width = (int(n or 1) for n in scene.layer.shape[:2])
+    shape = int(scene.layer.shape[0] or 1), int(scene.layer.shape[1] or 1)
+    height, width = (max(side, max(shape) / 8) for side in shape)  # as `tile_size` draws them
     count = len(scene.filter_choice.shown)
     rows, columns = grid_shape(count, _WIDTH / _HEIGHT * height / width)
     cell = int(min(_WIDTH / columns / width, _HEIGHT / rows / height) * max(height, width)) - 1
     if cell >= LEAST_TILE:
         return rows, columns, cell
-    wide = max(1, round(LEAST_TILE * width / max(height, width)))
-    columns = min(count, max(1, (_WIDTH + 1) // (wide + 1)))
+    columns = min(count, (_WIDTH + 1) // (tile_size(shape, LEAST_TILE)[1] + 1))
     return math.ceil(count / columns), columns, LEAST_TILE
 
 
 def strip_grid(scene: Scene) -> tuple[int, int, tuple[str, ...]]:
     """Return rows, columns and the layers, in the order they run, of the film-strip."""
-    if scene.strip_of == "evidence" and METHODS[scene.method].at == "layer":
+    if scene.strip_of == "evidence" and scene.has_strip:
         names = tuple(str(each.layer) for each in scene.film_strip)
     else:
         names = tuple(info.name for info in scene.layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -31,24 +32,40 @@ def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
         photograph, with ``x``, ``y`` and ``x2``, ``y2``), ``"key"`` (with ``picture`` and the
         browser's name of the ``key``), ``"zoom"`` (with ``zoom``, ``x``, ``y``), or ``"versus"``
         (with ``rank``, the row of the list of classes, from 0). Any other asks for nothing.
+
+    Raises
+    ------
+    ValueError
+        If a number is missing or is none, or if there is no hottest region for the key R.
     """
-    kind, picture = gesture.get("kind"), gesture.get("picture")
-    x, y = float(gesture.get("x", 0)), float(gesture.get("y", 0))
+    kind, picture = gesture.get("kind"), str(gesture.get("picture"))
     if kind == "click" and picture in _CLICKS:
-        return _CLICKS[picture](scene, x, y)
+        return _CLICKS[picture](scene, _share(gesture, "x"), _share(gesture, "y"))
     if kind == "key" and picture in _KEYS:
         return _KEYS[picture](scene, str(gesture.get("key")))
     if kind == "drag":
-        x2, y2 = float(gesture["x2"]), float(gesture["y2"])
-        left, top = pixel_at(scene, min(x, x2), min(y, y2))
-        return {"region": (left, top, *pixel_at(scene, max(x, x2), max(y, y2)))}
+        left, right = sorted((_share(gesture, "x"), _share(gesture, "x2")))
+        top, bottom = sorted((_share(gesture, "y"), _share(gesture, "y2")))
+        return {"region": (*pixel_at(scene, left, top), *pixel_at(scene, right, bottom))}
     if kind == "zoom":
-        zoom = min(max(float(gesture["zoom"]), 1.0), MAX_ZOOM)
-        return {"zoom": zoom, "center": (min(max(x, 0.0), 1.0), min(max(y, 0.0), 1.0))}
-    if kind == "versus" and 0 <= int(gesture["rank"]) < len(scene.predictions):
-        index = scene.predictions[int(gesture["rank"])].class_index
+        zoom = min(max(number(gesture, "zoom"), 1.0), MAX_ZOOM)
+        return {"zoom": zoom, "center": (_share(gesture, "x"), _share(gesture, "y"))}
+    if kind == "versus" and 0 <= (rank := number(gesture, "rank")) < len(scene.predictions):
+        index = scene.predictions[int(rank)].class_index
         return {"versus": None if index == scene.versus else index}
     return {}
+
+
+def number(gesture: Mapping[str, Any], name: str) -> float:
+    """Return a finite number of a gesture; a ValueError names what came instead."""
+    value = gesture.get(name)
+    if isinstance(value, int | float) and -inf < value < inf:
+        return value
+    raise ValueError(f"Expected {name} of a gesture to be a number. Received: {value!r}")
+
+
+def _share(gesture: Mapping[str, Any], name: str) -> float:
+    return float(min(max(number(gesture, name), 0.0), 1.0))
 
 
 def hottest(scene: Scene) -> Changes:
@@ -136,7 +153,7 @@ def _key_mosaic(scene: Scene, key: str) -> Changes:
         return {"filter": int(choice.order[0 if key == "Home" else -1])}
     down, right = _STEPS.get(key, (0, 0))
     paged = len(choice.order) > len(choice.shown)
-    page = rows * columns if paged else columns * max(1, rows // 4)
+    page = int(scene.filter_count) if paged else columns * max(1, rows // 4)
     step = down * columns + right + page * {"PageUp": -1, "PageDown": 1}.get(key, 0)
     return {"filter": choice.moved(scene.filter, step)} if step else {}
 
@@ -155,14 +172,14 @@ def _key_layers(scene: Scene, key: str) -> Changes:
     return {"layer": names[min(max(places[key], 0), len(names) - 1)]}
 
 
-_CLICKS: dict[Any, Callable[[Scene, float, float], Changes]] = {
+_CLICKS: dict[str, Callable[[Scene, float, float], Changes]] = {
     "photo": _click_photo,
     "filter": _click_filter,
     "mosaic": _click_mosaic,
     "depth": lambda scene, x, _: {"layer": depth_layer(scene, x)},
     "strip": _click_strip,
 }
-_KEYS: dict[Any, Callable[[Scene, str], Changes]] = {
+_KEYS: dict[str, Callable[[Scene, str], Changes]] = {
     "photo": _key_photo,
     "filter": _key_filter,
     "mosaic": _key_mosaic,

@@ -51,6 +51,6 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
     def _on_message(self, _: Any, content: Any, buffers: list[memoryview]) -> None:
         if not isinstance(content, dict):
             return
-        if content.get("kind") == "file" and buffers:
-            content = {**content, "content": bytes(buffers[0])}
+        if content.get("kind") == "file":
+            content = {**content, "content": bytes(buffers[0]) if buffers else b""}
         self._on_gesture(content)

@@ -42,9 +42,9 @@ def pixel_at(scene: Scene, x: float, y: float) -> tuple[float, float]:
 def _photo(scene: Scene, x: float, y: float) -> str:
     across, down = pixel_at(scene, x, y)
     height, width = scene.sample.size
-    column, row = min(int(across), width - (x == 1)), min(int(down), height - (y == 1))
-    if not (0 <= row < height and 0 <= column < width):
+    if not (0 <= across <= width and 0 <= down <= height):
         return "beside the photograph"
+    column, row = min(int(across), width - 1), min(int(down), height - 1)
     line = f"pixel {column}, {row}"
     if scene.face == "input":
         tall, wide = scene.input_tensor.shape[:2]

@@ -6,8 +6,9 @@ each returns the accepted value, or raises a ValueError that names what came and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from math import isfinite
+from operator import index
 from typing import Any
 
 from cnn_widgets.attribution.methods import find_method
@@ -81,7 +82,7 @@ def check_region(region: Any, size: tuple[int, int]) -> tuple[float, float, floa
 
     What lies beside the photograph is cut off.
     """
-    if region is None or region == ():
+    if region is None or (isinstance(region, tuple | list) and not region):
         return None
     numbers = _numbers(region, 4)
     if numbers is None:
@@ -107,10 +108,10 @@ def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, i
         if not isinstance(pin, Sequence) or len(pin) != 3 or isinstance(pin, str):
             raise ValueError(f"Expected a pin to be (layer, row, column). Received: {pin!r}")
         try:
-            layer, row, column = str(pin[0]), int(pin[1]), int(pin[2])
-        except (TypeError, ValueError):
+            layer, row, column = str(pin[0]), index(pin[1]), index(pin[2])
+        except TypeError:
             raise ValueError(
-                f"Expected a pin's row and column to be numbers. Received: {pin!r}"
+                f"Expected a pin's row and column to be whole numbers. Received: {pin!r}"
             ) from None
         network.receptive_field(layer, row, column)  # a clear error for what the network lacks
         found.append((layer, row, column))
@@ -140,9 +141,11 @@ def browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
 
 
 def _numbers(values: Any, count: int) -> list[float] | None:
-    """Return so many finite numbers, or None if these are others."""
+    """Return so many finite numbers, or None if these are others, text, or in no order."""
+    if isinstance(values, str | bytes | Set | Mapping):
+        return None
     try:
-        found = [float(each) for each in values]
-    except (TypeError, ValueError):
+        found = [float(each) for each in values if not isinstance(each, str | bytes)]
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if len(found) == count and all(map(isfinite, found)) else None

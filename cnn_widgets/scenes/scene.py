@@ -228,13 +228,18 @@ class Scene:
         asked = self.filter_weights if self.filter_order == "weight" else ""
         return choose(self.filter_order, self.filter_count, self.filter, self.activations, asked)
 
+    @property
+    def has_strip(self) -> bool:
+        """Whether the method has a map at every layer that is quick enough for the film-strip."""
+        return METHODS[self.method].at == "layer" and not METHODS[self.method].slow
+
     @cached_property
     def film_strip(self) -> tuple[Attribution, ...]:
-        """The class activation maps at all layers, as `attribution.film_strip` gives them."""
-        key = ("strip", self.question)
+        """The class activation maps at all layers; Grad-CAM's if the method has none."""
+        key = "strip", self.question
         found: tuple[Attribution, ...] | None = self.results.get(key)
+        method = self.method if self.has_strip else "grad-cam"
         if found is None:
-            method = self.method if METHODS[self.method].at == "layer" else "grad-cam"
             found = film_strip(
                 self.network, self.sample, method, self.chosen.class_index, self.target,
                 versus=self.versus, counter=self.counter,

@@ -91,15 +91,23 @@ def explorer(session):
     return session[0]
 
 
+@pytest.fixture
+def unfolded(explorer):
+    """The fold of the rare settings, opened."""
+    explorer.open_fold("display")
+
+
 def test_the_first_screen_answers_what_why_and_where(explorer):
     for name in EVERY:
-        assert explorer.panel(name).locator("img").is_visible()
+        assert explorer.panel(name).locator("img").is_visible() == (name != "input")
         assert len(explorer.alt(name)) > 20
     assert "Egyptian cat" in explorer.panel("predictions").inner_text()
     box = explorer.root.bounding_box()
     assert box["width"] <= 1280
-    bottom = explorer.panel("mosaic").locator("img").bounding_box()
-    assert bottom["y"] + bottom["height"] - box["y"] < 680  # fits under the notebook's bars
+    assert explorer.panel("overlay").locator("img").bounding_box()["width"] >= 340
+    tiles = explorer.panel("mosaic").locator("img").bounding_box()
+    below = tiles["y"] + tiles["height"] / 3 - box["y"]
+    assert below < 680  # the first row of filters, too, fits under the notebook's bars
     assert explorer.page.locator(".jp-OutputArea-output[data-mime-type*=error]").count() == 0
 
 
@@ -122,13 +130,13 @@ def test_a_thumbnail_changes_every_panel(explorer):
         ("method", "HiResCAM", "overlay", "HiResCAM"),
         ("method", "Saliency", "overlay", "Saliency at the input"),
         ("method", "Grad-CAM", "overlay", "Grad-CAM"),
-        ("cam_layer", "the layer chosen below", "overlay", "at block3_expand"),
-        ("cam_layer", "head_relu (last map)", "overlay", "at head_relu"),
-        ("scale", "whole layer", "mosaic", "one scale for all"),
+        ("cam_layer", "the layer browsed", "overlay", "at block3_expand"),
+        ("cam_layer", "head_relu (the last map)", "overlay", "at head_relu"),
+        ("scale", "one scale for the layer", "mosaic", "one scale for all"),
         ("class_index", "most likely: Egyptian cat (77 %)", "overlay", "Egyptian cat: score"),
     ],
 )
-def test_each_list_changes_its_panel(explorer, control, label, panel, text):
+def test_each_list_changes_its_panel(explorer, unfolded, control, label, panel, text):
     explorer.control(control, "select").select_option(label=label)
     explorer.wait_alt(panel, text)
 
@@ -136,17 +144,17 @@ def test_each_list_changes_its_panel(explorer, control, label, panel, text):
 @pytest.mark.parametrize(
     ("control", "label", "panel"),
     [
-        ("target", "probability", "overlay"),
-        ("target", "score", "overlay"),
+        ("target", "the probability", "overlay"),
+        ("target", "the score", "overlay"),
         ("colormap", "jet", "overlay"),
         ("colormap", "inferno", "overlay"),
         ("filter_colormap", "magma", "mosaic"),
         ("filter_colormap", "viridis", "filter"),
-        ("fit", "letterbox", "input"),
-        ("fit", "squash", "input"),
+        ("fit", "kept whole, with bars", "input"),
+        ("fit", "stretched to the square", "input"),
     ],
 )
-def test_each_choice_draws_its_panel_again(explorer, control, label, panel):
+def test_each_choice_draws_its_panel_again(explorer, unfolded, control, label, panel):
     before = explorer.frame(panel)
     explorer.control(control, "select").select_option(label=label)
     explorer.wait_new_frame(panel, before)
@@ -178,7 +186,7 @@ def test_the_evidence_lies_exactly_over_its_photograph(explorer):
     for name in ("cat", "photographer"):  # one of them is square
         explorer.root.get_by_role("button", name=name, exact=True).click()
         explorer.wait_alt("overlay", f"over {name}")
-        boxes = [explorer.panel(n).locator("img").bounding_box() for n in ("ground", "overlay")]
+        boxes = [explorer.panel(n).locator("img").bounding_box() for n in ("original", "overlay")]
         assert boxes[0] == boxes[1]
     explorer.root.get_by_role("button", name="cat", exact=True).click()
     explorer.wait_alt("overlay", "over cat")
@@ -241,10 +249,10 @@ def test_what_is_no_picture_is_refused_in_words_and_the_view_stays(explorer, tmp
 
 
 def test_the_gallery_of_pairs_opens_on_request(explorer):
-    explorer.page.get_by_text("All photographs: original").click()
+    explorer.page.get_by_text("All photographs, each with").click()
     explorer.page.wait_for_selector(".cnnw-panel-pairs figure", timeout=60_000)
     assert explorer.page.locator(".cnnw-panel-pairs figure").count() == 10
-    explorer.page.get_by_text("All photographs: original").click()
+    explorer.page.get_by_text("All photographs, each with").click()
 
 
 def test_the_map_is_put_to_the_test(explorer):

@@ -46,7 +46,7 @@ assert not differences(explorer), differences(explorer)
 explorer.show(layer="conv2", filter=3, method="score-cam")
 explorer.compute()
 explorer.judge("curves")
-assert "Score-CAM at conv2" in explorer._screen.views["overlay"].value
+assert "Score-CAM at conv2" in explorer._screen.pictures["overlay"].tooltip
 assert explorer.scene.verdict is not None
 assert not differences(explorer), differences(explorer)
 print("whole")

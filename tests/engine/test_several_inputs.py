@@ -215,9 +215,11 @@ def test_the_page_shows_both_pictures_and_says_which_is_explained(siamese):
     photo = photograph(1)
     explorer = cw.CNNExplorer(siamese, [photo], inputs={"right": photograph(8)})
     view = PANELS["original"].view(explorer.scene)
-    assert view.caption == "left (explained), right"
-    np.testing.assert_array_equal(view.picture[:, :SIDE], photo.pixels)
-    np.testing.assert_array_equal(view.picture[:, -SIDE:], photograph(8).pixels)
+    assert view.caption == f"{photo.name} · {SIDE}×{SIDE} · goes into left (explained)"
+    np.testing.assert_array_equal(view.picture, photo.pixels)
+    ((told, other, _),) = PANELS["beside"].view(explorer.scene).strip
+    assert told == "goes into right"
+    np.testing.assert_array_equal(other, photograph(8).pixels)
     assert explorer.last_error is None
     explorer.close()
 

@@ -95,7 +95,7 @@ def explorer(keras):
 
 
 def html(explorer):
-    return explorer._screen.views["overlay"].value
+    return explorer._screen.pictures["overlay"].tooltip
 
 
 def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):

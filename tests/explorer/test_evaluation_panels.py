@@ -45,7 +45,7 @@ def judge(explorer, instrument, timeout=120):
 def test_the_curves_stand_beside_chance(explorer):
     explorer.show(image="espresso", method="grad-cam", trust=True)
     shown = judge(explorer, "curves")
-    assert shown.count("cnnw-charted") == 2
+    assert shown.count("cnnw-chart") == 2
     assert "Curve of deletion (lower is better). Area under it: Grad-CAM 0." in shown
     assert "better than the random map" in shown
     explorer.state.method = "saliency"  # another map: another question

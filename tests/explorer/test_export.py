@@ -17,7 +17,7 @@ def test_names_are_escaped_in_files_and_style_sheets_too(keras, tmp_path):
                      name=evil)  # fmt: skip
     made = cw.CNNExplorer(net, {evil: np.zeros((9, 9, 3), np.uint8), "two": np.ones((9, 9))})
     made.show(trust=True, pairs=True)
-    sheets = made.controls.thumbs.sheet.value + made.controls.opacity.value
+    sheets = made.controls.thumbs.sheet.value + made._screen.live.value
     page = made.save(tmp_path / "page.html").read_text("utf-8")
     everything = "".join(html(made, name) for name in PANELS) + made._screen.status.value + page
     for text in (everything, sheets):

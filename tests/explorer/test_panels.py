@@ -31,7 +31,7 @@ def test_signed_maps_an_empty_map_and_a_dead_filter_are_told_in_words(small, ker
     assert "silent: one value everywhere" in html(small, "filter")
     flat = int((np.ptp(small.scene.activations, axis=(0, 1)) == 0).sum())
     assert flat >= 1
-    assert f"{flat} are one value everywhere" in html(small, "mosaic")
+    assert f"{flat} of 8 are one value everywhere" in html(small, "mosaic")
 
 
 def test_signed_maps_say_what_their_colours_mean(small):

@@ -134,6 +134,13 @@ class Explorer:
             arg=opacity, timeout=timeout,
         )  # fmt: skip
 
+    def open_fold(self, name):
+        """Open a section that is folded."""
+        fold = self.control(name)
+        if not fold.locator(".jupyter-widget-Collapse-open").count():
+            fold.locator(".jupyter-widget-Collapse-header").first.click()
+            fold.locator(".jupyter-widget-Collapse-open").first.wait_for()
+
     def wait_status(self, text, timeout=15_000):
         self.page.wait_for_function(
             "text => document.querySelector('.jp-OutputArea .cnnw-status')"

@@ -258,8 +258,11 @@ def seen(explorer):
             if hasattr(widget, trait):
                 found[f"{name}.{trait}"] = getattr(widget, trait)
         found[f"{name} shown"] = widget.layout.display
-    scope = re.escape(controls.scope)
-    found["opacity"] = re.sub(scope, "", controls.opacity.value)
+    for name, picture in explorer._screen.pictures.items():
+        hidden = picture.layout.visibility == "hidden"
+        found[f"picture {name}"] = hidden or (picture.value, picture.format, picture.tooltip)
+    live = re.sub(re.escape(explorer._screen.scope), "", explorer._screen.live.value)
+    found["live sheet"] = re.sub(r"--(strip|overlay)-aspect: [^;]+; ", "", live)  # hidden ones
     found["thumbnails"] = [
         (button.description, "cnnw-chosen" in button._dom_classes)
         for button in controls.widgets["image"].children

@@ -1,8 +1,8 @@
 """What the panels of an explorer show."""
 
-import base64
 import io
 import re
+from html import escape
 
 import numpy as np
 from PIL import Image
@@ -11,7 +11,9 @@ from cnn_widgets.panels.table import PANELS
 
 
 def html(explorer, panel):
-    return explorer._screen.views[panel].value
+    """Return what a panel shows in words: its HTML, and what stands for its picture."""
+    picture = explorer._screen.pictures.get(panel)
+    return explorer._screen.views[panel].value + (escape(picture.tooltip or "") if picture else "")
 
 
 def frames(explorer):
@@ -20,8 +22,13 @@ def frames(explorer):
 
 def picture(explorer, panel):
     """Return the pixels a panel shows."""
-    data = re.search(r'src="data:image/\w+;base64,([^"]+)"', html(explorer, panel))[1]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+    data = explorer._screen.pictures[panel].value
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def alt(explorer, panel):
+    """Return the words that stand for the picture a panel shows."""
+    return explorer._screen.pictures[panel].tooltip
 
 
 def redrawn(explorer, action):

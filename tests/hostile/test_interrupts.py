@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.networks import tiny
@@ -28,7 +30,7 @@ def interrupt(explorer, monkeypatch, action):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        broken = type(panel)(panel.name, panel.title, panel.reads, interrupted)
+        broken = replace(panel, view=interrupted)
         patch.setitem(PANELS, "mosaic", broken)
         with pytest.raises(KeyboardInterrupt):
             action()
@@ -61,7 +63,7 @@ def test_closing_one_explorer_leaves_the_slow_results_of_another_on_its_network(
     explorer.compute()
     cw.CNNExplorer(explorer.network, pictures(1)).close()
     explorer.state.alpha = 0.2
-    assert "Score-CAM at conv2" in explorer._screen.views["overlay"].value
+    assert "Score-CAM at conv2" in explorer._screen.pictures["overlay"].tooltip
 
 
 def test_an_explorer_that_cannot_be_built_leaves_no_widgets(keras):

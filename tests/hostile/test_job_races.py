@@ -9,8 +9,9 @@ import pytest
 from helpers.gates import WAIT
 from helpers.person import differences, idle
 
-from cnn_widgets.explorer import background, scene
+from cnn_widgets.explorer import background
 from cnn_widgets.explorer.background import JobRunner
+from cnn_widgets.scenes import scene
 
 
 def until_told(progress):

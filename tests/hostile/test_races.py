@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 
 import pytest
 from helpers.gates import WAIT
@@ -102,7 +103,7 @@ def drawing(explorer, gate, aside, monkeypatch):
         gate.stop()
         return panel.view(scene)
 
-    monkeypatch.setitem(PANELS, "mosaic", type(panel)(panel.name, panel.title, panel.reads, slow))
+    monkeypatch.setitem(PANELS, "mosaic", replace(panel, view=slow))
     wish = aside(setattr, explorer.state, "layer", "conv2")
     gate.reached()
     return explorer, wish

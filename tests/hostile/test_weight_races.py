@@ -69,7 +69,7 @@ def test_a_slow_map_asked_for_right_after_training_is_shown(learning, model):
     learning.state.method = "score-cam"
     changed(model)
     learning.compute()
-    assert "Score-CAM at conv2" in learning._screen.views["overlay"].value
+    assert "Score-CAM at conv2" in learning._screen.pictures["overlay"].tooltip
     assert not differences(learning)
 
 

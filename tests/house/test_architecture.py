@@ -72,7 +72,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"ranking"},
         {"instruments"},
     ],
-    "scenes": [{"catalog", "choices", "filter_choice"}, {"state"}, {"scene"}],
+    "scenes": [{"catalog", "choices", "filter_choice"}, {"state"}, {"scene", "showing"}],
     "panels": [
         {"captions", "charts", "tiles", "view"},
         {"evaluation_panels", "filters", "marks", "photograph"},
@@ -80,9 +80,9 @@ HOUSE: dict[str, list[set[str]]] = {
         {"figure", "html"},
         {"export"},
     ],
-    "pointing": [{"pointer", "readouts"}, {"gestures"}],
+    "pointing": [{"pointer", "readouts"}, {"gestures"}, {"touch"}],
     "explorer": [
-        {"hints", "options", "saved", "stylesheet", "touch", "warmup"},
+        {"hints", "options", "saved", "stylesheet", "warmup"},
         {"display", "fields"},
         {"thumbnails"},
         {"controls"},

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.explorer.fields import FOLDS
 from cnn_widgets.panels.table import PANELS
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -181,10 +182,11 @@ def test_what_the_first_notebook_suggests_is_there_to_be_done(lite0):
     try:
         widgets = explorer.controls.widgets
         known = {panel.title for panel in PANELS.values()}
+        known |= {widgets[fold].get_title(0) for fold in FOLDS}
         known |= set(explorer.scene.samples) | set(lite0.class_names)
         known |= {info.name for info in lite0.layers}
         for widget in widgets.values():
-            known.add(getattr(widget, "description", ""))
+            known.add(getattr(widget, "description", "").removesuffix(" …"))
             known.add(getattr(widget, "placeholder", "").removesuffix(" …"))
             known |= {str(o[0]) for o in getattr(widget, "options", ()) if isinstance(o, tuple)}
         assert named

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 from cnn_widgets.panels.tiles import grid, strip_grid
-from cnn_widgets.pointing.gestures import wanted
+from cnn_widgets.pointing.gestures import number, wanted
 from cnn_widgets.pointing.pointer import Pointer
 from cnn_widgets.pointing.readouts import about_filter, describe
 from cnn_widgets.scenes.scene import Scene
@@ -35,7 +36,7 @@ class Touch:
         open_picture: Callable[[Any], bool],
     ) -> None:
         self._guarded, self._scene, self._request = guarded, scene, request
-        self._open = open_picture
+        self._open, self._serials = open_picture, count(1)
         self.pointer = Pointer(self._on_gesture)
         self.pointer.observe(self._on_hover, "hover")
 
@@ -56,8 +57,8 @@ class Touch:
 
         def say() -> None:
             picture = str(place.get("picture"))
-            text = describe(self._scene(), picture, float(place["x"]), float(place["y"]))
-            self.pointer.readout = {"picture": picture, "text": text, "serial": place.get("serial")}
+            text = describe(self._scene(), picture, number(place, "x"), number(place, "y"))
+            self._answer(picture=picture, text=text)
 
         if place:
             self._guarded(say)
@@ -67,7 +68,8 @@ class Touch:
         if kind == "file":
             self._open({"name": str(gesture.get("name")), "content": gesture.get("content", b"")})
         elif kind == "keys":
-            for key in list(gesture.get("keys", ()))[:100]:
+            keys = gesture.get("keys")
+            for key in keys[:100] if isinstance(keys, list) else ():
                 self._act({"kind": "key", "picture": gesture.get("picture"), "key": key})
             self._say(str(gesture.get("picture")))
         else:
@@ -87,9 +89,11 @@ class Touch:
         """Read out what a key has chosen, to those who do not see the picture."""
         places = self.pointer.places
         if picture in places:
-            serial = int(self.pointer.readout.get("serial") or 0) + 1
-            text = places[picture]["text"]
-            self.pointer.readout = {"picture": "", "text": text, "say": True, "serial": serial}
+            self._answer(picture="", text=places[picture]["text"], say=True)
+
+    def _answer(self, **words: Any) -> None:
+        """Send words to the page, with a number, so that the same words can be said again."""
+        self.pointer.readout = {**words, "serial": next(self._serials)}
 
 
 def _place(rows: int, columns: int, row: int, column: int, text: str) -> dict[str, Any]:

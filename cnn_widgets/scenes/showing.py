@@ -1,0 +1,43 @@
+"""Shows a photograph and changes any other choice with it: all of it, or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.state import State
+
+
+def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) -> None:
+    """Change traits of a state together, and add a photograph if it is a new one.
+
+    Parameters
+    ----------
+    state : State
+    catalogue : Catalog
+    image : object
+        The name of a photograph, whatever `load_image` takes, or None to keep the present one.
+    changes : dict
+        Values by trait; a class may be given by its name.
+
+    Raises
+    ------
+    ValueError
+        If a value is refused; then nothing has changed, and no photograph was added.
+    """
+    with state.together():  # redrawn at the end, after every change was accepted
+        before = set(catalogue.samples)
+        try:
+            if image is not None:
+                known = isinstance(image, str) and image in before
+                changes["image"] = image if known else catalogue.add(image)
+            net = catalogue.network(changes.get("network", state.network))
+            for trait in ("class_index", "versus"):
+                if isinstance(changes.get(trait), str):
+                    changes[trait] = net.class_index(changes[trait])
+            state.update(**changes)
+        except BaseException:
+            for name in set(catalogue.samples) - before:
+                catalogue.remove(name)
+            raise
+        state.count_pictures()
