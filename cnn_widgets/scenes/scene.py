@@ -235,13 +235,12 @@ class Scene:
 
     @cached_property
     def film_strip(self) -> tuple[Attribution, ...]:
-        """The class activation maps at all layers; Grad-CAM's if the method has none."""
+        """The maps at all layers, as `attribution.film_strip` gives them; see `has_strip`."""
         key = "strip", self.question
         found: tuple[Attribution, ...] | None = self.results.get(key)
-        method = self.method if self.has_strip else "grad-cam"
         if found is None:
             found = film_strip(
-                self.network, self.sample, method, self.chosen.class_index, self.target,
+                self.network, self.sample, self.method, self.chosen.class_index, self.target,
                 versus=self.versus, counter=self.counter,
             )  # fmt: skip
             self.results.put(key, found, [each.raw for each in found])
