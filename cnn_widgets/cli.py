@@ -112,6 +112,10 @@ def _explore(options: argparse.Namespace) -> int:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
+    # JupyterLab's defaults for this run only: no question about news, no look for updates
+    paths = [str(Path(__file__).resolve().parent / "lab_settings")]
+    paths += filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
     sys.stdout.flush()
     os.execv(command[0], command)
 

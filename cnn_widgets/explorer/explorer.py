@@ -20,7 +20,7 @@ from cnn_widgets.explorer.background import BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.layout import build
-from cnn_widgets.explorer.saved import with_preview
+from cnn_widgets.explorer.saved import add_still, loading_card, show_outputs
 from cnn_widgets.explorer.thumbnails import close_tree
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
@@ -84,11 +84,16 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ) -> None:
         given = {"preprocess": preprocess, "class_names": class_names}
         options |= {name: value for name, value in given.items() if value is not None}
-        # Before any widget: ipywidgets keeps those of an explorer that could not be built
-        first = load_network(network, **options)  # a download shows Keras' own bar in the cell
-        self._catalogue = Catalog(images, first, models or {}, allow_private)
+        with loading_card("Opening the network …"):
+            # Before any widget: ipywidgets keeps those of an explorer that could not be built
+            first = load_network(network, **options)  # a download shows Keras' own bar in the cell
+            self._catalogue = Catalog(images, first, models or {}, allow_private)
+            self._build(first.name, images is not None, hints)
+
+    def _build(self, network: str, own_images: bool, hints: bool) -> None:
+        """Make the widgets, and draw them for the first time."""
         name = next(iter(self._catalogue.samples))
-        self.state = State(self._catalogue, name, first.name)
+        self.state = State(self._catalogue, name, network)
         super().__init__()
         self.add_class("cnnw-explorer")
         self._screen, self._closed = Display(), False
@@ -97,8 +102,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._undrawn: frozenset[str] = frozenset()
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
-        if images is not None and len(self._catalogue.samples) > 1:
-            self.state.pairs = True
+        self.state.pairs = own_images and len(self._catalogue.samples) > 1
         self.controls = Controls(
             self._request,
             self._open_image,
@@ -283,6 +287,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return bundle
         self._displayed = True
         self._warmup.start(self.network, self.state.kinds == "all")
-        error = with_preview(bundle, repr(self), self.scene, self._catalogue.uploads)
+        error = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)
         self.last_error = error or self.last_error
         return bundle
+
+    def _ipython_display_(self) -> None:
+        """Show the explorer, and a still picture beside it for who opens the notebook later."""
+        show_outputs(self._repr_mimebundle_(), repr(self))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Prediction
@@ -115,6 +116,26 @@ def short_evidence(found: Attribution) -> str:
     where = f"strongest at {place_in_words(np.abs(found.heatmap))}, {share} above half"
     note = f" · {_SATURATED}" if found.saturated else ""
     return f"{found.class_name} · {belief} · {measured(found)} · {where}{against}{note}"
+
+
+def question(scene: Any) -> str:
+    """Return what the map on screen is asked: "evidence for tabby rather than lynx"."""
+    side = "against" if scene.counter else "for"
+    line = f"evidence {side} {scene.chosen.name}"
+    if scene.versus is not None:
+        line += f" rather than {scene.network.class_names[scene.versus]}"
+    return line
+
+
+def subject(scene: Any) -> str:
+    """Return all that a picture of the scene has to name: network, picture, map, layer, filter."""
+    method = METHODS[scene.method]
+    where = f" at {scene.looked_at}" if scene.looked_at else " at the input"
+    of = "" if scene.target == "logit" else " of the probability"
+    return (
+        f"{scene.network.name} · {scene.image} · {question(scene)}{of}: {method.title}{where} · "
+        f"filter {scene.filter} of {scene.layer.name}"
+    )
 
 
 def with_probability(prediction: Prediction) -> str:

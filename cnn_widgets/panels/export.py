@@ -8,9 +8,12 @@ from io import BytesIO
 from pathlib import Path
 
 from cnn_widgets.environment import atomic_files
+from cnn_widgets.panels import captions
 from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.panels.html import to_page
 from cnn_widgets.scenes.scene import Scene
+
+_SAVED = "A saved picture. To look around: click the cell above and press Shift-Enter."
 
 
 def write_view(scene: Scene, path: str | Path) -> Path:
@@ -51,9 +54,14 @@ def write_view(scene: Scene, path: str | Path) -> Path:
 
 
 def preview_png(scene: Scene) -> str:
-    """Return a scene as a small PNG (60 dots per inch), base64-encoded."""
+    """Return a scene as a small PNG (60 dots per inch), base64-encoded.
+
+    A line at its head says that it is a saved picture, and how to look around again.
+    """
     buffer = BytesIO()
-    to_figure(scene).savefig(buffer, format="png", dpi=60)
+    figure = to_figure(scene)
+    figure.suptitle(f"{_SAVED}\n{captions.subject(scene)}", fontsize=13, parse_math=False)
+    figure.savefig(buffer, format="png", dpi=60)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -13,14 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.scenes.scene import Scene
 
 _LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 _PAIRS_PER_ROW = 4
-#: The panels whose marks are drawn over others, and the marks' colours.
-_COVERS = {"original": "marks", "overlay": "marks", "mosaic": "frame", "filter": "cells"}
 _MARK_COLORS = {"first": "#00b7c7", "second": "#d55ee0", "region": "#ffd23f"}
 
 
@@ -45,14 +43,12 @@ def to_figure(scene: Scene, width: float = 14.0) -> Figure:
         upper = figure
     for name, axes in upper.subplot_mosaic(_LAYOUT).items():
         panel = PANELS[name]
-        over = _COVERS.get(name)
-        marked = PANELS[over].view(scene).marks if over else ()
+        marked = PANELS[COVERS[name]].view(scene).marks if name in COVERS else ()
         layers = [each for each, _, _ in scene.silent_shares]
         here = layers.index(scene.layer.name) if scene.layer.name in layers else None
         _draw(axes, panel.view(scene).flat(), marked, here)
-        axes.set_title(panel.title, fontsize=10, parse_math=False)
-    names = f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}"
-    figure.suptitle(names, fontsize=11, parse_math=False)
+        axes.set_title(title_of(name, scene), fontsize=10, parse_math=False)
+    figure.suptitle(_wrapped(captions.subject(scene), 150), fontsize=11, parse_math=False)
     return figure
 
 
@@ -77,8 +73,14 @@ def _draw(axes: Axes, view: View, marked: tuple[Mark, ...], here: int | None) ->
         axes.imshow(view.picture, interpolation="nearest" if view.exact else "antialiased")
         axes.set_xticks([])
         axes.set_yticks([])
+        if view.legend:
+            colormap, low, _, high = view.legend
+            colors = ScalarMappable(Normalize(0, 1), colormap)
+            bar = axes.figure.colorbar(colors, ax=axes, orientation="horizontal", fraction=0.04,
+                                       pad=0.02, ticks=[0, 1])  # fmt: skip
+            bar.ax.set_xticklabels([low, high], fontsize=7)
         if view.bar:
-            colors: Any = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
+            colors = ScalarMappable(Normalize(view.bar[1], view.bar[2]), view.bar[0])
             axes.figure.colorbar(colors, ax=axes, fraction=0.046)
         height, width = view.picture.shape[:2]
         for mark in marked:

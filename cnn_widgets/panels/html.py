@@ -7,8 +7,10 @@ photographs and mosaics are sent as JPEG. Every picture has a text alternative i
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from html import escape
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +20,7 @@ from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.charts import AXES_BOX
-from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
@@ -88,7 +90,10 @@ def _body(view: View) -> str:
     if file is None:
         return view.alt and f'<div class="cnnw-caption">{escape(view.alt)}</div>'
     style = "cnnw-chart" if view.chart else "cnnw-exact" if view.exact else "cnnw-photo"
-    return _img(*file, view.alt, style) + _beside_picture(view)
+    over = "".join(map(_mark, view.marks))
+    return (
+        f'<div class="cnnw-over">{_img(*file, view.alt, style)}{over}</div>{_beside_picture(view)}'
+    )
 
 
 def _beside_picture(view: View) -> str:
@@ -212,22 +217,17 @@ def _chart_png(view: View) -> bytes:
 def to_page(scene: Scene) -> str:
     """Return the open panels as one HTML page that contains its pictures and needs no kernel."""
     parts = []
-    for panel in PANELS.values():
-        view = panel.view(scene).flat()
+    for name, panel in PANELS.items():
         closed = panel.opened_by and not getattr(scene, panel.opened_by)
-        if panel.title and not closed:
-            parts.append(f"<section><h2>{escape(panel.title)}</h2>{to_html(view)}</section>")
-    title = escape(f"{scene.network.name} · {scene.image} · {scene.layer} · filter {scene.filter}")
-    style = (
-        "body{font:14px sans-serif;margin:2em;display:flex;flex-wrap:wrap;gap:2em}"
-        "h1{flex-basis:100%;font-size:18px}h2{font-size:14px}section{max-width:480px}"
-        "img{max-width:100%;min-width:224px;image-rendering:pixelated}"
-        "i.cnnw-fill{display:block;height:4px;background:#5b9bd5}td,th{padding:2px 8px;"
-        "text-align:left}.cnnw-bar{display:inline-flex;flex-direction:column;height:200px}"
-        ".cnnw-bar i{flex:1;width:12px}.cnnw-legend{display:flex;gap:4px}.cnnw-legend i{flex:1}"
-        ".cnnw-photo{image-rendering:auto}.cnnw-charted{position:relative}.cnnw-charted i{"
-        "position:absolute;border-left:2px dotted #e8743b}"
-    )
+        if not panel.title or closed:
+            continue
+        view = panel.view(scene).flat()
+        if name in COVERS:
+            view = replace(view, marks=PANELS[COVERS[name]].view(scene).marks)
+        shown = to_html(view)
+        parts.append(f"<section><h2>{escape(title_of(name, scene))}</h2>{shown}</section>")
+    title = escape(captions.subject(scene))
+    style = Path(__file__).with_name("export.css").read_text("utf-8")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.panels import captions
 from cnn_widgets.panels.evaluation_panels import evaluation
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
 from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
@@ -73,9 +74,17 @@ _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 
 
+def title_of(name: str, scene: Scene) -> str:
+    """Return the title of a panel for this scene; that of the evidence names the class."""
+    if name != "overlay":
+        return PANELS[name].title
+    asked = captions.question(scene)
+    return f"{asked[:1].upper()}{asked[1:]}"
+
+
 def _page(scene: Scene) -> Hashable:
-    """Return which filters the mosaic shows, in their order."""
-    return scene.filter_choice.shown.tobytes()
+    """Return which filters the mosaic shows, and what is told of their order."""
+    return scene.filter_choice.shown.tobytes(), scene.filter_choice.told
 
 
 PANELS: dict[str, Panel] = {
@@ -100,4 +109,13 @@ PANELS: dict[str, Panel] = {
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs"),
     )
+}
+#: The panels whose marks are shown over the picture of another, by the other's name.
+COVERS = {
+    "original": "marks",
+    "overlay": "marks",
+    "filter": "cells",
+    "mosaic": "frame",
+    "depth": "here",
+    "strip": "labels",
 }

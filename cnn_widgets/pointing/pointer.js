@@ -7,6 +7,7 @@ const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter",
   " ", "Escape", "+", "=", "-", "0", "r", "R", "f", "F",
 ]);
+const FOLD = ".jupyter-widget-Collapse-header";
 const FACES = ["photograph", "evidence", "input"];
 const ABOUT = {
   photo: "The photograph. Arrow keys move a pinned cell, Enter pins another, R takes the hottest " +
@@ -214,17 +215,28 @@ function render({ model, el }) {
 
   function keyDown(event) {
     if (event.target.matches?.("input, textarea, select, [contenteditable=true]")) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      // Or the notebook would paste a cell, and the page would never hear of the picture
+      if (event.key === "v" && !event.altKey) event.stopPropagation();
+      return;
+    }
     if (event.key === "b" || event.key === "B") {
       event.preventDefault();
       event.stopPropagation();
       if (!blinking) blink();
       return;
     }
+    if (event.target.matches?.(FOLD) && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      event.stopPropagation();
+      event.target.click();
+      return;
+    }
     const box = boxOf(event);
-    if (!box || !KEYS.has(event.key)) return;
+    if (!box) return;
+    event.stopPropagation(); // a letter over a picture is no command to the notebook
+    if (!KEYS.has(event.key)) return;
     event.preventDefault();
-    event.stopPropagation();
     left();
     keys.push(event.key);
     sendKeys(nameOf(box));
@@ -327,21 +339,52 @@ function render({ model, el }) {
 
   // --- names and roles -----------------------------------------------------------------------------
 
+  const watch = new MutationObserver(nameEverything);
+
+  function tellState(element, attribute, shown, style) { // what a CSS class says to the eye
+    if (!element.hasAttribute(attribute)) watch.observe(shown, { attributeFilter: ["class"] });
+    element.setAttribute(attribute, shown.classList.contains(style));
+  }
+  function nameFields() {
+    for (const icon of root.querySelectorAll("i.fa:not([aria-hidden])")) {
+      icon.setAttribute("aria-hidden", "true"); // a glyph of a font is no word
+    }
+    for (const arrow of root.querySelectorAll(".cnnw-arrow:not([aria-label])")) {
+      arrow.setAttribute("aria-label", `${arrow.title} ${arrow.textContent}`);
+    }
+    const unnamed = ".noUi-handle:not([aria-label]), .widget-readout:not([aria-label])";
+    for (const part of root.querySelectorAll(unnamed)) {
+      const label = part.closest(".jupyter-widgets")?.querySelector(".widget-label");
+      if (label) part.setAttribute("aria-label", label.textContent);
+      if (part.matches(".widget-readout")) part.setAttribute("role", "textbox");
+    }
+    for (const group of root.querySelectorAll(".widget-toggle-buttons")) {
+      group.setAttribute("role", "group");
+      group.setAttribute("aria-label", group.querySelector(".widget-label").textContent);
+    }
+    for (const each of root.querySelectorAll(".widget-toggle-button")) {
+      tellState(each, "aria-pressed", each, "mod-active");
+    }
+    for (const each of root.querySelectorAll(".cnnw-thumbs .jupyter-button")) {
+      tellState(each, "aria-pressed", each, "cnnw-chosen");
+    }
+    for (const head of root.querySelectorAll(FOLD)) {
+      head.tabIndex = 0;
+      head.setAttribute("role", "button");
+      tellState(head, "aria-expanded", head.parentElement, "jupyter-widget-Collapse-open");
+    }
+  }
   function nameEverything() {
+    nameFields();
     for (const image of root.querySelectorAll("img.widget-image[title]")) {
       image.alt = image.title; // a title would cover the words beside the pointer
       image.removeAttribute("title");
       image.draggable = false;
     }
-    for (const handle of root.querySelectorAll(".noUi-handle:not([aria-label])")) {
-      const label = handle.closest(".jupyter-widgets")?.querySelector(".widget-label");
-      if (label) handle.setAttribute("aria-label", label.textContent);
-    }
     for (const box of root.querySelectorAll(".cnnw-touch")) {
       const name = nameOf(box);
       if (!box.hasAttribute("tabindex")) {
         box.tabIndex = 0;
-        box.setAttribute("data-lm-suppress-shortcuts", "true"); // the notebook's own keys
         box.setAttribute("role", name === "mosaic" || name === "strip" ? "grid" : "application");
         box.setAttribute("aria-label", ABOUT[name] || name);
       }
@@ -408,7 +451,6 @@ function render({ model, el }) {
     undo.push(() => model.off("change:readout", readoutChanged),
               () => model.off("change:places", nameEverything),
               () => model.off("msg:custom", zoomKnown));
-    const watch = new MutationObserver(nameEverything);
     watch.observe(root, { subtree: true, childList: true, attributeFilter: ["title"] });
     undo.push(() => watch.disconnect(), () => tip.remove(), () => said.remove(), blinkEnd,
               () => clearTimeout(settling));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
@@ -46,10 +47,11 @@ class Touch:
         row, column = divmod(scene.filter_choice.place(scene.filter), columns)
         text = about_filter(scene, scene.filter)
         places = {"mosaic": _place(rows, columns, row, column, text)}
-        if scene.strip:
-            rows, columns, names = strip_grid(scene)
-            here = names.index(scene.layer.name) if scene.layer.name in names else 0
-            places["strip"] = _place(rows, columns, *divmod(here, columns), names[here])
+        with contextlib.suppress(ValueError):  # no strip: its panel says why
+            if scene.strip:
+                rows, columns, names = strip_grid(scene)
+                place = divmod(names.index(scene.layer.name), columns)
+                places["strip"] = _place(rows, columns, *place, scene.layer.name)
         self.pointer.places = places
 
     def _on_hover(self, change: Any) -> None:

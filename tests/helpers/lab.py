@@ -15,6 +15,8 @@ from pathlib import Path
 
 import nbformat
 
+import cnn_widgets
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -47,7 +49,9 @@ def jupyterlab(root: Path, home: Path, *options: str):
         "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port_retries=0",
         "--LabApp.news_url=None", f"--ServerApp.root_dir={root}", "--allow-root", *options,
     ]  # fmt: skip
+    settings = Path(cnn_widgets.__file__).parent / "lab_settings"
     environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": str(settings),
         "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
         "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -107,7 +107,7 @@ MAY_USE = {
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
-    "explorer": {"ipywidgets", "matplotlib", "traitlets"},
+    "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},
     "cli": set(),
 }

@@ -216,8 +216,10 @@ def test_a_notebook_runs_without_an_error(name, execute):
 
 @pytest.mark.slow
 def test_the_explorer_has_a_picture_for_viewers_without_a_kernel(execute):
-    (shown,) = [o for o in code_cells(execute(EXPLORE))[0].outputs if "data" in o]
-    assert {"image/png", "text/plain"} <= set(shown.data)
+    *_, widget, still = [o for o in code_cells(execute(EXPLORE))[0].outputs if "data" in o]
+    assert "application/vnd.jupyter.widget-view+json" in widget.data
+    assert "image/png" not in widget.data
+    assert {"image/png", "text/plain"} == set(still.data)
 
 
 @pytest.mark.slow
