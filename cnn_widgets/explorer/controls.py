@@ -47,7 +47,8 @@ class Controls:
         Called with the wanted trait values, as keywords, when the user changes a widget.
     open_image, search_class, press : callable
         Called with an upload, a path or an address; with the text of the class search; with a
-        key of `TASKS` or "hottest". The first two return False if the input was refused.
+        key of `TASKS`, "hottest", "remove" or "save …". The first two return False if the input
+        was refused.
     hints : bool
         Whether the page explains itself in three hints.
     """
@@ -82,6 +83,9 @@ class Controls:
             button.on_click(lambda _, step=step: self._step(step))
         self.hottest = w.Button(description="Hottest region", tooltip=TOOLTIPS["hottest"])
         self.hottest.on_click(lambda _: self._press("hottest"))
+        self.remove = w.Button(description="Remove", tooltip=TOOLTIPS["remove"])
+        self.remove.add_class("cnnw-control-remove")
+        self.remove.on_click(lambda _: self._press("remove"))
         self.choosers = [w.Button(description="") for _ in range(5)]
         for rank, button in enumerate(self.choosers):
             button.on_click(lambda _, rank=rank: self._choose(rank))
@@ -110,6 +114,7 @@ class Controls:
             self.widgets[name].observe(self._on_place(name, read), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
+        self.widgets["save"].observe(self._on_save, "value")
         self.widgets["upload"].observe(self._on_upload, "value")
         for name in FOLDS:
             self.widgets[name].observe(self._on_fold(name), "selected_index")
@@ -134,6 +139,11 @@ class Controls:
                 self._without_requests(lambda: setattr(self.widgets[name], "value", ""))
 
         return entered
+
+    def _on_save(self, change: Any) -> None:
+        if not self._is_syncing() and change.new:
+            self._press(f"save {change.new}")
+            self._without_requests(lambda: setattr(self.widgets["save"], "value", ""))
 
     def _on_upload(self, change: Any) -> None:
         if self._is_syncing() or not change.new:
@@ -180,6 +190,7 @@ class Controls:
                 if name == "layer":
                     self._listed["layers"] = [value for _, value in found], scene.layer.name
             self._sync_filter(scene)
+            self.remove.layout.display = None if scene.added else "none"
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
             self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"

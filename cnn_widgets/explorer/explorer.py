@@ -26,13 +26,14 @@ from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.export import write_view
+from cnn_widgets.panels.export import save_as, write_view
 from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
 from cnn_widgets.scenes.catalog import Catalog, check_upload
-from cnn_widgets.scenes.scene import Scene, resolve
-from cnn_widgets.scenes.showing import show
+from cnn_widgets.scenes.resolving import resolve
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.showing import show, take_away
 from cnn_widgets.scenes.state import State
 
 
@@ -96,10 +97,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.state = State(self._catalogue, name, network)
         super().__init__()
         self.add_class("cnnw-explorer")
-        self._screen, self._closed = Display(), False
+        self._screen, self._closed, self._displayed = Display(), False, False
         self.add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
-        self._undrawn: frozenset[str] = frozenset()
+        self._undrawn, self._warmup = frozenset[str](), Warmup()
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
         self.state.pairs = own_images and len(self._catalogue.samples) > 1
@@ -112,7 +113,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         )
         self._touch = Touch(self._guarded, lambda: self.scene, self.state.update, self._open_image)
         self._tasks = BackgroundTasks(self.controls, self._screen.say, self._on_result)
-        self._warmup, self._displayed = Warmup(), False
         self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.count_pictures()
         self.state.on_change(self._on_state)
@@ -206,6 +206,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _press(self, kind: str) -> None:
         if kind == "hottest":
             self.state.update(**hottest(self.scene))
+        elif kind == "remove":
+            take_away(self.state, self._catalogue)
+        elif kind.startswith("save "):
+            self._screen.say(f"Saved: {save_as(kind[5:], self.scene, Path.cwd())}")
         else:
             self._tasks.press(kind, self.scene)
 

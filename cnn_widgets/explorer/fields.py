@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.explorer.options import FIXED, LABELS, TOOLTIPS, UNLABELLED, WIDTHS
+from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABELLED, WIDTHS
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
@@ -40,6 +40,7 @@ def fields() -> dict[str, w.Widget]:
         "filter_number": w.BoundedIntText(min=0, max=0, layout=w.Layout(width="72px")),
         "ranked": w.SelectMultiple(options=methods, rows=10, layout=w.Layout(width="235px")),
         "upload": w.FileUpload(accept="image/*", multiple=True, description="Open pictures …"),
+        "save": w.Dropdown(options=SAVES, value="", layout=w.Layout(width="100px")),
         "location": _text("path or address …", "170px"),
         "class_search": w.Combobox(placeholder="search classes …", continuous_update=False),
         "pins": _text("layer row column; layer row column", "330px"),

@@ -19,7 +19,10 @@ def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Wid
     style = w.HTML(sheet())
     style.add_class("cnnw-sheet")
     sources = w.VBox(
-        [_box("cnnw-row", use["network"]), _box("cnnw-row", use["upload"], use["location"])]
+        [
+            _box("cnnw-row", use["network"], use["save"]),
+            _box("cnnw-row", use["upload"], use["location"], controls.remove),
+        ]
     )
     page = _box(
         "cnnw-page",

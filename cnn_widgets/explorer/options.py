@@ -19,6 +19,7 @@ MOST_LIKELY = -1
 LABELS = {
     "network": "network",
     "location": "path or address of a picture",
+    "save": "save",
     "counter": "evidence for or against",
     "class_index": "class explained",
     "class_search": "search classes",
@@ -49,13 +50,15 @@ LABELS = {
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
 UNLABELLED = {
-    "location", "counter", "class_index", "class_search", "face", "filter_number", "filter_count",
-    "filter_order", "instrument", "strip_of",
+    "location", "save", "counter", "class_index", "class_search", "face", "filter_number",
+    "filter_count", "filter_order", "instrument", "strip_of",
 }  # fmt: skip
 #: One line about each control, shown when the pointer rests on it.
 TOOLTIPS = {
     "network": "The network that is looked into; others are opened when they are chosen",
     "upload": "Pictures from your disk; they can also be dropped on the page or pasted",
+    "save": "Write what is shown into the folder of the notebook",
+    "remove": "Take this photograph off the table",
     "location": "A file on the machine of the kernel, or an address on the web",
     "counter": "Which pixels raise the score of the class, or which lower it",
     "class_index": "The class whose evidence is shown",
@@ -114,6 +117,14 @@ FIXED: dict[str, Options] = {
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
 }
+#: What is saved at one choice; the first entry is what the list shows at rest.
+SAVES: Options = [
+    ("Save …", ""),
+    ("the view as a picture", "picture"),
+    ("the view as a page (HTML)", "page"),
+    ("the evidence with its numbers", "evidence"),
+    ("the layer's first 24 filters", "filters"),
+]
 #: CSS width of each dropdown list, by trait.
 WIDTHS = {
     "network": "270px",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Set
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
+from cnn_widgets.drawing.encode import encode_image
+from cnn_widgets.drawing.mosaics import mosaic
 from cnn_widgets.environment import atomic_files
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.figure import to_figure
@@ -50,6 +54,45 @@ def write_view(scene: Scene, path: str | Path) -> Path:
     figure.savefig(buffer, format=path.suffix.lower().lstrip("."), dpi=120)
     with atomic_files(path.parent, path.name) as place:
         (place / path.name).write_bytes(buffer.getvalue())
+    return path
+
+
+#: What the page saves by one choice, and the ending of the file; "" is a folder.
+SAVED_KINDS = {"picture": ".png", "page": ".html", "evidence": "", "filters": ".png"}
+
+
+def save_as(kind: str, scene: Scene, folder: Path) -> Path:
+    """Write a part of a scene under a name of its own, and return the path.
+
+    Parameters
+    ----------
+    kind : {"picture", "page", "evidence", "filters"}
+        The view as a picture or as a page, the evidence as `Attribution.save` writes it, or the
+        first 24 filters of the layer as one picture.
+    scene : Scene
+    folder : Path
+        Nothing in it is overwritten: a number is added to the name.
+
+    Raises
+    ------
+    ValueError
+        If there is no evidence yet, because its method is slow and was not computed.
+    OSError
+        If the file cannot be written.
+    """
+    stem = re.sub(r"[^\w.-]+", "-", f"{scene.image}-{kind}").strip("-.") or kind
+    names = (f"{stem}{f'-{n}' if n > 1 else ''}{SAVED_KINDS[kind]}" for n in count(1))
+    path = folder / next(name for name in names if not (folder / name).exists())
+    if kind == "evidence":
+        found = scene.attribution
+        if found is None:
+            raise ValueError("There is no evidence to save yet: press Compute first.")
+        return found.save(path, scene.alpha, scene.colormap).parent
+    if kind != "filters":
+        return write_view(scene, path)
+    tiles = mosaic(scene.activations[..., :24], scene.scale, scene.filter_colormap, 6, 160)
+    with atomic_files(folder, path.name) as place:
+        (place / path.name).write_bytes(encode_image(tiles, exact=True))
     return path
 
 

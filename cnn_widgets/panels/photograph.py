@@ -16,9 +16,12 @@ PICTURE = 640
 
 def original(scene: Scene) -> View:
     """Return the photograph as it was given, with other pictures that go in beside it."""
-    height, width = scene.sample.size
+    height, width = scene.full_size
     alt = f"The photograph {scene.image}, {width} by {height} pixels."
     caption = f"{scene.image} · {width}×{height}"
+    if scene.full_size != scene.sample.size:
+        height, width = scene.sample.size
+        caption += f", looked at in {width}×{height}"
     beside = scene.network.pictures_beside(scene.sample)
     if beside:
         own = scene.network.model_input.name

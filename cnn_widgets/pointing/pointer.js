@@ -260,9 +260,10 @@ function render({ model, el }) {
 
   async function sendFile(file) {
     const longest = model.get("sent_pixels");
-    let data = file, name = file.name || "pasted";
+    let data = file, name = file.name || "pasted", width = 0, height = 0;
     try {
       const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+      ({ width, height } = bitmap);
       const side = Math.max(bitmap.width, bitmap.height);
       if (side > longest || file.size > 4 * 2 ** 20) {
         const scale = Math.min(1, longest / side);
@@ -278,7 +279,7 @@ function render({ model, el }) {
     } catch (error) { // what the browser cannot read is sent as it is: the kernel may read it
       data = file;
     }
-    model.send({ kind: "file", name, type: data.type || file.type, size: file.size }, undefined,
+    model.send({ kind: "file", name, width, height }, undefined,
                [await data.arrayBuffer()]);
   }
   async function sendFiles(files) {

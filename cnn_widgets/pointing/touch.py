@@ -68,7 +68,7 @@ class Touch:
     def _on_gesture(self, gesture: Mapping[str, Any]) -> None:
         kind = gesture.get("kind")
         if kind == "file":
-            self._open({"name": str(gesture.get("name")), "content": gesture.get("content", b"")})
+            self._open(_file(gesture))
         elif kind == "keys":
             keys = gesture.get("keys")
             for key in keys[:100] if isinstance(keys, list) else ():
@@ -100,3 +100,12 @@ class Touch:
 
 def _place(rows: int, columns: int, row: int, column: int, text: str) -> dict[str, Any]:
     return {"rows": rows, "columns": columns, "row": row, "column": column, "text": text}
+
+
+def _file(gesture: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a picture that the page sent, with its size before the page shrank it."""
+    found = {"name": str(gesture.get("name")), "content": gesture.get("content", b"")}
+    size = gesture.get("height"), gesture.get("width")
+    if all(isinstance(side, int) and side > 0 for side in size):
+        found["full_size"] = size
+    return found

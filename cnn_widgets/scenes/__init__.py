@@ -11,7 +11,8 @@ follow from it, each computed when it is first asked for.
 """
 
 from cnn_widgets.scenes.catalog import Catalog
-from cnn_widgets.scenes.scene import Scene, resolve
+from cnn_widgets.scenes.resolving import resolve
+from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
 __all__ = ["Catalog", "Scene", "State", "resolve"]

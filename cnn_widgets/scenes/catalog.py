@@ -51,6 +51,8 @@ class Catalog:
         The photographs by name, with sides of at most `LONGEST` pixels.
     uploads : set of str
         The names of the photographs uploaded on the page.
+    sizes : dict of str to (H, W)
+        The sizes of the photographs by name, before they were shrunk.
     results : ByteCache
         Maps and evaluations, by their question (see `Scene.question`).
 
@@ -69,6 +71,7 @@ class Catalog:
     ) -> None:
         self.samples: dict[str, ImageSample] = {}
         self.uploads: set[str] = set()
+        self.sizes: dict[str, tuple[int, int]] = {}
         self._allow_private = allow_private
         self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
         self._fitted: dict[str, dict[str, ImageSample]] = {}
@@ -91,15 +94,17 @@ class Catalog:
         pixels: the page shows no more, and many photographs at camera resolution would exceed
         the memory of a small kernel.
         """
-        sample = load_image(image, name=name, allow_private=self._allow_private)
-        sample = shrink_sample(sample, LONGEST)
+        given = load_image(image, name=name, allow_private=self._allow_private)
+        sample = shrink_sample(given, LONGEST)
         for known, other in self.samples.items():
             if other.key == sample.key and other.name == sample.name:
                 return known
         unique, count = sample.name, 2
         while unique in self.samples:
             unique, count = f"{sample.name} {count}", count + 1
-        self.samples[unique] = sample
+        self.samples[unique], self.sizes[unique] = sample, given.size
+        if isinstance(image, dict) and image.get("full_size"):
+            self.sizes[unique] = image["full_size"]  # the page has shrunk it before it was sent
         if isinstance(image, dict):
             self.uploads.add(unique)
         self._fitted.clear()
@@ -114,6 +119,7 @@ class Catalog:
         """Remove a photograph; an unknown name is ignored."""
         self.samples.pop(name, None)
         self.uploads.discard(name)
+        self.sizes.pop(name, None)
         self._fitted.clear()
 
     def fitted(self, fit: str) -> dict[str, ImageSample]:
@@ -203,4 +209,7 @@ def check_upload(source: Any) -> None:
     `load_image` checks the other sources.
     """
     if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
-        raise ValueError(f"The upload is larger than {UPLOAD_MB} MB.")
+        raise ValueError(
+            f"The upload is larger than {UPLOAD_MB} MB, more than one message to the kernel holds. "
+            "Save the picture smaller, or type its path or address beside the button."
+        )

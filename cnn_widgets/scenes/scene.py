@@ -21,9 +21,7 @@ from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.evaluation.instruments import INSTRUMENTS, Subject
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
-from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.filter_choice import FilterChoice, choose
-from cnn_widgets.scenes.state import State
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,10 @@ class Scene:
         The name of the photograph.
     sample : ImageSample
         The photograph.
+    full_size : (H, W)
+        Its size before it was shrunk to be kept.
+    added : bool
+        Whether it was added on the page, and can be taken away again.
     samples : dict of str to ImageSample
         All photographs by name.
     layer : LayerInfo
@@ -57,6 +59,8 @@ class Scene:
     revision: int
     image: str
     sample: ImageSample
+    full_size: tuple[int, int]
+    added: bool
     samples: dict[str, ImageSample]
     layer: LayerInfo
     layers: tuple[LayerInfo, ...]
@@ -268,33 +272,3 @@ class Scene:
             )
             for info in self.network.feature_layers
         ]
-
-
-#: The traits of `State` that a scene takes as they are.
-_COPIED = (
-    "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
-    "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
-    "pins", "filter_count", "filter_order", "strip", "strip_of", "display",
-)  # fmt: skip
-
-
-def resolve(state: State, catalogue: Catalog) -> Scene:
-    """Return the scene of a state as it is now; the photographs come from the catalog."""
-    with state.lock, state.open_network().weights_checked():  # once, not at every access
-        network = state.open_network()
-        info = network.layer(state.layer)
-        fitted = catalogue.fitted(state.fit)
-        return Scene(
-            network=network,
-            revision=network.revision,
-            image=state.image,
-            sample=fitted[state.image],
-            samples=fitted,
-            layer=info,
-            layers=state.layers(),
-            filter=min(state.filter, info.filters - 1),
-            wanted_class=state.class_index,
-            wanted_versus=state.versus,
-            **{name: getattr(state, name) for name in _COPIED},
-            results=catalogue.results,
-        )

@@ -41,3 +41,22 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
                 catalogue.remove(name)
             raise
         state.count_pictures()
+
+
+def take_away(state: State, catalogue: Catalog) -> None:
+    """Take the photograph that is shown off the table, and show the next one.
+
+    Raises
+    ------
+    ValueError
+        If it is the only photograph.
+    """
+    names = list(catalogue.samples)
+    if len(names) == 1:
+        raise ValueError("This is the only photograph, so it stays.")
+    gone = state.image
+    here = names.index(gone)
+    with state.together():
+        state.image = names[here + 1] if here + 1 < len(names) else names[here - 1]
+        catalogue.remove(gone)
+        state.count_pictures()

@@ -128,3 +128,33 @@ def test_a_picture_the_network_fails_on_is_refused_and_the_view_stays(keras):
     assert "Unknown class" in explorer._screen.status.value
     assert explorer.controls.widgets["class_search"].value == "nothing like it"
     explorer.close()
+
+
+def upload(explorer, name):
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(buffer, "PNG")
+    data = {"name": name, "type": "image/png", "size": 1, "last_modified": _now()}
+    explorer.controls.widgets["upload"].value = (data | {"content": memoryview(buffer.getvalue())},)
+
+
+def test_an_upload_can_be_taken_away_and_what_was_given_stays(small):
+    assert small.controls.remove.layout.display == "none"
+    upload(small, "mine.png")
+    assert small.state.image == "mine"
+    assert small.controls.remove.layout.display is None
+    small.controls.remove.click()
+    assert list(small._catalogue.samples) == ["one", "two"]
+    assert small.state.image == "two"
+    assert small.last_error is None
+
+
+def test_the_only_photograph_stays(keras):
+    made = cw.CNNExplorer(cw.Network(tiny(keras), "none"), np.zeros((9, 9, 3), np.uint8))
+    made.controls.remove.click()
+    assert "only photograph" in made._screen.status.value
+    made.close()
+
+
+def test_a_large_photograph_is_labelled_with_its_own_size(small):
+    small.show(image=np.zeros((1500, 3000, 3), np.uint8))
+    assert "3000×1500, looked at in 1024×512" in html(small, "original")

@@ -35,9 +35,9 @@ class Hand:
         return box
 
     def place(self, picture, x, y) -> tuple[float, float]:
-        """Return a place of a picture in pixels of the page."""
+        """Return a place of a picture in whole pixels of the page, as the browser reports them."""
         rect = self.box(picture).evaluate(_SHOWN)
-        return rect["x"] + x * rect["width"], rect["y"] + y * rect["height"]
+        return round(rect["x"] + x * rect["width"]), round(rect["y"] + y * rect["height"])
 
     def click(self, picture, x, y) -> None:
         self.page.mouse.click(*self.place(picture, x, y))
@@ -52,7 +52,7 @@ class Hand:
         return found
 
     def drag(self, picture, start, end) -> tuple[float, ...]:
-        """Drag from a place to another; return both as shares, rounded as the mouse is."""
+        """Drag from a place to another; return left, top, right, bottom in pixels of the page."""
         (left, top), (right, bottom) = self.place(picture, *start), self.place(picture, *end)
         self.page.mouse.move(left, top)
         self.page.mouse.down()

@@ -72,7 +72,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"ranking"},
         {"instruments"},
     ],
-    "scenes": [{"catalog", "choices", "filter_choice"}, {"state"}, {"scene", "showing"}],
+    "scenes": [
+        {"catalog", "choices", "filter_choice"},
+        {"scene", "state"},
+        {"resolving", "showing"},
+    ],
     "panels": [
         {"captions", "charts", "tiles", "view"},
         {"evaluation_panels", "filters", "marks", "photograph"},
