@@ -115,7 +115,7 @@ def short_evidence(found: Attribution) -> str:
         return f"{found.class_name} · {belief} · no evidence on the photograph itself"
     where = f"strongest at {place_in_words(np.abs(found.heatmap))}, {share} above half"
     note = f" · {_SATURATED}" if found.saturated else ""
-    return f"{found.class_name} · {belief} · {measured(found)} · {where}{against}{note}"
+    return f"{where}{against} · {found.class_name} · {belief} · {measured(found)}{note}"
 
 
 def question(scene: Any) -> str:

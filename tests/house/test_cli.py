@@ -156,6 +156,9 @@ def test_the_command_serves_the_first_notebook(tmp_path):
         served = f"{address[1]}/api/contents/{cli.FIRST}?token={address[2]}"
         assert json.loads(fetched(served))["name"] == cli.FIRST
         assert b"jupyter" in fetched(address[0]).lower()
+        about = "lab/api/settings/@jupyterlab/apputils-extension:notification"
+        told = json.loads(fetched(f"{address[1]}/{about}?token={address[2]}"))
+        assert told["schema"]["properties"]["fetchNews"]["default"] == "false"
     finally:
         server.terminate()
         server.communicate(timeout=20)
