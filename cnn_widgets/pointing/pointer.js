@@ -2,6 +2,7 @@
 // kernel's words beside the pointer. The pictures are other widgets' and do without this module.
 
 const EVERY = 30; // milliseconds between two messages of one gesture
+const ZOOM_STEP = 0.25; // of the slider "magnified"
 const DRAGGED = 5; // pixels from which a press is a drag
 const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter",
@@ -70,7 +71,6 @@ function render({ model, el }) {
     model.set("hover", { ...place, serial: ++serial });
     model.save_changes();
   });
-  const sendZoom = throttled((zoom) => model.send({ kind: "zoom", ...zoom }));
   let keys = []; // every press counts, so they are collected
   const sendKeys = throttled((picture) => {
     model.send({ kind: "keys", picture, keys });
@@ -179,9 +179,17 @@ function render({ model, el }) {
     const zoom = Math.min(8, Math.max(1, before.zoom * step));
     if (zoom === before.zoom) return; // the page scrolls on
     event.preventDefault();
-    const at = placeIn(box, event); // this place stays under the pointer
+    const at = placeIn(box, event);
+    show(around(at, before, zoom));
+    ending = setTimeout(() => {
+      const now = view(); // the slider has steps, and would move the picture to one of them
+      show(around(at, now, Math.round(now.zoom / ZOOM_STEP) * ZOOM_STEP));
+      sendZoom();
+    }, 150);
+  }
+  function around(at, before, zoom) { // the place `at` stays under the pointer
     const share = before.zoom / zoom;
-    show({ zoom, x: at.x + (before.x - at.x) * share, y: at.y + (before.y - at.y) * share });
+    return { zoom, x: at.x + (before.x - at.x) * share, y: at.y + (before.y - at.y) * share };
   }
   function show({ zoom, x, y }) {
     const half = 0.5 / zoom;
@@ -193,12 +201,15 @@ function render({ model, el }) {
       box.style.setProperty("--zy", now.y - half);
     }
     clearTimeout(settling);
-    sendZoom(now);
+    clearTimeout(ending);
   }
   function zoomReset(event) {
-    if (event.target.closest?.(".cnnw-touch-photo")) show({ zoom: 1, x: 0.5, y: 0.5 });
+    if (!event.target.closest?.(".cnnw-touch-photo")) return;
+    show({ zoom: 1, x: 0.5, y: 0.5 });
+    sendZoom();
   }
-  let settling = null;
+  const sendZoom = () => model.send({ kind: "zoom", ...view() });
+  let settling = null, ending = null;
   function zoomKnown() { // the kernel's own sheet says it now
     clearTimeout(settling);
     settling = setTimeout(zoomSettled, 300);
@@ -454,7 +465,7 @@ function render({ model, el }) {
               () => model.off("msg:custom", zoomKnown));
     watch.observe(root, { subtree: true, childList: true, attributeFilter: ["title"] });
     undo.push(() => watch.disconnect(), () => tip.remove(), () => said.remove(), blinkEnd,
-              () => clearTimeout(settling));
+              () => clearTimeout(settling), () => clearTimeout(ending));
     nameEverything();
     model.set("alive", true);
     model.save_changes();

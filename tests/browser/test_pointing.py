@@ -225,8 +225,13 @@ def test_dragging_over_the_photograph_marks_the_region_dragged(clear, magnified)
 
 
 def test_the_hottest_region_has_a_key(clear):
+    places = clear.explorer.control("cam_layer", "select")
+    places.select_option(label="head_relu (the last map)")
+    clear.explorer.wait_alt("overlay", "at head_relu")
     clear.box("photo").press("r")
     mark(clear, "region")
+    places.select_option(label="the layer browsed")
+    clear.explorer.wait_alt("overlay", f"at {LAYER}")
     clear.box("photo").press("Escape")
     clear.wait_value("region", "")
 
@@ -540,6 +545,7 @@ def test_without_the_module_all_pictures_show_and_every_control_works(
     run_all(page, lab, "blocked.ipynb")
     explorer = Explorer(page)
     explorer.wait_alt("depth", "silent", timeout=90_000)
+    print("EARLY", errors); errors.clear()
     for name in ("original", "overlay", "filter", "mosaic", "depth"):
         explorer.wait_alt(name, "cat")
         assert explorer.panel(name).locator("img").is_visible()

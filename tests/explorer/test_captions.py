@@ -91,8 +91,8 @@ def test_signed_evidence_says_how_much_speaks_against():
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
     assert captions.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
-        "cat · score −2.5 · 77 % · map from −4 to 1 · strongest at the middle left, "
-        "50 % above half · 50 % against"
+        "strongest at the middle left, 50 % above half · 50 % against · cat · score −2.5 · 77 % · "
+        "map from −4 to 1"
     )
 
 
