@@ -154,6 +154,10 @@ function render({ model, el }) {
       model.send({ kind: "click", picture, ...clipped(place), shift: event.shiftKey });
     }
   }
+  function cancelled() { // a finger scrolls the page instead
+    press?.band?.remove();
+    press = null;
+  }
   function rowClicked(event) {
     const button = event.target.closest?.(".cnnw-choosers button");
     if (!button || !event.shiftKey) return;
@@ -445,6 +449,7 @@ function render({ model, el }) {
     on(root, "pointerleave", left);
     on(root, "pointerdown", pressed);
     on(window, "pointerup", released);
+    on(window, "pointercancel", cancelled);
     on(root, "click", rowClicked, true);
     on(root, "click", uploadClicked, true);
     on(root, "wheel", zoomed, { passive: false });

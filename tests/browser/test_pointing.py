@@ -224,6 +224,18 @@ def test_dragging_over_the_photograph_marks_the_region_dragged(clear, magnified)
     clear.wait_value("region", "")
 
 
+def test_a_drag_that_becomes_a_scroll_leaves_nothing_behind(clear):
+    clear.page.mouse.move(*clear.place("photo", 0.3, 0.3))
+    clear.page.mouse.down()
+    clear.page.mouse.move(*clear.place("photo", 0.5, 0.5), steps=3)
+    clear.page.locator(".cnnw-band").wait_for()
+    clear.page.evaluate("window.dispatchEvent(new PointerEvent('pointercancel'))")
+    clear.page.mouse.up()
+    clear.words("photo", 0.6, 0.5, "^pixel")
+    assert clear.page.locator(".cnnw-band").count() == 0
+    assert clear.value("region") == clear.value("pins") == ""
+
+
 def test_the_hottest_region_has_a_key(clear):
     places = clear.explorer.control("cam_layer", "select")
     places.select_option(label="head_relu (the last map)")
@@ -545,7 +557,7 @@ def test_without_the_module_all_pictures_show_and_every_control_works(
     run_all(page, lab, "blocked.ipynb")
     explorer = Explorer(page)
     explorer.wait_alt("depth", "silent", timeout=90_000)
-    print("EARLY", errors); errors.clear()
+    told = len(errors)  # JupyterLab itself complains while it opens
     for name in ("original", "overlay", "filter", "mosaic", "depth"):
         explorer.wait_alt(name, "cat")
         assert explorer.panel(name).locator("img").is_visible()
@@ -565,5 +577,5 @@ def test_without_the_module_all_pictures_show_and_every_control_works(
     assert (
         page.locator(".cnnw-error:visible, .jp-RenderedText[data-mime-type*=stderr]").count() == 0
     )
-    assert [each for each in errors if not re.search("anywidget|ERR_FAILED", each)] == []
+    assert errors[told:] == []
     page.close()
