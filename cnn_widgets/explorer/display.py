@@ -52,7 +52,8 @@ class Display:
         self.last_error: Exception | None = None
         self.status, self.live = w.HTML(), w.HTML()
         self.status.add_class("cnnw-status")
-        self.live.add_class("cnnw-sheet")
+        for name in ("cnnw-sheet", "cnnw-live"):
+            self.live.add_class(name)
         self.scope = f"cnnw-{self.live.model_id[:8]}"
         self.frames = dict.fromkeys(PANELS, 0)
         self.views = {name: w.HTML() for name in PANELS}

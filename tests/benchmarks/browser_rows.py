@@ -44,7 +44,7 @@ WATCH = """selector => {
     window.answer = new Promise(done => {
         let began = null;
         const press = () => { began = began ?? performance.now(); };
-        for (const kind of ['keydown', 'input'])
+        for (const kind of ['keydown', 'input', 'pointerup'])
             document.addEventListener(kind, press, {capture: true, once: true});
         const watch = new MutationObserver(async () => {
             if (began === null) return;
@@ -53,12 +53,13 @@ WATCH = """selector => {
             await new Promise(requestAnimationFrame);
             done(performance.now() - began);
         });
-        watch.observe(place, {childList: true, subtree: true, characterData: true});
+        watch.observe(place, {childList: true, subtree: true, characterData: true,
+                              attributeFilter: ['src']});
     });
 }"""
 HANDLE = ".noUi-handle"
 #: The style that gives the heat-map its opacity: moving it draws no picture anew.
-OPACITY = ".cnnw-opacity"
+OPACITY = ".cnnw-live"
 #: What is moved, the element that takes the keys, the panel that answers, its target.
 MOVES = (
     ("a ready picture, no explorer", f".picture-slider {HANDLE}", ".echo-picture", None),
@@ -66,6 +67,8 @@ MOVES = (
     ("alpha", f".cnnw-control-alpha {HANDLE}", OPACITY, 1.25),
     ("class", ".cnnw-control-class_index select", ".cnnw-panel-overlay", 1.25),
     ("layer", ".cnnw-control-layer select", ".cnnw-panel-mosaic", 1.6),
+    ("a click on a filter", ".cnnw-touch-mosaic", ".cnnw-panel-filter", 1.15),
+    ("an arrow key on the filters", ".cnnw-touch-mosaic", ".cnnw-panel-filter", 1.15),
 )
 
 
@@ -98,7 +101,8 @@ def _compared(page, name, control, panel, most, presses) -> Row:
     for number in range(presses + 4):
         key = ["ArrowRight", "ArrowLeft"][number % 2]
         pair = [(f".echo-slider {HANDLE}", ".echo-label", key)]
-        pair.append((control, panel, 1 + number % 4 if control.endswith("select") else key))
+        turn = 2 + number % 3 if control.endswith("select") else key
+        pair.append((control, panel, (0.1 + 0.2 * (number % 4), 0.2) if "click" in name else turn))
         spent = [_press(page, *each) for each in pair]
         if number >= 4:  # the first ones compile and decode what is new
             echo.append(spent[0])
@@ -109,12 +113,15 @@ def _compared(page, name, control, panel, most, presses) -> Row:
                f"≤ {most:g}×" if most else "–", one <= most * other if most else None)  # fmt: skip
 
 
-def _press(page, control: str, panel: str, key: str | int) -> float:
-    """Press a key, or choose a line of a list (Lab keeps the arrow keys from lists)."""
+def _press(page, control: str, panel: str, key: str | int | tuple[float, float]) -> float:
+    """Press a key, choose a line of a list (Lab keeps the arrow keys from lists), or click."""
     place = page.locator(f".jp-OutputArea {control}").first
     place.focus()
     page.evaluate(WATCH, panel)
-    if isinstance(key, int):
+    if isinstance(key, tuple):
+        box = place.bounding_box()
+        place.click(position={"x": key[0] * box["width"], "y": key[1] * box["height"]})
+    elif isinstance(key, int):
         place.select_option(index=key)
     else:
         page.keyboard.press(key)
@@ -131,18 +138,20 @@ NOTE = """selector => {
     const place = document.querySelector(`.jp-OutputArea ${selector}`);
     window.answers_seen = []; window.last_change = performance.now();
     new MutationObserver(() => {
-        const label = place.querySelector('.cnnw-frame')?.getAttribute('aria-label');
-        const told = (label ?? place.textContent).match(/(?:Filter|opacity:) ([\\d.]+)/);
+        const picture = place.querySelector('img');
+        const words = picture ? picture.alt || picture.title : place.textContent;
+        const told = words.match(/(?:Filter|opacity:) ([\\d.]+)/);
         if (!told) return;
         window.answers_seen.push(Number(told[1]));
         window.last_change = performance.now();
-    }).observe(place, {childList: true, subtree: true, characterData: true});
+    }).observe(place, {childList: true, subtree: true, characterData: true,
+                       attributeFilter: ['src', 'alt']});
 }"""
 
 
 def _floods(page, presses: int = 200) -> Iterator[Row]:
     """Press 200 keys at 30 per second on each slider."""
-    cases = (("filter", f".cnnw-control-filter {HANDLE}", ".cnnw-panel-frame"),
+    cases = (("filter", f".cnnw-control-filter {HANDLE}", ".cnnw-panel-filter"),
              ("alpha", f".cnnw-control-alpha {HANDLE}", OPACITY))  # fmt: skip
     for name, control, answer in cases:
         handle = page.locator(f".jp-OutputArea {control}").first

@@ -19,7 +19,7 @@ FRONT_ENDS = {
          "--JupyterNotebookApp.news_url=None", "--allow-root", "--ServerApp.root_dir={root}"],
         "api/status",
     ),
-    "voila": (["--Voila.ip=127.0.0.1", "--Voila.root_dir={root}"], "static/favicon.ico"),
+    "voila": (["--Voila.ip=127.0.0.1", "--Voila.root_dir={root}"], ""),
 }  # fmt: skip
 
 
