@@ -178,14 +178,14 @@ class Controls:
 
     # --- from the state to the widgets --------------------------------------------------------
 
-    def sync(self, scene: Scene, state: State, networks: Sequence[str]) -> None:
+    def sync(self, scene: Scene, state: State, networks: Sequence[tuple[str, str]]) -> None:
         """Bring every widget in line with the state."""
 
         def show() -> None:
             self.thumbs.sync(scene.samples, scene.image)
             self._sync_ranks(scene)
             for name in WIDTHS:
-                found = options(name, scene, state, tuple(networks))
+                found = options(name, scene, state, networks)
                 self._select(name, found, chosen_option(name, scene, state))
                 if name == "layer":
                     self._listed["layers"] = [value for _, value in found], scene.layer.name

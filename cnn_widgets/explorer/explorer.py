@@ -251,7 +251,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             except Exception as error:
                 self._screen.refused(error)
                 with contextlib.suppress(Exception):  # the first error is the one to show
-                    self.controls.sync(self.scene, self.state, self._catalogue.network_names)
+                    self.controls.sync(self.scene, self.state, self._catalogue.network_options())
                 return False
 
     def _on_state(self, changed: frozenset[str]) -> None:
@@ -277,7 +277,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._screen.say(captions.about_network(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
         try:
-            self.controls.sync(scene, self.state, self._catalogue.network_names)
+            self.controls.sync(scene, self.state, self._catalogue.network_options())
             self._touch.sync(scene)
         except Exception as error:
             self._screen.failed("The controls", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -167,12 +168,12 @@ GLOSSARY = (
 )  # fmt: skip
 
 
-def options(name: str, scene: Scene, state: State, networks: tuple[str, ...]) -> Options:
+def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str, str]]) -> Options:
     """Return the (label, value) pairs that the dropdown list of a trait offers now."""
     if name in FIXED:
         return FIXED[name]
     if name == "network":
-        return [(each, each) for each in networks]
+        return list(networks)
     if name == "layer":
         return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
     if name == "class_index":

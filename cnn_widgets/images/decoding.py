@@ -10,6 +10,8 @@ and the returned one: a picture of 20 megapixels must fit into a small notebook 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -49,8 +51,16 @@ _SIGNATURES = (  # (first bytes, description) of files often given by mistake
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Return Pillow's names of the formats that can be read, with AVIF if this Pillow reads it."""
-    return (*FORMATS, "AVIF") if features.check("avif") else FORMATS
+    """Return Pillow's names of the formats that can be read.
+
+    AVIF if this Pillow reads it; HEIF if the package pillow-heif is installed.
+    """
+    further = ["AVIF"] if features.check("avif") else []
+    with contextlib.suppress(ImportError):
+        heif: Any = importlib.import_module("pillow_heif")
+        heif.register_heif_opener()
+        further.append("HEIF")
+    return (*FORMATS, *further)
 
 
 def decode(data: bytes, label: str) -> Picture:
@@ -159,7 +169,9 @@ def _describe_content(data: bytes) -> str:
                 return "a damaged or unusual AVIF"
             return "an AVIF picture (export it as JPEG first)"
         if brands[:4] in (b"mif1", b"msf1") or brands[:2] == b"he":
-            return "a HEIC photograph (export it as JPEG first)"
+            if "HEIF" in formats():
+                return "a damaged or unusual HEIC"
+            return "a HEIC photograph (export it as JPEG, or pip install 'cnn-widgets[heic]')"
     return "of an unknown format"
 
 

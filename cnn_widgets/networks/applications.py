@@ -65,6 +65,19 @@ def application_family(model_name: str) -> str | None:
     return max(fitting, key=len, default=None)
 
 
+def weights_here() -> set[str]:
+    """Return the classifiers whose trained weights Keras has downloaded to this machine before."""
+    files = _weights_folder().glob("*.h5")
+    whole = [file.name for file in files if "notop" not in file.name.replace("_", "")]
+    found = {application_family(name.removeprefix("weights_").replace("-", "")) for name in whole}
+    return {name for name in found if name}
+
+
+def _weights_folder() -> Path:
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # the order in which Keras looks
+    return Path(home) / "models"
+
+
 def bundled_network(weights: str | None = "imagenet") -> ModelSource:
     """Return the bundled EfficientNet-Lite0, trained ("imagenet") or with random weights (None)."""
     tensorflow()
@@ -119,8 +132,7 @@ def application_network(
 
 def _download_instructions(name: str, address: str | None) -> str:
     """Return the error message for weights that cannot be downloaded."""
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"  # the order in which Keras looks
-    folder = Path(home) / "models"
+    folder = _weights_folder()
     what = f"the file {address} and put it" if address else "its weights file and put it"
     return (
         f"The weights of {name} are not on this machine and cannot be downloaded. On a machine "

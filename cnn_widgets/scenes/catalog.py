@@ -16,7 +16,7 @@ from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks import efficientnet_lite
-from cnn_widgets.networks.applications import Progress, applications
+from cnn_widgets.networks.applications import Progress, applications, weights_here
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
@@ -79,6 +79,7 @@ class Catalog:
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
         self._sources: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._labelled: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] | None = None
         for name, source in models.items():
             self._add_model(str(name), source)
         for image, title in _named_sources(images):
@@ -143,6 +144,16 @@ class Catalog:
         given = [*self._networks, *self._sources]
         further = [name for name in (efficientnet_lite.NAME, *applications()) if name not in given]
         return (*given, *further)
+
+    def network_options(self) -> tuple[tuple[str, str], ...]:
+        """Return (label, name) of every network; the label says what has to be downloaded first."""
+        known = (*self._networks, *self._sources)
+        if self._labelled is None or self._labelled[0] != known:  # looked up when one was opened
+            here = {*known, efficientnet_lite.NAME, *weights_here()}
+            names = self.network_names
+            labels = tuple((n if n in here else f"{n} (to download)", n) for n in names)
+            self._labelled = known, labels
+        return self._labelled[1]
 
     def network(self, name: str, progress: Progress | None = None) -> Network:
         """Return a network by name, loaded on first use.

@@ -53,3 +53,13 @@ def test_networks_of_one_name_are_refused_and_no_name_is_listed_twice(keras):
 def test_options_beside_a_finished_network_are_refused(keras):
     with pytest.raises(TypeError, match="class_names belong to Network"):
         cw.CNNExplorer(cw.Network(tiny(keras)), class_names=["a", "b", "c", "d"])
+
+
+def test_networks_that_have_to_be_downloaded_are_marked(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    small._catalogue._labelled = None
+    small.state.alpha = 0.3
+    labels = {name: label for label, name in small.controls.widgets["network"].options}
+    assert labels["tiny"] == "tiny"
+    assert labels["EfficientNet-Lite0"] == "EfficientNet-Lite0"
+    assert labels["VGG16"] == "VGG16 (to download)"

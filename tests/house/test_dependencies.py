@@ -38,6 +38,9 @@ NOT_IMPORTED = {
     "ruff": "run by test_style",
     "mypy": "run by test_style",
     "types-requests": "read by mypy",
+    "pillow-heif": "asked for by name where HEIC is read",
+    "notebook": "run as a program by the browser tests",
+    "voila": "run as a program by the browser tests",
 }
 #: Other makers' libraries, beside which benchmarks and references are made by hand, never in CI.
 BY_HAND = {"torch", "captum", "pytorch_grad_cam", "xplique"}

@@ -28,9 +28,9 @@ from cnn_widgets.images.loading import load_image
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (b"%PDF-1.7 ...", "a PDF document"),
         (b"PK\x03\x04" + bytes(60), "a ZIP archive"),
-        (b"\0\0\0\x18ftypheic" + bytes(60), "a HEIC photograph"),
-        (b"\0\0\0\x18ftypheim" + bytes(60), "a HEIC photograph"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(60), "a HEIC photograph"),
+        (b"\0\0\0\x18ftypheic" + bytes(60), "(a damaged or unusual|a) HEIC"),
+        (b"\0\0\0\x18ftypheim" + bytes(60), "(a damaged or unusual|a) HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(60), "(a damaged or unusual|a) HEIC"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + bytes(60), "(a damaged or unusual|an) AVIF"),
         (b"\0\0\0\x18ftypavif" + bytes(60), "(a damaged or unusual|an) AVIF"),
         (bytes(1000), "of an unknown format"),
@@ -44,6 +44,22 @@ def test_what_is_no_picture_is_called_by_its_name(data, words, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=rf"photo\.jpg is {words}.*Allowed: JPEG, PNG"):
         load_image(path)
+
+
+def test_a_heic_photograph_is_read_where_its_reader_is_installed_and_refused_where_not(monkeypatch):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    image = Image.fromarray(np.kron(SIX, np.ones((16, 16, 1), np.uint8)))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # taken with the telephone held upright
+    data = encoded(image, "HEIF", quality=95, chroma=444, exif=exif.tobytes())
+    found = load_image(data).pixels
+    assert found.shape == (image.width, image.height, 3)
+    centres = np.rot90(found)[8::16, 8::16].astype(int)
+    assert np.abs(centres - SIX).max() <= 10
+    monkeypatch.setattr(decoding, "formats", lambda: decoding.FORMATS)
+    with pytest.raises(ValueError, match=r"is a HEIC photograph .*cnn-widgets\[heic\]"):
+        load_image(data)
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")

@@ -11,6 +11,7 @@ from helpers.networks import tiny
 
 import cnn_widgets as cw
 from cnn_widgets.networks import applications
+from cnn_widgets.networks.applications import weights_here
 from cnn_widgets.networks.class_names import imagenet_names
 
 OFFLINE = """
@@ -194,3 +195,21 @@ def test_configure_sets_every_seed_and_says_what_it_found():
     assert "CPU" in str(found)
     assert "seed 7" in str(found)
     assert "keras" in found.versions
+
+
+def test_the_weights_on_this_machine_are_known_by_their_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert weights_here() == set()
+    (tmp_path / "models").mkdir()
+    for name in (
+        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
+        "weights_mobilenet_v3_large_224_1.0_float.h5",
+        "efficientnetv2-b0.h5",
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "resnet50v2_weights_tf_dim_ordering_tf_kernels.h5",
+        "convnext_tiny_notop.h5",
+        "nasnet_mobile_no_top.h5",
+        "mine.h5",
+    ):
+        (tmp_path / "models" / name).touch()
+    assert weights_here() == {"MobileNetV2", "MobileNetV3Large", "EfficientNetV2B0", "ResNet50V2"}
