@@ -228,29 +228,29 @@ function render({ model, el }) {
 
   let blinking = null;
 
+  // In here plain keys are the explorer's and its controls', and pasting too, but Control+S and
+  // Shift+Enter the notebook's. Notebook 7 takes its keys before any element has seen them.
+  function keyComes(event) {
+    if (!root.contains(event.target)) return;
+    const chord = event.ctrlKey || event.metaKey || event.altKey;
+    const mine = chord ? event.key === "v" : !(event.shiftKey && event.key === "Enter");
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", mine);
+  }
   function keyDown(event) {
     if (event.target.matches?.("input, textarea, select, [contenteditable=true]")) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) {
-      // Or the notebook would paste a cell, and the page would never hear of the picture
-      if (event.key === "v" && !event.altKey) event.stopPropagation();
-      return;
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "b" || event.key === "B") {
       event.preventDefault();
-      event.stopPropagation();
       if (!blinking) blink();
       return;
     }
     if (event.target.matches?.(FOLD) && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
-      event.stopPropagation();
       event.target.click();
       return;
     }
     const box = boxOf(event);
-    if (!box) return;
-    event.stopPropagation(); // a letter over a picture is no command to the notebook
-    if (!KEYS.has(event.key)) return;
+    if (!box || !KEYS.has(event.key) || (event.shiftKey && event.key === "Enter")) return;
     event.preventDefault();
     left();
     keys.push(event.key);
@@ -454,6 +454,7 @@ function render({ model, el }) {
     on(root, "click", uploadClicked, true);
     on(root, "wheel", zoomed, { passive: false });
     on(root, "dblclick", zoomReset);
+    on(window, "keydown", keyComes, true);
     on(root, "keydown", keyDown);
     on(root, "keyup", keyUp);
     on(window, "blur", blinkEnd);

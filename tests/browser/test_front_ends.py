@@ -64,13 +64,15 @@ def session(request, browser, folder, tmp_path_factory):
             lambda route: (beyond.append(route.request.url), route.fulfill(body="")),
         )
         if request.param == "notebook":
-            page.goto(f"{address}/notebooks/explore.ipynb")
+            with page.expect_websocket(lambda socket: "/channels" in socket.url):
+                page.goto(f"{address}/notebooks/explore.ipynb")
+            page.get_by_role("button", name="Python 3 (ipykernel)").wait_for()
             page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
             page.get_by_role("menuitem", name="Run", exact=True).click()
             page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()
         else:
             page.goto(f"{address}/voila/render/explore.ipynb", timeout=90_000)
-        page.wait_for_selector(".cnnw-touch-mosaic[role=grid]", timeout=90_000)
+        page.wait_for_selector(".cnnw-touch-mosaic[role=grid]", timeout=60_000)
         yield Hand(Explorer(page)), errors, request.param
         assert [each for each in beyond if "fontawesome" not in each] == []
         page.close()
@@ -88,7 +90,7 @@ def test_the_pictures_show(hand):
         hand.explorer.wait_alt(name, "cat")
         assert hand.explorer.panel(name).locator("img").is_visible()
     assert "Egyptian cat" in hand.explorer.panel("predictions").inner_text()
-    # The page of the explorer has its style: the evidence lies over the photograph
+    # The explorer has its style: the evidence lies over the photograph
     boxes = [hand.explorer.panel(n).locator("img").bounding_box() for n in ("original", "overlay")]
     assert boxes[0] == boxes[1]
     assert boxes[0]["width"] >= 340
@@ -121,6 +123,11 @@ def test_the_controls_work(hand):
     hand.explorer.wait_alt("overlay", "espresso")
     hand.explorer.control("method", "select").select_option(label="HiResCAM")
     hand.explorer.wait_alt("overlay", "HiResCAM")
+    layers = hand.explorer.control("layer", "select")
+    layers.press("ArrowDown")
+    hand.explorer.wait_alt("mosaic", "block0_project")
+    layers.press("ArrowUp")
+    hand.explorer.wait_alt("mosaic", "stem")
     hand.explorer.root.get_by_role("button", name="Display, places").press("Enter")
     hand.explorer.control("colormap", "select").wait_for()
     hand.explorer.root.get_by_role("button", name="Display, places").press("Enter")
