@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import AXES_BOX
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels

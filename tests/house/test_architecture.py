@@ -19,7 +19,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
     "environment": [],
-    "drawing": [{"color", "encode"}, {"mosaics"}],
+    "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
         {"axes", "constants", "fields"},
         {"paths", "question", "reshaping"},
@@ -78,7 +78,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"resolving", "showing"},
     ],
     "panels": [
-        {"captions", "charts", "tiles", "view"},
+        {"captions", "places", "view"},
         {"evaluation_panels", "filters", "marks", "photograph"},
         {"table"},
         {"figure", "html"},
