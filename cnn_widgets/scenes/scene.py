@@ -136,7 +136,7 @@ class Scene:
     def question(self) -> tuple[Any, ...]:
         """Everything the map on screen depends on: the key of the map in `results`."""
         return (
-            self.network.name, self.revision, self.sample.key, self.method,
+            self.network, self.revision, self.sample.key, self.method,
             self.chosen.class_index, self.versus, self.counter, self.looked_at, self.target,
         )  # fmt: skip
 
