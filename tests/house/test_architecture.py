@@ -75,11 +75,11 @@ HOUSE: dict[str, list[set[str]]] = {
     "scenes": [
         {"catalog", "choices", "filter_choice"},
         {"scene", "state"},
-        {"resolving", "showing"},
+        {"comparison", "resolving", "showing"},
     ],
     "panels": [
         {"captions", "places", "view"},
-        {"evaluation_panels", "filters", "marks", "photograph"},
+        {"comparison", "evaluation_panels", "filters", "marks", "photograph"},
         {"table"},
         {"figure", "html"},
         {"export"},
