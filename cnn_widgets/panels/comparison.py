@@ -73,16 +73,16 @@ def _finding(found: Comparison, other: Scene) -> str:
     flat = [name for name, each in zip(names, found.maps, strict=True) if not np.ptp(each.heatmap)]
     if flat:
         verb = "are" if len(flat) == 2 else "is"
-        return _sentence(
-            f"{' and '.join(flat)} {verb} the same everywhere here: no agreement can be measured."
-        )
+        words = f"{' and '.join(flat)} {verb} the same everywhere here"
+        return _sentence(f"{words}: no agreement can be measured.")
     number = captions.fixed(found.correlation, 2)
     words = f"{names[0]} and {names[1]} {agreement(found.correlation)}"
     return _sentence(f"{words}: rank correlation {number}.")
 
 
 def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}"
+    """Return a sentence; a name that it begins with keeps its small letter."""
+    return f"The{words[3:]}" if words.startswith("the ") else words
 
 
 def _belief(shown: Attribution, image: str) -> str:
@@ -128,7 +128,7 @@ def _difference(scene: Scene, values: Floats, names: list[str]) -> View:
     picture = colorize(_sized(values, photo.shape), colors, signed=True)
     apart = captions.percent(float((np.abs(values) > 0.5).mean()))
     alt = f"A − B: {names[0]} minus {names[1]}; {apart} of the picture differs by more than half."
-    legend = (colors, "−1 more in B", "A − B; white: the same in both", "more in A 1")
+    legend = (colors, "−1: more in B", "A − B; white: the same in both", "more in A: 1")
     return View(alt, "A − B: where they differ", picture, under=photo, alpha=scene.alpha,
                 legend=legend)  # fmt: skip
 

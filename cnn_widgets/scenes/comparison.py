@@ -98,12 +98,15 @@ def alternatives(scene: Scene) -> tuple[str, ...]:
 def chosen_other(scene: Scene) -> str:
     """Return the name of what is compared with: the one chosen, or the first that is not A's own.
 
-    "" if there is no other.
+    First come a method that looks elsewhere, the class `versus`, and the layer browsed. "" if there
+    is no other.
     """
     if scene.compare_with:
         return scene.compare_with
     found = alternatives(scene)
     first: list[str] = []
+    if scene.compare_by == "method":
+        first = [each for each in found if METHODS[each].at != METHODS[scene.method].at]
     if scene.compare_by == "class" and scene.versus is not None:
         first = [scene.network.class_names[scene.versus]]
     if scene.compare_by == "layer":
