@@ -88,8 +88,9 @@ def alternatives(scene: Scene) -> tuple[str, ...]:
     if scene.compare_by == "layer":
         if METHODS[scene.method].at == "input":
             return ()
-        unused = scene.network.engine.unused
-        names = [info.name for info in scene.layers if unused(info.name) is None]
+        engine = scene.network.engine
+        reached = engine.reached([info.name for info in scene.layers], scene.target)
+        names = [name for name in reached if engine.unused(name) is None]
         default = scene.network.default_layer
         return tuple(names if default is None or default in names else [*names, default])
     return tuple(scene.samples) if scene.compare_by == "photograph" else scene.at_hand
