@@ -248,15 +248,15 @@ def _unknown(scene: Scene, name: str) -> ValueError:
 
 def _class_in(net: Network, network_name: str, wanted: str) -> int:
     """Return the index of the class of this very name in another network."""
-    try:
-        index = net.class_index(wanted)
-        known = net.class_names[index]
-    except ValueError:
-        known = ""
-    if _plain(known) != _plain(wanted):
-        raise ValueError(f"{network_name} knows no class {wanted!r}: it cannot be asked for it.")
-    return index
+    names = net.class_names
+    if wanted in names:
+        return names.index(wanted)
+    found = [index for index, name in enumerate(names) if _plain(name) == _plain(wanted)]
+    if len(found) != 1:
+        raise ValueError(f"{network_name} knows no class {wanted!r}: there is nothing to compare.")
+    return found[0]
 
 
 def _plain(name: str) -> str:
+    """Return a name as it is compared: `Egyptian_cat` is "Egyptian cat"."""
     return name.strip().casefold().replace("_", " ")

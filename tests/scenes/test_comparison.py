@@ -346,11 +346,11 @@ def test_a_layer_to_which_no_path_leads_is_refused_on_either_side(keras):
 def test_what_the_other_network_does_not_know_is_refused(networks):
     made, _ = networks
     said = refused(made, compare_by="network", compare_with="stranger")
-    assert said == "stranger knows no class 'b': it cannot be asked for it."
+    assert said == "stranger knows no class 'b': there is nothing to compare."
     said = refused(made, compare_with="cousin", class_index="a")  # a part of "ab" is not it
-    assert said == "cousin knows no class 'a': it cannot be asked for it."
+    assert said == "cousin knows no class 'a': there is nothing to compare."
     said = refused(made, compare_with="cousin", class_index="b", versus="d")
-    assert said == "cousin knows no class 'd': it cannot be asked for it."
+    assert said == "cousin knows no class 'd': there is nothing to compare."
     said = refused(made, compare_with="value", versus=None, target="probability")
     assert said == "value has one plain output value and no probabilities to explain."
 
