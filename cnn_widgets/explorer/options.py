@@ -152,7 +152,7 @@ WIDTHS = {
     "fit": "240px",
     "size": "140px",
     "strip_of": "190px",
-    "compare_by": "270px",
+    "compare_by": "325px",
     "compare_with": "330px",
     "instrument": "240px",
     "baseline": "255px",
