@@ -88,7 +88,7 @@ class Instrument:
         asked = (getattr(subject, name) for name in sorted(self.asks))
         # pointing uses the gallery's photographs, not the subject's
         key = subject.sample.key if self.name != "pointing" else ""
-        return (self.name, subject.network.name, subject.revision, key, *asked)
+        return (self.name, subject.network, subject.revision, key, *asked)
 
 
 def find_instrument(name: str) -> Instrument:

@@ -9,7 +9,7 @@ from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABEL
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("strip", "trust", "pairs", "display")
+FOLDS = ("strip", "compare", "trust", "pairs", "display")
 
 
 def named(name: str, widget: w.Widget) -> w.Widget:

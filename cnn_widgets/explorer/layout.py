@@ -6,6 +6,7 @@ import ipywidgets as w
 
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
+from cnn_widgets.explorer.fields import FOLDS
 from cnn_widgets.explorer.options import GLOSSARY
 from cnn_widgets.explorer.stylesheet import sheet
 from cnn_widgets.panels.html import to_html
@@ -103,6 +104,7 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
         views["strip"],
         _touch("strip", _picture(screen, "strip"), views["labels"]),
     ])  # fmt: skip
+    compared = w.VBox([_box("cnnw-row", use["compare_by"], use["compare_with"]), views["compare"]])
     instruments = w.VBox([
         _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
         controls.bars["judge"],
@@ -117,11 +119,12 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     about.set_title(1, "Words used here")
     about.add_class("cnnw-about")
     _fold(use["strip"], "Layer by layer: the evidence at every depth", strip)
+    _fold(use["compare"], "Side by side: compare with another …", compared)
     _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
     _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
           views["pairs"])  # fmt: skip
     _fold(use["display"], "Display, places and rare settings", display)
-    return [use["strip"], use["trust"], use["pairs"], use["display"], about]
+    return [*(use[name] for name in FOLDS), about]
 
 
 def _fold(accordion: w.Accordion, title: str, child: w.Widget) -> None:

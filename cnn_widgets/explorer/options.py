@@ -9,6 +9,8 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.panels import captions
+from cnn_widgets.scenes.choices import COMPARED
+from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -45,6 +47,8 @@ LABELS = {
     "pins": "pinned cells",
     "region": "region",
     "strip_of": "shown at every layer",
+    "compare_by": "compare with another",
+    "compare_with": "which one",
     "instrument": "test",
     "baseline": "pixels taken away are",
     "ranked": "methods",
@@ -52,7 +56,7 @@ LABELS = {
 #: Controls whose label is only read aloud: what they are is seen from their value.
 UNLABELLED = {
     "location", "save", "counter", "class_index", "class_search", "face", "filter_number",
-    "filter_count", "filter_order", "instrument", "strip_of",
+    "filter_count", "filter_order", "instrument", "strip_of", "compare_with",
 }  # fmt: skip
 #: One line about each control, shown when the pointer rests on it.
 TOOLTIPS = {
@@ -86,6 +90,8 @@ TOOLTIPS = {
     "region": "A part of the photograph: left, top, right, bottom in pixels; also by dragging",
     "hottest": "Make the hottest part of the evidence the region",
     "strip_of": "The evidence for the class, or the mean of all filters",
+    "compare_by": "In what B differs from the evidence on screen, A; all else stays the same",
+    "compare_with": "What B is",
     "instrument": "How the map is put to the test",
     "baseline": "What stands in place of a pixel that is taken away",
     "ranked": "Hold Ctrl or Shift to choose several",
@@ -115,6 +121,7 @@ FIXED: dict[str, Options] = {
         ("by weight for the class", "weight"),
     ],
     "strip_of": [("evidence for the class", "evidence"), ("mean activation", "activation")],
+    "compare_by": [(each, each) for each in COMPARED],
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
 }
@@ -145,6 +152,8 @@ WIDTHS = {
     "fit": "240px",
     "size": "140px",
     "strip_of": "190px",
+    "compare_by": "325px",
+    "compare_with": "330px",
     "instrument": "240px",
     "baseline": "255px",
 }
@@ -162,6 +171,9 @@ GLOSSARY = (
                     "lose, so it may rise although nothing speaks for it."),
     ("evidence", "How much each place of the photograph raises the score of the class explained."),
     ("rather than", "Evidence for one class that is not evidence for another one as well."),
+    ("rank correlation", "How alike two maps rank the places of a photograph, from least to most "
+                         "evidence. 1: in the same order, 0: nothing in common, −1: in the "
+                         "opposite order."),
     ("cell", "One value of a map. It stands for a piece of the photograph."),
     ("receptive field", "The part of the photograph that one cell can see."),
     ("opacity", "How strongly the colours of the evidence cover the photograph."),
@@ -187,18 +199,34 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
             state.cam_layer,
             [(f"{default} (the last map)", "default"), ("the layer browsed", "follow")],
         )
+    if name == "compare_with":
+        found = [(_title(scene, each), each) for each in alternatives(scene)]
+        return _with(chosen_other(scene), found, "– (nothing else)")
     return _with(getattr(state, name), [(each, each) for each in COLORMAPS])
 
 
 def chosen_option(name: str, scene: Scene, state: State) -> Any:
     """Return the option value that the dropdown list of a trait selects."""
+    if name == "compare_with":
+        return chosen_other(scene)
     value = getattr(state, name)
     return MOST_LIKELY if name in ("class_index", "versus") and value is None else value
 
 
-def _with(value: Any, found: Options) -> Options:
+def _with(value: Any, found: Options, empty: str = "") -> Options:
     """Return the options, with the value appended if it was set from code and is missing."""
-    return found if value in [each for _, each in found] else [*found, (str(value), value)]
+    if value in [each for _, each in found]:
+        return found
+    return [*found, (str(value) or empty, value)]
+
+
+def _title(scene: Scene, other: str) -> str:
+    """Return how something to compare with is listed."""
+    if scene.compare_by == "method":
+        return METHODS[other].title
+    if scene.compare_by == "class":
+        return captions.with_probability(scene.considered(scene.network.class_index(other)))
+    return str(scene.network.layer(other)) if scene.compare_by == "layer" else other
 
 
 def _classes(scene: Scene, wanted: int | None) -> Options:

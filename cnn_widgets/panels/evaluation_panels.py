@@ -9,6 +9,7 @@ import numpy as np
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.charts import HERE, INK, OTHERS, style_axes
 from cnn_widgets.drawing.color import diverging_colormap, overlay
 from cnn_widgets.evaluation.faithfulness import Curve
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
@@ -18,7 +19,6 @@ from cnn_widgets.evaluation.ranking import RankedMap
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import HERE, INK, OTHERS, style_axes
 from cnn_widgets.panels.view import View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene

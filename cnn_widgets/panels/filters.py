@@ -8,12 +8,12 @@ import numpy as np
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing import mosaics
+from cnn_widgets.drawing.charts import style_axes
 from cnn_widgets.drawing.color import colorize, diverging_colormap, overlay, resize
 from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, tile_pictures
 from cnn_widgets.images.resizing import cached_thumbnail, visible_window
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import style_axes
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.panels.view import View
 from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import AXES_BOX
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels
@@ -74,7 +74,7 @@ def _body(view: View) -> str:
         lines = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in view.terms)
         return f'<dl class="cnnw-card">{lines}</dl>'
     if view.parts:
-        return f'<div class="cnnw-parts">{"".join(_body(part) for part in view.parts)}</div>'
+        return f'<div class="cnnw-parts">{"".join(map(_part, view.parts))}</div>'
     if view.table:
         return _table(view)
     if view.strip:
@@ -85,15 +85,30 @@ def _body(view: View) -> str:
         return f'<div class="cnnw-pairs">{shown}</div>'
     if view.covers:
         return "".join(map(_mark, view.marks))
-    flat = view if view.picture is not None or view.under is None else view.flat()
-    file = picture_file(flat)
+    return _layers(view)
+
+
+def _layers(view: View) -> str:
+    """Return a picture, over the photograph under it if it has one, with what lies over it."""
+    heat = view.picture is not None and view.under is not None
+    file = picture_file(view if heat or view.under is None else view.flat())
     if file is None:
         return view.alt and f'<div class="cnnw-caption">{escape(view.alt)}</div>'
     style = "cnnw-chart" if view.chart else "cnnw-exact" if view.exact else "cnnw-photo"
-    over = "".join(map(_mark, view.marks))
-    return (
-        f'<div class="cnnw-over">{_img(*file, view.alt, style)}{over}</div>{_beside_picture(view)}'
-    )
+    below = ""
+    if heat and view.under is not None:
+        below = _img(encode_image(view.under), "jpeg", "", style)
+        style += " cnnw-heat"
+    layers = f"{below}{_img(*file, view.alt, style)}{''.join(map(_mark, view.marks))}"
+    return f'<div class="cnnw-over">{layers}</div>{_beside_picture(view)}'
+
+
+def _part(view: View) -> str:
+    """Return one of several views side by side, under its caption."""
+    if not view.caption:
+        return _body(view)
+    title = f"<figcaption>{escape(view.caption)}</figcaption>"
+    return f'<figure class="cnnw-part">{title}{_body(view)}</figure>'
 
 
 def _beside_picture(view: View) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import depth_place
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import depth_place, grid, strip_grid
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.scenes.scene import Scene
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.panels import captions
+from cnn_widgets.panels.comparison import side_by_side
 from cnn_widgets.panels.evaluation_panels import evaluation
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
 from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
@@ -24,6 +25,7 @@ from cnn_widgets.panels.photograph import (
     predictions,
 )
 from cnn_widgets.panels.view import View
+from cnn_widgets.scenes.comparison import chosen_other
 from cnn_widgets.scenes.scene import Scene
 
 
@@ -69,6 +71,7 @@ _CLASS_TRAITS = {"class_index", "versus", "counter", "method", "target", "cam_la
 _MAP_TRAITS = _INPUT_TRAITS | _CLASS_TRAITS | {"colormap"}
 _PAIRS_TRAITS = _MAP_TRAITS - {"image", "class_index", "versus", "counter"} | {"pairs", "pictures"}
 _TRUST_TRAITS = _MAP_TRAITS | {"alpha", "trust", "instrument", "baseline", "ranked"}
+_COMPARE_TRAITS = _MAP_TRAITS | {"compare", "compare_by", "compare_with", "pictures"}
 _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
@@ -106,6 +109,9 @@ PANELS: dict[str, Panel] = {
         Panel("strip", "Layer by layer", _STRIP_TRAITS, strip, False, "strip", None, True),
         Panel("labels", "", _STRIP_TRAITS | {"layer"}, labels, False, "strip"),
         Panel("card", "About the method", frozenset({"method", "target", "network"}), card),
+        Panel(
+            "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", chosen_other
+        ),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs"),
     )

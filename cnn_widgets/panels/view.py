@@ -70,7 +70,7 @@ class View:
     table : tuple of rows of text
         A table, instead of a picture; the first row is its header.
     parts : tuple of View
-        Several views side by side, instead of a picture.
+        Several views side by side, each under its own caption, instead of a picture.
     inches : (width, height)
         Size of the chart in inches.
     """
@@ -98,12 +98,13 @@ class View:
     def flat(self) -> View:
         """Return the view with the heat-maps blended into the photographs under them."""
         alpha, picture = self.alpha, self.picture
+        parts = tuple(part.flat() for part in self.parts)
         if alpha is None:
-            return self
+            return replace(self, parts=parts)
         if self.under is not None:
             picture = self.under if picture is None else blend(self.under, picture, alpha)
         pairs = tuple(
             (title, photo, blend(photo, colors, alpha), alt)
             for title, photo, colors, alt in self.pairs
         )
-        return replace(self, picture=picture, under=None, alpha=None, pairs=pairs)
+        return replace(self, picture=picture, under=None, alpha=None, pairs=pairs, parts=parts)

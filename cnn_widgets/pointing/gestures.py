@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.attribution.regions import hottest_region
-from cnn_widgets.panels.charts import depth_layer
-from cnn_widgets.panels.tiles import grid
+from cnn_widgets.panels.places import depth_layer, grid
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
 from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
 from cnn_widgets.scenes.scene import Scene

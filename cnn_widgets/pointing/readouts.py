@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.charts import depth_layer
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import depth_layer, grid, strip_grid
 from cnn_widgets.scenes.filter_choice import peaks
 from cnn_widgets.scenes.scene import Scene
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.pointing.gestures import number, wanted
 from cnn_widgets.pointing.pointer import Pointer
 from cnn_widgets.pointing.readouts import about_filter, describe

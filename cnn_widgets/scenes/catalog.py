@@ -139,11 +139,15 @@ class Catalog:
         return self.samples[name]
 
     @property
+    def at_hand(self) -> tuple[str, ...]:
+        """The names of the networks that are open, then of those given that are not open yet."""
+        return (*self._networks, *self._sources)
+
+    @property
     def network_names(self) -> tuple[str, ...]:
         """Every network that can be chosen: those given, the bundled one, keras.applications."""
-        given = [*self._networks, *self._sources]
-        further = [name for name in (efficientnet_lite.NAME, *applications()) if name not in given]
-        return (*given, *further)
+        further = (efficientnet_lite.NAME, *applications())
+        return (*self.at_hand, *(name for name in further if name not in self.at_hand))
 
     def network_options(self) -> tuple[tuple[str, str], ...]:
         """Return (label, name) of every network; the label says what has to be downloaded first."""

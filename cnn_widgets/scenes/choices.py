@@ -33,6 +33,8 @@ FILTER_COUNTS = ("24", "96", "all")
 FILTER_ORDERS = ("index", "strength", "weight")
 #: What the film-strip shows at every layer.
 STRIPS = ("evidence", "activation")
+#: In what the evidence shown beside the one on screen differs from it.
+COMPARED = ("method", "class", "layer", "photograph", "network")
 #: The largest magnification of the photograph.
 MAX_ZOOM = 8.0
 #: The allowed values of the traits that take one of a few strings.
@@ -47,6 +49,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "filter_count": FILTER_COUNTS,
     "filter_order": FILTER_ORDERS,
     "strip_of": STRIPS,
+    "compare_by": COMPARED,
 }
 
 

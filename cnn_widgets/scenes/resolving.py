@@ -10,7 +10,8 @@ from cnn_widgets.scenes.state import State
 _COPIED = (
     "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
     "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
-    "pins", "filter_count", "filter_order", "strip", "strip_of", "display",
+    "pins", "filter_count", "filter_order", "strip", "strip_of", "display", "compare",
+    "compare_by", "compare_with",
 )  # fmt: skip
 
 
@@ -34,5 +35,8 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             wanted_class=state.class_index,
             wanted_versus=state.versus,
             **{name: getattr(state, name) for name in _COPIED},
+            network_name=state.network,
+            at_hand=catalogue.at_hand,
+            open_network=catalogue.network,
             results=catalogue.results,
         )

@@ -5,6 +5,7 @@ Panels draw from a `Scene` only, so all of them show the same moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -49,6 +50,10 @@ class Scene:
         The layers that can be browsed.
     wanted_class, wanted_versus : int or None
         `State.class_index` and `State.versus`; see `chosen` and `versus` for what is shown.
+    network_name : str
+        The name by which the network is chosen.
+    at_hand : tuple of str
+        The names of the networks that are open or given; `open_network` opens one by its name.
     results : ByteCache
         Maps by `question`, evaluations by `trust_question`; shared by all scenes.
 
@@ -90,6 +95,12 @@ class Scene:
     strip: bool
     strip_of: str
     display: bool
+    compare: bool
+    compare_by: str
+    compare_with: str
+    network_name: str
+    at_hand: tuple[str, ...]
+    open_network: Callable[[str], Network] = field(repr=False)
     results: ByteCache[Any] = field(repr=False)
 
     @cached_property
@@ -136,7 +147,7 @@ class Scene:
     def question(self) -> tuple[Any, ...]:
         """Everything the map on screen depends on: the key of the map in `results`."""
         return (
-            self.network.name, self.revision, self.sample.key, self.method,
+            self.network, self.revision, self.sample.key, self.method,
             self.chosen.class_index, self.versus, self.counter, self.looked_at, self.target,
         )  # fmt: skip
 

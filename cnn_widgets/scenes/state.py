@@ -46,6 +46,8 @@ class State(HasTraits):
     cells, (layer, row, column) each, whose receptive fields are shown; another ``network`` clears
     them. The mosaic shows ``filter_count`` filters in ``filter_order``. ``strip`` is whether the
     film-strip is open, ``strip_of`` what it shows, ``display`` whether the rare settings are.
+    ``compare`` is whether other evidence stands beside the one on screen: ``compare_by`` is what
+    differs, one of `choices.COMPARED`, and ``compare_with`` which one it is ("": the first other).
     """
 
     image = Unicode()
@@ -80,6 +82,9 @@ class State(HasTraits):
     strip = Bool(False)
     strip_of = Unicode("evidence")
     display = Bool(False)
+    compare = Bool(False)
+    compare_by = Unicode("method")
+    compare_with = Unicode("")
     pictures = Int(0, read_only=True)
 
     #: The order in which `update` sets traits: a trait comes after those it depends on.
@@ -116,6 +121,9 @@ class State(HasTraits):
         "strip",
         "strip_of",
         "display",
+        "compare",
+        "compare_by",
+        "compare_with",
     )
 
     def __init__(self, catalogue: Catalog, image: str, network: str) -> None:
@@ -194,6 +202,8 @@ class State(HasTraits):
                 self._settle(change.name)
             elif change.name == "image":
                 self.region = None
+            elif change.name == "compare_by":
+                self.compare_with = ""
             elif change.name == "layer" and self.layer:
                 self.filter = min(self.filter, self.open_network().layer(self.layer).filters - 1)
 
@@ -203,7 +213,7 @@ class State(HasTraits):
             return
         if cause == "network":
             self.class_index = self.versus = None
-            self.cam_layer, self.pins = "default", ()
+            self.cam_layer, self.pins, self.compare_with = "default", (), ""
             self.fit = self.open_network().fit
             if self.open_network().head == "values":
                 self.target = "logit"

@@ -50,6 +50,8 @@ MOVES = {
     "filter_count": ("all", {"mosaic", "frame"}),
     "filter_order": ("strength", {"mosaic", "frame"}),
     "strip_of": ("activation", set()),
+    "compare_by": ("class", set()),
+    "compare_with": ("layercam", set()),
 }
 
 

@@ -103,6 +103,9 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
         "kinds": ["article", "all"],
         "pairs": [True, False],
         "trust": [True, False],
+        "compare": [True, False],
+        "compare_by": ["method", "class", "layer", "photograph", "network"],
+        "compare_with": ["", "layercam", "class 1", "conv1", "two"],
         "instrument": ["curves", "ranking", "sanity"],
     }
 
@@ -125,8 +128,9 @@ def test_whatever_the_order_what_is_drawn_is_what_a_fresh_explorer_draws(small):
     for name in PANELS:
         plain = [re.sub(r'data-frame="\d+"', "", html(one, name)) for one in (small, fresh)]
         assert plain[0] == plain[1], name
+    unlike = ("image", "class_index", "versus", "center", "pins", "region", "compare_with")
     for name in State.ORDER:
-        if name not in ("image", "class_index", "versus", "center", "pins", "region", *FOLDS):
+        if name not in (*unlike, *FOLDS):
             assert small.controls.widgets[name].value == getattr(small.state, name)
     fresh.close()
 

@@ -1,5 +1,6 @@
 """Several networks in one explorer."""
 
+import numpy as np
 import pytest
 from helpers.networks import tiny
 
@@ -63,3 +64,17 @@ def test_networks_that_have_to_be_downloaded_are_marked(small, tmp_path, monkeyp
     assert labels["tiny"] == "tiny"
     assert labels["EfficientNet-Lite0"] == "EfficientNet-Lite0"
     assert labels["VGG16"] == "VGG16 (to download)"
+
+
+def test_two_models_of_the_same_keras_name_keep_their_maps_apart(keras, photo):
+    first, second = (cw.Network(tiny(keras, seed=n), preprocess="none") for n in (0, 1))
+    assert first.name == second.name
+    explorer = cw.CNNExplorer(first, photo, models={"second": second})
+    for name, net in (("tiny", first), ("second", second), ("tiny", first)):
+        explorer.show(network=name, class_index=1)
+        expected = cw.attribute(net, explorer.scene.sample, class_index=1)
+        np.testing.assert_array_equal(explorer.scene.attribution.raw, expected.raw)
+    assert explorer.judge("sanity").maps[0].origin.network is first
+    explorer.show(network="second")
+    assert explorer.scene.verdict is None
+    explorer.close()

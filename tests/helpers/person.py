@@ -66,6 +66,7 @@ REFUSED = (
     {"scale": "x"}, {"fit": "bend"}, {"kinds": "none"}, {"size": "wall"}, {"network": "NoNet"},
     {"image": "nothing"}, {"instrument": "oracle"}, {"baseline": "black"}, {"ranked": ("magic",)},
     {"alpha": 0.3, "layer": "nowhere"}, {"alpha": "much"}, {"filter": "first"}, {"colour": "red"},
+    {"compare_by": "mood"}, {"compare": "yes"}, {"compare_with": 3},
 )  # fmt: skip
 
 
@@ -198,6 +199,8 @@ class Person:
                 "instrument": str(one(("curves", "ranking", "sanity", "depths"))),
                 "pairs": bool(self.rng.random() < 0.2),
                 "trust": bool(self.rng.random() < 0.5),
+                "compare": bool(self.rng.random() < 0.5),
+                "compare_with": str(one(["", "saliency", "conv2", "nothing"])),
                 "counter": bool(self.rng.random() < 0.5),
             }
             choices |= {name: str(one(allowed)) for name, allowed in CHOICES.items()}

@@ -19,7 +19,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
     "environment": [],
-    "drawing": [{"color", "encode"}, {"mosaics"}],
+    "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
         {"axes", "constants", "fields"},
         {"paths", "question", "reshaping"},
@@ -75,11 +75,11 @@ HOUSE: dict[str, list[set[str]]] = {
     "scenes": [
         {"catalog", "choices", "filter_choice"},
         {"scene", "state"},
-        {"resolving", "showing"},
+        {"comparison", "resolving", "showing"},
     ],
     "panels": [
-        {"captions", "charts", "tiles", "view"},
-        {"evaluation_panels", "filters", "marks", "photograph"},
+        {"captions", "places", "view"},
+        {"comparison", "evaluation_panels", "filters", "marks", "photograph"},
         {"table"},
         {"figure", "html"},
         {"export"},

@@ -8,7 +8,7 @@ from cnn_widgets.attribution import METHODS, film_strip
 from cnn_widgets.drawing.color import colorize, diverging_colormap, overlay
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.panels.filters import LABEL, STRIP_TILE, scaled_map, strip
-from cnn_widgets.panels.tiles import strip_grid
+from cnn_widgets.panels.places import strip_grid
 
 
 def tile(scene, index, picture):

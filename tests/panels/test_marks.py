@@ -5,10 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import cnn_widgets as cw
-from cnn_widgets.panels.charts import AXES_BOX, depth_place
+from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
 from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import depth_place, grid, strip_grid
 from cnn_widgets.panels.view import Mark
 
 #: (image, fit) → (left, top, width, height) of the photograph that the input of 16×12 shows.

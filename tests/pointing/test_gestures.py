@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
-from cnn_widgets.panels.charts import AXES_BOX
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.drawing.charts import AXES_BOX
+from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.pointing import hottest, wanted
 from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.color import colorize
 from cnn_widgets.panels.captions import number, percent
-from cnn_widgets.panels.charts import AXES_BOX
 from cnn_widgets.panels.filters import mosaic
-from cnn_widgets.panels.tiles import grid, strip_grid
+from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.pointing import describe
 from cnn_widgets.pointing.readouts import pixel_at, tile_at
 

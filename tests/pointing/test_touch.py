@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from test_gestures import NO_NUMBER, NOTHING
 
-from cnn_widgets.panels.tiles import grid
+from cnn_widgets.panels.places import grid
 from cnn_widgets.pointing import describe
 
 

@@ -8,7 +8,7 @@ import pytest
 from cnn_widgets.drawing.color import colorize
 from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, mosaic, tile_size
 from cnn_widgets.panels import filters
-from cnn_widgets.panels.tiles import LEAST_TILE, grid
+from cnn_widgets.panels.places import LEAST_TILE, grid
 
 SHAPES = [(112, 112), (7, 7), (16, 12), (10, 14), (30, 4), (1, 64), (64, 1), (2, 100)]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnn_widgets.scenes.scene import Scene
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -23,22 +21,3 @@ def style_axes(axes: Axes, title: str = "") -> None:
         spine.set_color(INK)
     if title:
         axes.set_title(title, fontsize=9, color=INK, loc="left")
-
-
-def depth_place(scene: Scene) -> float | None:
-    """Return where the layer browsed stands in the chart of silent filters.
-
-    A share of the chart's width; None if the chart does not have the layer.
-    """
-    names = [name for name, _, _ in scene.silent_shares]
-    if scene.layer.name not in names:
-        return None
-    share = (names.index(scene.layer.name) + 1) / (len(names) + 1)
-    return AXES_BOX[0] + share * AXES_BOX[2]
-
-
-def depth_layer(scene: Scene, x: float) -> str:
-    """Return the layer at a place of the chart of silent filters, a share of its width."""
-    names = [name for name, _, _ in scene.silent_shares]
-    place = (x - AXES_BOX[0]) / AXES_BOX[2] * (len(names) + 1) - 1
-    return names[min(max(round(place), 0), len(names) - 1)]

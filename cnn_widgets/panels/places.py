@@ -1,9 +1,10 @@
-"""Where the tiles of the mosaic and of the film-strip stand."""
+"""Where things stand in a picture of many: tiles in a mosaic or film-strip, layers in a chart."""
 
 from __future__ import annotations
 
 import math
 
+from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.mosaics import grid_shape, tile_size
 from cnn_widgets.scenes.scene import Scene
 
@@ -36,3 +37,22 @@ def strip_grid(scene: Scene) -> tuple[int, int, tuple[str, ...]]:
         names = tuple(info.name for info in scene.layers)
     columns = min(_STRIP_COLUMNS, len(names))
     return math.ceil(len(names) / columns), columns, names
+
+
+def depth_place(scene: Scene) -> float | None:
+    """Return where the layer browsed stands in the chart of silent filters.
+
+    A share of the chart's width; None if the chart does not have the layer.
+    """
+    names = [name for name, _, _ in scene.silent_shares]
+    if scene.layer.name not in names:
+        return None
+    share = (names.index(scene.layer.name) + 1) / (len(names) + 1)
+    return AXES_BOX[0] + share * AXES_BOX[2]
+
+
+def depth_layer(scene: Scene, x: float) -> str:
+    """Return the layer at a place of the chart of silent filters, a share of its width."""
+    names = [name for name, _, _ in scene.silent_shares]
+    place = (x - AXES_BOX[0]) / AXES_BOX[2] * (len(names) + 1) - 1
+    return names[min(max(round(place), 0), len(names) - 1)]
