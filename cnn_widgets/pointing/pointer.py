@@ -36,7 +36,8 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
         Whether a page has loaded the module.
     """
 
-    _esm = Path(__file__).with_name("pointer.js")
+    # As text: anywidget would watch a file, and the watch would keep every closed pointer alive
+    _esm = Path(__file__).with_name("pointer.js").read_text("utf-8")
     hover = Dict().tag(sync=True)
     readout = Dict().tag(sync=True)
     places = Dict().tag(sync=True)
