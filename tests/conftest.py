@@ -9,6 +9,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 import pytest
+from helpers.chromium import browser, folder  # noqa: F401  (fixtures)
 from helpers.hostile_server import resolve, server  # noqa: F401  (fixtures)
 from helpers.networks import tiny
 from helpers.pictures import picture  # noqa: F401  (a fixture)

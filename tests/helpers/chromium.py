@@ -1,8 +1,6 @@
-"""A browser and a folder of notebooks, for the tests of one file."""
+"""A browser and a folder of notebooks, for the tests of one file (fixtures of `conftest.py`)."""
 
 import pytest
-from helpers.lab import ARGS, CHROMIUM
-from playwright.sync_api import sync_playwright
 
 
 @pytest.fixture(scope="module")
@@ -12,6 +10,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
+    from playwright.sync_api import sync_playwright
+
+    from helpers.lab import ARGS, CHROMIUM
+
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         yield chromium
