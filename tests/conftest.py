@@ -17,8 +17,18 @@ from helpers.pictures import picture  # noqa: F401  (a fixture)
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
 
+#: The packages whose examples run only where everything does.
+LONG_EXAMPLES = ("cnn_widgets.evaluation", "cnn_widgets.attribution")
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
 collect_ignore_glob = ["*/conftest.py"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Examples that judge or compare maps on the whole network take seconds each: marked slow."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.name.startswith(LONG_EXAMPLES):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ def photo():
     return cw.load_image(np.random.default_rng(0).integers(0, 256, SIZE, np.uint8))
 
 
-@pytest.mark.parametrize("token", [True, False])
+@pytest.mark.parametrize("token", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_blocks_are_maps_on_the_grid_of_patches(keras, photo, token):
     model = transformer(keras, token)
     net = cw.Network(model)
@@ -69,6 +69,7 @@ def test_blocks_are_maps_on_the_grid_of_patches(keras, photo, token):
     np.testing.assert_allclose(net.scores(photo)[1], scores, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_patch_sees_its_own_pixels_and_a_block_all(keras):
     net = cw.Network(transformer(keras, True))
     assert tuple(net.receptive_field("patch", 1, 2)) == (8, 16, 16, 24)

@@ -54,6 +54,7 @@ def test_the_curves_stand_beside_chance(explorer):
     assert "cnnw-chart" in html(explorer)
 
 
+@pytest.mark.slow
 def test_evidence_against_is_judged_the_other_way_round(explorer):
     explorer.show(image="espresso", method="hirescam", counter=True, trust=True)
     shown = judge(explorer, "curves")
@@ -66,6 +67,7 @@ def test_evidence_against_is_judged_the_other_way_round(explorer):
     assert ("; better than" in shown) == (own < min(others))
 
 
+@pytest.mark.slow
 def test_the_ranking_lists_what_was_selected(explorer):
     explorer.show(image="espresso", trust=True, instrument="ranking")
     explorer.controls.widgets["ranked"].value = ("grad-cam", "saliency")
@@ -121,6 +123,7 @@ def test_pointing_names_the_sides(explorer):
     assert "Egyptian cat: on the left" in shown
 
 
+@pytest.mark.slow
 def test_a_script_reads_the_verdict_too(explorer):
     explorer.show(image="espresso", ranked=("grad-cam",))
     table = explorer.judge("ranking")
@@ -151,6 +154,7 @@ def test_what_an_instrument_refuses_is_said_on_the_page(keras, photo):
     with_own.close()
 
 
+@pytest.mark.slow
 def test_the_verdict_is_on_the_saved_page(explorer, tmp_path):
     explorer.show(image="espresso", method="grad-cam", ranked=("grad-cam",))
     explorer.judge("ranking")

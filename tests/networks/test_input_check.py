@@ -22,7 +22,13 @@ WRONG = {
 PICTURES = tuple(cw.gallery())
 
 
-@pytest.fixture(scope="module", params=[*WRONG])
+QUICK = {"divided by 255", "BGR"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in WRONG],
+)
 def wrong(request, lite0):
     """The bundled network under a wrong recipe, and the names of those that mend it."""
     right = {"x / 127.5 - 1"}
@@ -59,6 +65,7 @@ def test_the_right_recipe_is_told_to_be_right(lite0, gallery, picture):
     assert found.trials[0].tops == (lite0.predict(gallery[picture], top=1)[0].class_index,)
 
 
+@pytest.mark.slow
 def test_nearly_the_same_recipe_is_not_called_wrong(lite0, gallery):
     net = cw.Network(lite0.model, lambda x: x / 127.5 - 1, lite0.class_names)
     assert net.check_input([gallery["cat"], gallery["rocket"]]).right is True
