@@ -16,6 +16,10 @@ AXES_BOX = (0.13, 0.13, 0.84, 0.76)
 def style_axes(axes: Axes, title: str = "") -> None:
     """Style Matplotlib axes to be legible on light and on dark pages."""
     axes.tick_params(colors=INK, labelsize=9, length=2)
+    labels = axes.get_xticklabels()
+    if len(labels) > 1:  # centred, the outer ones would be cut off at the edges
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(INK)

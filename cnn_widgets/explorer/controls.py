@@ -83,6 +83,8 @@ class Controls:
             button.on_click(lambda _, step=step: self._step(step))
         self.hottest = w.Button(description="Hottest region", tooltip=TOOLTIPS["hottest"])
         self.hottest.on_click(lambda _: self._press("hottest"))
+        self.camera = w.Button(description="Camera", tooltip=TOOLTIPS["camera"])
+        self.camera.add_class("cnnw-control-camera")  # `pointer.js` opens it
         self.remove = w.Button(description="Remove", tooltip=TOOLTIPS["remove"])
         self.remove.add_class("cnnw-control-remove")
         self.remove.on_click(lambda _: self._press("remove"))

@@ -35,7 +35,7 @@ def fields() -> dict[str, w.Widget]:
     found |= {
         "face": w.ToggleButtons(options=FIXED["face"], style={"button_width": "auto"}),
         "alpha": w.FloatSlider(min=0, max=1, step=0.05, readout_format=".2f"),
-        "zoom": w.FloatSlider(min=1, max=MAX_ZOOM, step=0.25, readout_format=".2f"),
+        "zoom": w.FloatSlider(min=1, max=MAX_ZOOM, step=0.05, readout_format=".2f"),
         "filter": w.IntSlider(min=0, max=0, readout=False, layout=w.Layout(width="240px")),
         "filter_number": w.BoundedIntText(min=0, max=0, layout=w.Layout(width="72px")),
         "ranked": w.SelectMultiple(options=methods, rows=10, layout=w.Layout(width="235px")),

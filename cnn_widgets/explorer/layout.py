@@ -22,7 +22,7 @@ def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Wid
     sources = w.VBox(
         [
             _box("cnnw-row", use["network"], use["save"]),
-            _box("cnnw-row", use["upload"], use["location"], controls.remove),
+            _box("cnnw-row", use["upload"], controls.camera, use["location"], controls.remove),
         ]
     )
     page = _box(

@@ -63,6 +63,7 @@ TOOLTIPS = {
     "network": "The network that is looked into; others are opened when they are chosen",
     "upload": "Pictures from your disk; they can also be dropped on the page or pasted",
     "save": "Write what is shown into the folder of the notebook",
+    "camera": "Take a photograph with the camera of this computer",
     "remove": "Take this photograph off the table",
     "location": "A file on the machine of the kernel, or an address on the web",
     "counter": "Which pixels raise the score of the class, or which lower it",

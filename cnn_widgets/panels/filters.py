@@ -151,7 +151,4 @@ def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
     axes.set_xticks([0, count - 1], ["first layer", "last layer"])
-    first, last = axes.get_xticklabels()
-    first.set_horizontalalignment("left")  # centred labels would be cut off at the edges
-    last.set_horizontalalignment("right")
     style_axes(axes)

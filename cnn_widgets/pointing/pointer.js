@@ -2,7 +2,7 @@
 // kernel's words beside the pointer. The pictures are other widgets' and do without this module.
 
 const EVERY = 30; // milliseconds between two messages of one gesture
-const ZOOM_STEP = 0.25; // of the slider "magnified"
+const ZOOM_STEP = 0.05; // of the slider "magnified"
 const DRAGGED = 5; // pixels from which a press is a drag
 const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter",
@@ -353,6 +353,53 @@ function render({ model, el }) {
     chooser.click();
   }
 
+  // --- the camera, where the browser has one and the page may use it -----------------------------
+
+  let stream = null;
+
+  async function cameraClicked(event) {
+    if (!event.target.closest?.(".cnnw-control-camera")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (stream) return cameraEnd();
+    const view = document.createElement("div");
+    view.className = "cnnw-viewfinder";
+    const film = document.createElement("video");
+    const take = button("Take the picture", () => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [film.videoWidth, film.videoHeight];
+      canvas.getContext("2d").drawImage(film, 0, 0);
+      canvas.toBlob((data) => sendFile(new File([data], "camera.png")), "image/png");
+      cameraEnd();
+    });
+    const line = document.createElement("span");
+    view.append(film, take, button("Close", cameraEnd), line);
+    root.querySelector(".cnnw-top").after(view);
+    film.muted = film.playsInline = true;
+    take.disabled = true;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280 }, audio: false });
+      film.srcObject = stream;
+      await film.play();
+      take.disabled = false;
+      take.focus();
+    } catch (error) { // refused by the person, or no camera is connected
+      line.textContent = `The camera cannot be used: ${error.message}`;
+    }
+  }
+  function button(words, action) {
+    const made = document.createElement("button");
+    made.className = "jupyter-button";
+    made.textContent = words;
+    made.addEventListener("click", action);
+    return made;
+  }
+  function cameraEnd() {
+    for (const track of stream?.getTracks() || []) track.stop();
+    stream = null;
+    root?.querySelector(".cnnw-viewfinder")?.remove();
+  }
+
   // --- names and roles -----------------------------------------------------------------------------
 
   const watch = new MutationObserver(nameEverything);
@@ -452,6 +499,9 @@ function render({ model, el }) {
     on(window, "pointercancel", cancelled);
     on(root, "click", rowClicked, true);
     on(root, "click", uploadClicked, true);
+    on(root, "click", cameraClicked, true);
+    root.classList.toggle("cnnw-has-camera", Boolean(navigator.mediaDevices?.getUserMedia));
+    undo.push(cameraEnd);
     on(root, "wheel", zoomed, { passive: false });
     on(root, "dblclick", zoomReset);
     on(window, "keydown", keyComes, true);
