@@ -76,9 +76,9 @@ class Display:
             self.failed(panel.title, error)
             view, file = View(f"{panel.title} could not be drawn."), None
             html = error_html(panel.title, error, self.frames[name])
+        self.views[name].value = html  # before its picture: whoever sees this one has the words
         if panel.pictured:
             self._show_picture(name, view, file)
-        self.views[name].value = html
 
     def _show_picture(self, name: str, view: View, file: tuple[bytes, str] | None) -> None:
         picture = self.pictures[name]

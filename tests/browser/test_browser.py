@@ -231,6 +231,7 @@ def test_a_file_is_uploaded_and_shown(explorer, tmp_path):
         explorer.control("upload").click()
     chooser.value.set_files(tmp_path / "red square.png")
     explorer.wait_alt("original", "red square")
+    explorer.wait_alt("depth", "red square")  # the last one drawn of those the next test reads
 
 
 def test_what_is_no_picture_is_refused_in_words_and_the_view_stays(explorer, tmp_path):
