@@ -64,7 +64,7 @@ class Tour:
             explorer.wait_new_frame("filter", before)
             self.frame(900)
         explorer.control("filter_order", "select").select_option(label="by weight for the class")
-        explorer.wait_alt("mosaic", "speak most for the class")
+        explorer.wait_alt("mosaic", "add most to the evidence")
         self.frame(1500)
         page.mouse.click(*self.place("depth", 0.9, 0.5))
         page.wait_for_timeout(1200)

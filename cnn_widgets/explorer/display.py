@@ -99,20 +99,25 @@ class Display:
                 continue
             if self._is_outdated(panel, scene, changed):
                 self.draw(name, scene)
+                # Kept once it is drawn: if that is interrupted, the next change repeats it
+                self._besides[name] = self._besides_of(panel, scene)
         self.live.value = live_sheet(self.scope, scene, self._aspects)
 
     def _is_outdated(self, panel: Panel, scene: Scene, changed: frozenset[str]) -> bool:
         """Return whether a panel shows something else after a change."""
-        if panel.besides is not None:
-            try:
-                besides = panel.besides(scene)
-            except Exception:  # drawing the panel raises and shows the same error
-                besides = None
-            if self._besides.get(panel.name) != besides:
-                self._besides[panel.name] = besides
-                return True
+        if self._besides_of(panel, scene) != self._besides.get(panel.name):
+            return True
         follows = panel.follows and scene.cam_layer == "follow"
         return bool((panel.reads | ({"layer"} if follows else set())) & changed)
+
+    def _besides_of(self, panel: Panel, scene: Scene) -> Hashable:
+        """Return what else a panel depends on, see `Panel.besides`."""
+        if panel.besides is None:
+            return None
+        try:
+            return panel.besides(scene)
+        except Exception:  # drawing the panel raises and shows the same error
+            return None
 
     def say(self, text: str, failed: bool = False) -> None:
         """Show a line of text in the status line; failed: as an error."""

@@ -287,15 +287,19 @@ function render({ model, el }) {
         canvas.height = Math.max(1, Math.round(bitmap.height * scale));
         const context = canvas.getContext("2d");
         context.imageSmoothingQuality = "high";
+        context.fillStyle = "#fff"; // as the kernel does with what is transparent: JPEG has no alpha
+        context.fillRect(0, 0, canvas.width, canvas.height);
         context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-        data = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
+        data = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95)) || file;
       }
       bitmap.close();
     } catch (error) { // what the browser cannot read is sent as it is: the kernel may read it
       data = file;
     }
-    model.send({ kind: "file", name, width, height }, undefined,
-               [await data.arrayBuffer()]);
+    const told = { kind: "file", name, width, height, bytes: data.size };
+    // A message too large would cut the connection: the kernel says what to do about it
+    const fits = data.size <= model.get("sent_bytes");
+    model.send(told, undefined, fits ? [await data.arrayBuffer()] : []);
   }
   async function sendFiles(files) {
     for (const file of [...files].slice(0, 200)) await sendFile(file);
@@ -361,7 +365,7 @@ function render({ model, el }) {
     if (!event.target.closest?.(".cnnw-control-camera")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (stream) return cameraEnd();
+    if (root.querySelector(".cnnw-viewfinder")) return cameraEnd();
     const view = document.createElement("div");
     view.className = "cnnw-viewfinder";
     const film = document.createElement("video");
@@ -379,6 +383,7 @@ function render({ model, el }) {
     take.disabled = true;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: { width: 1280 }, audio: false });
+      if (!view.isConnected) return cameraEnd(); // closed while the browser was asking
       film.srcObject = stream;
       await film.play();
       take.disabled = false;

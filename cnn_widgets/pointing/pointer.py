@@ -9,6 +9,8 @@ from typing import Any
 import anywidget
 from traitlets import Bool, Dict, Int
 
+from cnn_widgets.scenes.catalog import UPLOAD_MB
+
 #: Longest side, in pixels, to which the page scales a photograph before it is sent.
 SENT_PIXELS = 2048
 
@@ -42,6 +44,7 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
     readout = Dict().tag(sync=True)
     places = Dict().tag(sync=True)
     sent_pixels = Int(SENT_PIXELS).tag(sync=True)
+    sent_bytes = Int(UPLOAD_MB * 2**20).tag(sync=True)
     alive = Bool(False).tag(sync=True)
 
     def __init__(self, on_gesture: Callable[[Mapping[str, Any]], None]) -> None:

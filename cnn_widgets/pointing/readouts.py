@@ -56,7 +56,8 @@ def _photo(scene: Scene, x: float, y: float) -> str:
         return f"{line}\nred {red}, green {green}, blue {blue}"
     share = captions.percent(abs(float(found.heatmap[row, column])))
     side = "against" if found.heatmap[row, column] < 0 else "for"
-    line += f"\nevidence {side} {found.class_name}: {share} of the maximum"
+    whole = "its range" if found.ranged else "the maximum"
+    line += f"\nevidence {side} {found.class_name}: {share} of {whole}"
     if found.layer:
         cell = scene.network.cell_at(found.layer, across, down, scene.sample)
         line += f"\ncell {cell[0]}, {cell[1]} of {found.layer}: "
@@ -89,13 +90,15 @@ def tile_at(scene: Scene, x: float, y: float) -> int | None:
 
 
 def about_filter(scene: Scene, index: int) -> str:
-    """Return a filter's number, its largest value, and what it adds to the score if that is known.
+    """Return a filter's number, its largest value, and what it adds to the evidence, if known.
 
     That is known while the filters are ordered by their weight for the class.
     """
     line = f"filter {index} · maximum {captions.number(float(peaks(scene.activations)[index]))}"
     if scene.filter_order == "weight" and not isinstance(scene.filter_weights, str):
-        line += f" · adds {captions.number(float(scene.filter_weights[index]))} to the score"
+        of = "" if scene.target == "logit" else " of the probability"
+        line += f" · {captions.question(scene)}{of}: "
+        line += captions.number(float(scene.filter_weights[index]))
     return line
 
 

@@ -105,6 +105,8 @@ def _place(rows: int, columns: int, row: int, column: int, text: str) -> dict[st
 def _file(gesture: Mapping[str, Any]) -> dict[str, Any]:
     """Return a picture that the page sent, with its size before the page shrank it."""
     found = {"name": str(gesture.get("name")), "content": gesture.get("content", b"")}
+    if isinstance(gesture.get("bytes"), int):
+        found["bytes"] = gesture["bytes"]
     size = gesture.get("height"), gesture.get("width")
     if all(isinstance(side, int) and side > 0 for side in size):
         found["full_size"] = size

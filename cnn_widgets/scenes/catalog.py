@@ -223,7 +223,10 @@ def check_upload(source: Any) -> None:
 
     `load_image` checks the other sources.
     """
-    if isinstance(source, dict) and len(source["content"]) > UPLOAD_MB * 2**20:
+    if not isinstance(source, dict):
+        return
+    size = max(len(source["content"]), source.get("bytes", 0))  # too large: the page sent none
+    if size > UPLOAD_MB * 2**20:
         raise ValueError(
             f"The upload is larger than {UPLOAD_MB} MB, more than one message to the kernel holds. "
             "Save the picture smaller, or type its path or address beside the button."

@@ -14,7 +14,7 @@ from cnn_widgets.records import Floats
 _ORDER_TEXT = {
     "index": "in the layer's own order",
     "strength": "strongest on this photograph first",
-    "weight": "those that speak most for the class first",
+    "weight": "those that add most to the evidence first",
 }
 
 

@@ -5,9 +5,8 @@ import contextlib
 
 import nbformat
 import pytest
-from helpers.lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
+from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 pytestmark = [
     pytest.mark.browser,
@@ -17,11 +16,6 @@ pytestmark = [
 
 CELL = "import cnn_widgets as cw\nexplorer = cw.CNNExplorer()\nexplorer"
 EVERY = ("original", "overlay", "input", "filter", "mosaic", "depth")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("root")
 
 
 #: Pages of their own, on which what a message did is not the question: opened once, not twice.
@@ -52,14 +46,6 @@ def lab(request, folder, tmp_path_factory):
     kernel.write_text(f'{{"commsOverSubshells": "{policy}"}}')
     with jupyterlab(folder, home) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 def opened(browser, lab, folder, name, *cells, size=(1280, 800)):

@@ -158,3 +158,11 @@ def test_the_only_photograph_stays(keras):
 def test_a_large_photograph_is_labelled_with_its_own_size(small):
     small.show(image=np.zeros((1500, 3000, 3), np.uint8))
     assert "3000×1500, looked at in 1024×512" in html(small, "original")
+
+
+def test_a_picture_that_no_message_holds_is_refused_with_what_to_do_and_was_not_sent(small):
+    told = {"kind": "file", "name": "vast.heic", "bytes": 30 * 2**20}
+    small._touch._on_gesture(told)
+    assert "larger than 8 MB" in small._screen.status.value
+    assert "path or address" in small._screen.status.value
+    assert list(small._catalogue.samples) == ["one", "two"]

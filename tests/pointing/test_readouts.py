@@ -204,8 +204,9 @@ def test_the_filter_told_is_the_one_drawn_there(wide, order, count):
 
 def test_what_a_filter_adds_is_told_while_the_order_goes_by_it(explorer):
     explorer.show(layer="conv2", class_index=1, versus=2)
+    names = explorer.network.class_names
     rows, columns, _ = grid(explorer.scene)
-    assert "adds" not in describe(explorer.scene, "mosaic", *middle(2, rows, columns))
+    assert "evidence" not in describe(explorer.scene, "mosaic", *middle(2, rows, columns))
     explorer.show(filter_order="weight")
     scene = explorer.scene
     values, slopes = scene.network.gradients(
@@ -215,8 +216,11 @@ def test_what_a_filter_adds_is_told_while_the_order_goes_by_it(explorer):
     for place, index in enumerate(scene.filter_choice.shown):
         assert describe(scene, "mosaic", *middle(place, rows, columns)) == (
             f"filter {index} · maximum {number(float(values[..., index].max()))} · "
-            f"adds {number(float(adds[index]))} to the score"
+            f"evidence for {names[1]} rather than {names[2]}: {number(float(adds[index]))}"
         )
+    explorer.show(counter=True, target="probability")  # the other sign, and another quantity
+    told = describe(explorer.scene, "mosaic", *middle(0, rows, columns))
+    assert f"evidence against {names[1]} rather than {names[2]} of the probability: " in told
 
 
 def test_beside_the_last_tile_there_is_nothing(wide):

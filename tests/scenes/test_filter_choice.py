@@ -39,7 +39,7 @@ def test_by_weight_what_speaks_most_for_the_class_comes_first():
     weights = np.array([0.5, -2, 3, 0], np.float32)
     choice = choose("weight", "all", 1, maps(9, 9, 9, 9), weights)
     assert choice.order.tolist() == [2, 0, 3, 1]
-    assert choice.told == "those that speak most for the class first"
+    assert choice.told == "those that add most to the evidence first"
     np.testing.assert_array_equal(choice.values, weights)
 
 
@@ -106,7 +106,7 @@ def test_the_weight_is_the_sum_of_gradient_times_activation(explorer, case, laye
     np.testing.assert_allclose(scene.filter_weights, expected, rtol=1e-4, atol=1e-7)
     values = scene.filter_weights[scene.filter_choice.order]
     assert (np.diff(values) <= 0).all()
-    assert scene.filter_choice.told == "those that speak most for the class first"
+    assert scene.filter_choice.told == "those that add most to the evidence first"
 
 
 def test_the_weights_of_the_network_worked_by_hand(by_hand, steps):
@@ -142,7 +142,7 @@ def test_a_layer_from_which_no_path_leads_keeps_its_order_and_says_why(keras):
         assert choice.told in mosaic(made.scene).caption
         assert made.last_error is None
         made.show(layer="behind")
-        assert made.scene.filter_choice.told.startswith("those that speak most")
+        assert made.scene.filter_choice.told.startswith("those that add most")
     finally:
         made.close()
 
