@@ -3,6 +3,7 @@
 
 const EVERY = 30; // milliseconds between two messages of one gesture
 const ZOOM_STEP = 0.05; // of the slider "magnified"
+const MOST_FILES = 200; // pictures taken at once
 const DRAGGED = 5; // pixels from which a press is a drag
 const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter",
@@ -302,7 +303,11 @@ function render({ model, el }) {
     model.send(told, undefined, fits ? [await data.arrayBuffer()] : []);
   }
   async function sendFiles(files) {
-    for (const file of [...files].slice(0, 200)) await sendFile(file);
+    const taken = [...files].slice(0, MOST_FILES);
+    for (const file of taken) await sendFile(file);
+    if (files.length > taken.length) {
+      model.send({ kind: "left out", taken: taken.length, count: files.length });
+    }
   }
   async function filesOf(transfer) { // of dropped folders, the pictures in them
     const entries = [...transfer.items].map((each) => each.webkitGetAsEntry?.()).filter(Boolean);

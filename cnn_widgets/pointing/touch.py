@@ -69,6 +69,8 @@ class Touch:
         kind = gesture.get("kind")
         if kind == "file":
             self._open(_file(gesture))
+        elif kind == "left out":
+            self._guarded(lambda: _left_out(gesture))
         elif kind == "keys":
             keys = gesture.get("keys")
             for key in keys[:100] if isinstance(keys, list) else ():
@@ -111,3 +113,12 @@ def _file(gesture: Mapping[str, Any]) -> dict[str, Any]:
     if all(isinstance(side, int) and side > 0 for side in size):
         found["full_size"] = size
     return found
+
+
+def _left_out(gesture: Mapping[str, Any]) -> None:
+    """Raise a ValueError that says how many pictures of a folder were not taken."""
+    taken, count = gesture.get("taken"), gesture.get("count")
+    raise ValueError(
+        f"{count} pictures came at once; the first {taken} were taken. CNNExplorer(images=[…]) "
+        "takes any number."
+    )

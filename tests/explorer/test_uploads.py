@@ -166,3 +166,8 @@ def test_a_picture_that_no_message_holds_is_refused_with_what_to_do_and_was_not_
     assert "larger than 8 MB" in small._screen.status.value
     assert "path or address" in small._screen.status.value
     assert list(small._catalogue.samples) == ["one", "two"]
+
+
+def test_pictures_beyond_the_most_that_are_taken_at_once_are_told(small):
+    small._touch._on_gesture({"kind": "left out", "taken": 200, "count": 731})
+    assert "731 pictures came at once; the first 200 were taken" in small._screen.status.value
