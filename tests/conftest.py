@@ -1,4 +1,4 @@
-"""Fixtures: the one bundled network of the whole run, tiny seeded networks, one by hand."""
+"""Fixtures: the one bundled network of the whole run, small seeded ones, explorers on them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 import pytest
 from helpers.chromium import browser, folder  # noqa: F401  (fixtures)
+from helpers.explored import (  # noqa: F401  (fixtures)
+    explorer,
+    fresh,
+    kept,
+    kept_wide,
+    lent,
+    many,
+    wide,
+)
 from helpers.hostile_server import resolve, server  # noqa: F401  (fixtures)
 from helpers.networks import tiny
 from helpers.pictures import picture  # noqa: F401  (a fixture)

@@ -66,8 +66,8 @@ def close(widget: w.Widget) -> None:
             part.close()
 
 
-def close_tree(widget: w.Widget) -> None:
-    """Close a widget and all its descendants."""
-    for child in getattr(widget, "children", ()):
-        close_tree(child)
-    close(widget)
+def close_tree(*widgets: w.Widget) -> None:
+    """Close widgets and all their descendants."""
+    for widget in widgets:
+        close_tree(*getattr(widget, "children", ()))
+        close(widget)

@@ -533,8 +533,6 @@ function render({ model, el }) {
     undo.push(() => watch.disconnect(), () => tip.remove(), () => said.remove(), blinkEnd,
               () => clearTimeout(settling), () => clearTimeout(ending));
     nameEverything();
-    model.set("alive", true);
-    model.save_changes();
   }
 
   return () => {

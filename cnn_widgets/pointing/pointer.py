@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Bool, Dict, Int
+from traitlets import Dict, Int
 
 from cnn_widgets.scenes.catalog import UPLOAD_MB
 
@@ -34,18 +34,15 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
         What is at that place, in words, to the page.
     places : dict
         Of each picture that is a grid: rows, columns, the selected one's row, column and words.
-    alive : bool
-        Whether a page has loaded the module.
     """
 
     # As text: anywidget would watch a file, and the watch would keep every closed pointer alive
     _esm = Path(__file__).with_name("pointer.js").read_text("utf-8")
-    hover = Dict().tag(sync=True)
+    hover = Dict().tag(sync=True, echo_update=False)
     readout = Dict().tag(sync=True)
     places = Dict().tag(sync=True)
     sent_pixels = Int(SENT_PIXELS).tag(sync=True)
     sent_bytes = Int(UPLOAD_MB * 2**20).tag(sync=True)
-    alive = Bool(False).tag(sync=True)
 
     def __init__(self, on_gesture: Callable[[Mapping[str, Any]], None]) -> None:
         super().__init__()

@@ -37,12 +37,17 @@ class Touch:
         open_picture: Callable[[Any], bool],
     ) -> None:
         self._guarded, self._scene, self._request = guarded, scene, request
+        self._shown: Scene | None = None
         self._open, self._serials = open_picture, count(1)
         self.pointer = Pointer(self._on_gesture)
         self.pointer.observe(self._on_hover, "hover")
 
     def sync(self, scene: Scene) -> None:
-        """Tell the page where the selected tiles are, for screen readers and for scrolling."""
+        """Tell the page where the selected tiles are, for screen readers and for scrolling.
+
+        The scene is kept for hovering: what it has computed once is not computed at every move.
+        """
+        self._shown = scene
         rows, columns, _ = grid(scene)
         row, column = divmod(scene.filter_choice.place(scene.filter), columns)
         text = about_filter(scene, scene.filter)
@@ -54,12 +59,17 @@ class Touch:
                 places["strip"] = _place(rows, columns, *place, scene.layer.name)
         self.pointer.places = places
 
+    def forget(self) -> None:
+        """Let go of the scene kept for hovering."""
+        self._shown = None
+
     def _on_hover(self, change: Any) -> None:
         place = change.new
 
         def say() -> None:
             picture = str(place.get("picture"))
-            text = describe(self._scene(), picture, number(place, "x"), number(place, "y"))
+            scene = self._shown or self._scene()
+            text = describe(scene, picture, number(place, "x"), number(place, "y"))
             self._answer(picture=picture, text=text)
 
         if place:

@@ -102,7 +102,7 @@ def _compared(page, name, control, panel, most, presses) -> Row:
         key = ["ArrowRight", "ArrowLeft"][number % 2]
         pair = [(f".echo-slider {HANDLE}", ".echo-label", key)]
         turn = 2 + number % 3 if control.endswith("select") else key
-        pair.append((control, panel, (0.1 + 0.2 * (number % 4), 0.2) if "click" in name else turn))
+        pair.append((control, panel, (0.3 + 0.25 * (number % 3), 0.2) if "click" in name else turn))
         spent = [_press(page, *each) for each in pair]
         if number >= 4:  # the first ones compile and decode what is new
             echo.append(spent[0])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from test_gestures import NO_NUMBER, NOTHING
 
+import cnn_widgets as cw
 from cnn_widgets.panels.places import grid
 from cnn_widgets.pointing import describe
 
@@ -69,6 +70,18 @@ def test_hovering_tells_the_place(explorer):
     send(explorer, {"kind": "keys", "picture": "mosaic", "keys": ["End"]})
     assert explorer._touch.pointer.readout["text"].startswith("filter 5")
     assert explorer.last_error is None
+
+
+def test_hovering_computes_nothing_twice(explorer, monkeypatch):
+    """The filters' weights, a pass through the network, are those of the scene on screen."""
+    explorer.state.filter_order = "weight"
+    first = hover(explorer, picture="mosaic", x=0.1, y=0.5, serial=1)["text"]
+    passes = []
+    monkeypatch.setattr(cw.Network, "gradients", lambda *_, **__: passes.append(1))
+    assert hover(explorer, picture="mosaic", x=0.9, y=0.5, serial=2)["text"] != first
+    assert hover(explorer, picture="mosaic", x=0.1, y=0.5, serial=3)["text"] == first
+    assert not passes
+    assert "evidence for" in first
 
 
 @pytest.mark.parametrize(
