@@ -15,6 +15,7 @@ from cnn_widgets.attribution.depth_strip import film_strip
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import METHODS, QUICK, Method, find_method
 from cnn_widgets.attribution.probe import Probe
+from cnn_widgets.attribution.regions import Brush, region_mask
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.attribution.streaming import Explained, stream
 
@@ -22,6 +23,7 @@ __all__ = [
     "METHODS",
     "QUICK",
     "Attribution",
+    "Brush",
     "Explained",
     "Method",
     "Probe",
@@ -29,5 +31,6 @@ __all__ = [
     "film_strip",
     "find_method",
     "load_attribution",
+    "region_mask",
     "stream",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.regions import Brush, Region
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.panels import captions
@@ -88,7 +89,8 @@ TOOLTIPS = {
     "size": "Larger words and pictures for a projector",
     "zoom": "How much the photograph is magnified; also by the wheel over it",
     "pins": "Cells of a map: layer, row and column; two of them with a semicolon between",
-    "region": "A part of the photograph: left, top, right, bottom in pixels; also by dragging",
+    "region": "A part of the photograph: left, top, right, bottom in pixels; also by dragging, or "
+    "painting with Shift",
     "hottest": "Make the hottest part of the evidence the region",
     "strip_of": "The evidence for the class, or the mean of all filters",
     "compare_by": "In what B differs from the evidence on screen, A; all else stays the same",
@@ -258,11 +260,32 @@ def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
     return "; ".join(f"{layer} {row} {column}" for layer, row, column in pins)
 
 
-def region_of(text: str) -> list[str] | None:
-    """Return the numbers of a region that a text names, as text; None for an empty one."""
+def region_of(text: str) -> list[str] | Brush | None:
+    """Return the region that a text names, for the state to check; None for an empty one.
+
+    It is four numbers, or "brush", its radius, and places "x y" with , between them and ; between
+    two strokes.
+
+    >>> region_of("10, 20, 30, 40")
+    ['10', '20', '30', '40']
+    >>> region_of("brush 5: 10 20, 30 40; 50 60").strokes
+    (((10.0, 20.0), (30.0, 40.0)), ((50.0, 60.0),))
+    """
+    head, _, drawn = text.partition(":")
+    try:
+        name, radius = head.split()
+        strokes = [[each.split() for each in part.split(",")] for part in drawn.split(";")]
+        places = tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in strokes)
+        if name == "brush":
+            return Brush(float(radius), places)
+    except ValueError:  # it is not of that form
+        pass
     return text.replace(",", " ").split() or None
 
 
-def region_text(region: tuple[float, float, float, float] | None) -> str:
+def region_text(region: Region | None) -> str:
     """Return a region as the text that `region_of` reads."""
+    if isinstance(region, Brush):
+        strokes = (", ".join(f"{x:.0f} {y:.0f}" for x, y in each) for each in region.strokes)
+        return f"brush {region.radius:.1f}: {'; '.join(strokes)}"
     return "" if region is None else " ".join(f"{each:.0f}" for each in region)

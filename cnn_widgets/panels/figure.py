@@ -12,6 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from cnn_widgets.attribution.regions import Brush, region_mask
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
@@ -84,11 +85,25 @@ def _draw(axes: Axes, view: View, marked: tuple[Mark, ...], here: int | None) ->
             axes.figure.colorbar(colors, ax=axes, fraction=0.046)
         height, width = view.picture.shape[:2]
         for mark in marked:
+            if mark.painted:
+                _draw_strokes(axes, *mark.painted, width, height)
+                continue
             corner = (mark.left * width - 0.5, mark.top * height - 0.5)
             color = _MARK_COLORS.get(mark.kind, "#ff3b30")
             size = (mark.width * width, mark.height * height)
             axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=color, linewidth=1.5))
     axes.set_xlabel(_wrapped(view.caption), fontsize=7, parse_math=False)
+
+
+def _draw_strokes(
+    axes: Axes, radius: float, aspect: float, strokes: Any, width: int, height: int
+) -> None:
+    """Draw the edge of what was painted over a picture of this size."""
+    scaled = [[(x * width, y * height) for x, y in stroke] for stroke in strokes]
+    brush = Brush(radius * width, tuple(tuple(stroke) for stroke in scaled))
+    painted = region_mask(brush, (height, width))
+    if painted.any() and not painted.all():
+        axes.contour(painted, [0.5], colors=_MARK_COLORS["region"], linewidths=1.5)
 
 
 def _wrapped(text: str, width: int = 60) -> str:

@@ -7,6 +7,7 @@ photographs and mosaics are sent as JPEG. Every picture has a text alternative i
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from io import BytesIO
@@ -123,8 +124,23 @@ def _mark(mark: Mark) -> str:
     left, top, width, height = (f"{100 * share:.3f}%" for share in mark[:4])
     box = f"left:{left};top:{top};width:{width};height:{height}"
     text = f"<b>{escape(mark.text)}</b>" if mark.text else ""
+    if mark.painted:
+        text = _strokes(*mark.painted)
     style = "cnnw-mark cnnw-frame" if mark.kind == "chosen" else f"cnnw-mark cnnw-{mark.kind}"
     return f'<div class="{style}" style="{box}">{text}</div>'
+
+
+def _strokes(radius: float, aspect: float, strokes: Sequence[Sequence[Sequence[float]]]) -> str:
+    """Return lines drawn with a round brush, as an SVG picture 1000 wide over the whole picture."""
+    lines = " ".join(
+        "M" + "L".join(f"{1000 * x:.1f} {1000 * y / aspect:.1f}" for x, y in (*stroke, stroke[-1]))
+        for stroke in strokes
+    )
+    return (
+        f'<svg viewBox="0 0 1000 {1000 / aspect:.1f}" preserveAspectRatio="none" fill="none" '
+        f'stroke-linecap="round" stroke-linejoin="round" stroke-width="{2000 * radius:.1f}">'
+        f'<path d="{lines}"/></svg>'
+    )
 
 
 def _img(data: bytes, kind: str, alt: str, style: str) -> str:

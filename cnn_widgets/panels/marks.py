@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cnn_widgets.attribution.regions import Brush
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
@@ -16,9 +17,12 @@ def marks(scene: Scene) -> View:
     """Return the region and the receptive fields of the pinned cells, over the photograph."""
     found, told = [], []
     if scene.region is not None:
-        left, top, right, bottom = scene.region
-        found.append(_box(scene, left, top, right, bottom, "region", ""))
-        told.append(f"The region is {_sides(left, top, right, bottom)}.")
+        if isinstance(scene.region, Brush):
+            found.append(_painted(scene, scene.region))
+            told.append(f"The region is painted over {_sides(*scene.region.bounds)}.")
+        else:
+            found.append(_box(scene, *scene.region, "region", ""))
+            told.append(f"The region is {_sides(*scene.region)}.")
     for (kind, name), (layer, row, column) in zip(PINS, scene.pins, strict=False):
         field = scene.network.receptive_field(layer, row, column, scene.sample)
         found.append(_box(scene, field.left, field.top, field.right, field.bottom, kind, name))
@@ -97,14 +101,28 @@ def _box(
     scene: Scene, left: float, top: float, right: float, bottom: float, kind: str, text: str
 ) -> Mark:
     """Return a box in pixels of the photograph as a mark on the face that is shown."""
-    height, width = scene.sample.size
-    y, x = 0, 0
-    if scene.face == "input":
-        fit = scene.sample.fit or scene.network.fit
-        y, x, height, width = visible_window(scene.sample.size, scene.network.input_size, fit)
+    y, x, height, width = _window(scene)
     edges = ((left - x) / width, (top - y) / height, (right - x) / width, (bottom - y) / height)
     left, top, right, bottom = (min(max(each, 0.0), 1.0) for each in edges)
     return Mark(left, top, right - left, bottom - top, kind, text)
+
+
+def _painted(scene: Scene, brush: Brush) -> Mark:
+    """Return what was painted as a mark on the face that is shown."""
+    y, x, height, width = _window(scene)
+    strokes = tuple(
+        tuple(((across - x) / width, (down - y) / height) for across, down in stroke)
+        for stroke in brush.strokes
+    )
+    return Mark(0.0, 0.0, 1.0, 1.0, "painted", "", (brush.radius / width, width / height, strokes))
+
+
+def _window(scene: Scene) -> tuple[float, float, float, float]:
+    """Return the part (top, left, height, width) of the photograph that the face shows."""
+    if scene.face != "input":
+        return 0, 0, *scene.sample.size
+    fit = scene.sample.fit or scene.network.fit
+    return visible_window(scene.sample.size, scene.network.input_size, fit)
 
 
 def _sides(left: float, top: float, right: float, bottom: float) -> str:

@@ -17,7 +17,9 @@ class Mark(NamedTuple):
     """A rectangle in a picture, as shares of its width and height, each in [0, 1].
 
     `kind` is "chosen" (a tile), "region", "first" or "second" (the two pins), "line" (a place in a
-    chart) or "label" (only `text`, at the lower edge).
+    chart), "label" (only `text`, at the lower edge) or "painted": then `painted` is the radius of a
+    brush and the picture's width by its height, then the strokes; a radius and the places (x, y) of
+    a stroke are shares of the picture's width, or of its width and height.
     """
 
     left: float
@@ -26,6 +28,7 @@ class Mark(NamedTuple):
     height: float
     kind: str = "chosen"
     text: str = ""
+    painted: tuple[float, float, tuple[tuple[tuple[float, float], ...], ...]] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.attribution.regions import hottest_region
+from cnn_widgets.attribution.regions import Brush, hottest_region
 from cnn_widgets.panels.places import depth_layer, grid
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
 from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
@@ -28,9 +28,11 @@ def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
     scene : Scene
     gesture : mapping
         Its ``"kind"`` is ``"click"`` (with ``picture``, ``x``, ``y``), ``"drag"`` (over the
-        photograph, with ``x``, ``y`` and ``x2``, ``y2``), ``"key"`` (with ``picture`` and the
-        browser's name of the ``key``), ``"zoom"`` (with ``zoom``, ``x``, ``y``), or ``"versus"``
-        (with ``rank``, the row of the list of classes, from 0). Any other asks for nothing.
+        photograph, with ``x``, ``y`` and ``x2``, ``y2``), ``"paint"`` (over it, with ``points``,
+        a list of [x, y], and ``radius``, a share of the picture's width), ``"key"`` (with
+        ``picture`` and the browser's name of the ``key``), ``"zoom"`` (with ``zoom``, ``x``,
+        ``y``), or ``"versus"`` (with ``rank``, the row of the list of classes, from 0). Any other
+        asks for nothing.
 
     Raises
     ------
@@ -46,6 +48,8 @@ def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
         left, right = sorted((_share(gesture, "x"), _share(gesture, "x2")))
         top, bottom = sorted((_share(gesture, "y"), _share(gesture, "y2")))
         return {"region": (*pixel_at(scene, left, top), *pixel_at(scene, right, bottom))}
+    if kind == "paint":
+        return {"region": _painted(scene, gesture)}
     if kind == "zoom":
         zoom = min(max(number(gesture, "zoom"), 1.0), MAX_ZOOM)
         return {"zoom": zoom, "center": (_share(gesture, "x"), _share(gesture, "y"))}
@@ -65,6 +69,21 @@ def number(gesture: Mapping[str, Any], name: str) -> float:
 
 def _share(gesture: Mapping[str, Any], name: str) -> float:
     return float(min(max(number(gesture, name), 0.0), 1.0))
+
+
+def _painted(scene: Scene, gesture: Mapping[str, Any]) -> Brush:
+    """Return what was painted before and the new stroke, both with the new brush."""
+    points = gesture.get("points")
+    if not isinstance(points, list) or not points:
+        raise ValueError(f"Expected a stroke to be a list of places. Received: {points!r:.80}")
+    stroke = tuple(
+        pixel_at(scene, *(_share({"x": x, "y": y}, name) for name in "xy"))
+        for x, y in (each if isinstance(each, list) and len(each) == 2 else (each, None)
+                     for each in points)
+    )  # fmt: skip
+    left, right = (pixel_at(scene, x, 0)[0] for x in (0.0, _share(gesture, "radius")))
+    before = scene.region.strokes if isinstance(scene.region, Brush) else ()
+    return Brush(right - left, (*before, stroke))
 
 
 def hottest(scene: Scene) -> Changes:

@@ -1,4 +1,4 @@
-"""The widget that sends the gestures of a page to the kernel: `pointer.js` on anywidget."""
+"""The widget that sends the gestures of a page to the kernel, on anywidget."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from cnn_widgets.scenes.catalog import UPLOAD_MB
 
 #: Longest side, in pixels, to which the page scales a photograph before it is sent.
 SENT_PIXELS = 2048
+#: The parts of the module; the last one uses the others, and is where it begins.
+_SOURCES = ("names.js", "magnifier.js", "pictures.js", "camera.js", "pointer.js")
 
 
 class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base class has no types
@@ -36,8 +38,8 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
         Of each picture that is a grid: rows, columns, the selected one's row, column and words.
     """
 
-    # As text: anywidget would watch a file, and the watch would keep every closed pointer alive
-    _esm = Path(__file__).with_name("pointer.js").read_text("utf-8")
+    # As text: anywidget takes one module, and would watch a file, which keeps closed pointers alive
+    _esm = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in _SOURCES)
     hover = Dict().tag(sync=True, echo_update=False)
     readout = Dict().tag(sync=True)
     places = Dict().tag(sync=True)

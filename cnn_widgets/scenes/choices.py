@@ -12,6 +12,7 @@ from operator import index
 from typing import Any
 
 from cnn_widgets.attribution.methods import find_method
+from cnn_widgets.attribution.regions import Brush, Region, region_mask
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.evaluation.faithfulness import BASELINES
@@ -37,6 +38,8 @@ STRIPS = ("evidence", "activation")
 COMPARED = ("method", "class", "layer", "photograph", "network")
 #: The largest magnification of the photograph.
 MAX_ZOOM = 8.0
+#: Places that the strokes of a painted region may have in all.
+MAX_PLACES = 20_000
 #: The allowed values of the traits that take one of a few strings.
 CHOICES: dict[str, tuple[str, ...]] = {
     "target": TARGETS,
@@ -80,18 +83,20 @@ def check_share(name: str, value: float, low: float, high: float) -> float:
     return value
 
 
-def check_region(region: Any, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """Return a region (left, top, right, bottom) in pixels of a photograph (H, W), or None.
+def check_region(region: Any, size: tuple[int, int]) -> Region | None:
+    """Return a region, a rectangle or painted, in pixels of a photograph (H, W), or None.
 
-    What lies beside the photograph is cut off.
+    What lies beside the photograph is cut off from a rectangle.
     """
     if region is None or (isinstance(region, tuple | list) and not region):
         return None
+    if isinstance(region, Brush):
+        return _check_brush(region, size)
     numbers = _numbers(region, 4)
     if numbers is None:
         raise ValueError(
-            "Expected region to be (left, top, right, bottom) in pixels of the photograph, or "
-            f"None. Received: {region!r}"
+            "Expected region to be (left, top, right, bottom) in pixels of the photograph, a "
+            f"Brush, or None. Received: {region!r}"
         )
     height, width = size
     left, right = (min(max(each, 0.0), float(width)) for each in numbers[0::2])
@@ -102,6 +107,36 @@ def check_region(region: Any, size: tuple[int, int]) -> tuple[float, float, floa
             f"{height}. Received: {tuple(region)}"
         )
     return left, top, right, bottom
+
+
+def _check_brush(brush: Brush, size: tuple[int, int]) -> Brush:
+    """Return a painted region, with plain numbers, if it touches a pixel of a photograph (H, W)."""
+    radius = _numbers([brush.radius], 1)
+    try:
+        read = [[_numbers(place, 2) for place in stroke] for stroke in brush.strokes]
+    except TypeError:
+        read = []
+    strokes = [[place for place in stroke if place] for stroke in read]
+    places = [place for stroke in strokes for place in stroke]
+    if not (radius and radius[0] > 0 and places and all(strokes) and strokes == read):
+        raise ValueError(
+            "Expected a Brush with a radius above 0 and strokes of places (x, y), in pixels of the "
+            f"photograph. Received: {brush!r:.200}"
+        )
+    if len(places) > MAX_PLACES:
+        raise ValueError(
+            f"Expected at most {MAX_PLACES} places in a Brush's strokes. Received: {len(places)}"
+        )
+    limit = 4.0 * max(size)  # farther beyond the edges a line is only drawn to there
+    kept = [[(_within(x, limit), _within(y, limit)) for x, y in stroke] for stroke in strokes]
+    found = Brush(min(radius[0], limit), tuple(map(tuple, kept)))
+    if not region_mask(found, size).any():
+        raise ValueError(f"The Brush touches no pixel of the photograph of {size[1]}×{size[0]}.")
+    return found
+
+
+def _within(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)
 
 
 def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, int], ...]:

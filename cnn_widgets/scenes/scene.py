@@ -16,6 +16,7 @@ from cnn_widgets.attribution.depth_strip import film_strip
 from cnn_widgets.attribution.explain import attribute, layer_for
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.probe import Progress
+from cnn_widgets.attribution.regions import Region
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.mosaics import constant_filters
 from cnn_widgets.engine.cache import ByteCache
@@ -88,7 +89,7 @@ class Scene:
     face: str
     zoom: float
     center: tuple[float, float]
-    region: tuple[float, float, float, float] | None
+    region: Region | None
     pins: tuple[tuple[str, int, int], ...]
     filter_count: str
     filter_order: str

@@ -42,11 +42,11 @@ class State(HasTraits):
 
     ``face`` is what the large picture shows, one of `choices.FACES`, magnified ``zoom`` times about
     the place ``center``, shares (x, y) of its sides. ``region`` is a part of the photograph, (left,
-    top, right, bottom) in its pixels, or None; another ``image`` clears it. ``pins`` are up to two
-    cells, (layer, row, column) each, whose receptive fields are shown; another ``network`` clears
-    them. The mosaic shows ``filter_count`` filters in ``filter_order``. ``strip`` is whether the
-    film-strip is open, ``strip_of`` what it shows, ``display`` whether the rare settings are.
-    ``compare`` is whether other evidence stands beside the one on screen: ``compare_by`` is what
+    top, right, bottom) in its pixels, a `Brush`, or None; another ``image`` clears it. ``pins`` are
+    up to two cells, (layer, row, column) each, whose receptive fields are shown; another
+    ``network`` clears them. The mosaic shows ``filter_count`` filters in ``filter_order``.
+    ``strip`` is whether the film-strip is open, ``strip_of`` what it shows, ``display`` whether the
+    rare settings are. ``compare`` is whether other evidence stands beside: ``compare_by`` is what
     differs, one of `choices.COMPARED`, and ``compare_with`` which one it is ("": the first other).
     """
 

@@ -230,6 +230,55 @@ def test_dragging_over_the_photograph_marks_the_region_dragged(clear, magnified)
     clear.wait_value("region", "")
 
 
+@pytest.mark.parametrize("magnified", [False, True])
+def test_dragging_with_shift_paints_the_region(clear, magnified):
+    """The lines lie where the pointer was; the next stroke is added, and Escape clears."""
+    if magnified:
+        magnify(clear, 0.4, 0.4)
+    for start, end in (((0.38, 0.3), (0.52, 0.55)), ((0.5, 0.35), (0.42, 0.5))):
+        clear.page.keyboard.down("Shift")
+        ends = clear.drag("photo", start, end)
+        clear.page.keyboard.up("Shift")
+        clear.wait("root.querySelector('.cnnw-control-region input').value.includes(arg)",
+                   "brush" if start[0] < 0.4 else ";")  # fmt: skip
+    photo = clear.explorer.panel("original").locator("img").bounding_box()
+    scale = 451 / photo["width"]
+    radius, first, second = re.fullmatch(r"brush (\S+): (.+); (.+)", clear.value("region")).groups()
+    assert float(radius) == pytest.approx(14 * scale, abs=0.2)
+    told = [float(each) for each in re.split("[ ,]+", second)]
+    wanted = [(each - photo["xy"[turn % 2]]) * scale for turn, each in enumerate(ends)]
+    assert [*told[:2], *told[-2:]] == pytest.approx(wanted, abs=2)
+    assert len(first.split(",")) >= 3
+    drawn = clear.explorer.root.locator(".cnnw-touch-photo .cnnw-painted svg path").bounding_box()
+    assert drawn["x"] >= photo["x"]
+    assert clear.page.locator(".cnnw-band").count() == 0
+    assert clear.value("pins") == ""
+    unmagnify(clear)
+    clear.box("photo").press("Escape")
+    clear.wait_value("region", "")
+
+
+def test_two_fingers_magnify_the_photograph_and_mark_nothing(clear):
+    """The place between the fingers stays where it is; three times as far apart is 3 times."""
+    middle = clear.place("photo", 0.5, 0.5)
+    devtools = clear.page.context.new_cdp_session(clear.page)
+
+    def touch(kind, *across):
+        points = [{"x": middle[0] + each, "y": middle[1], "id": n} for n, each in enumerate(across)]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -30)
+    touch("touchStart", -30, 30)
+    for apart in range(35, 95, 5):
+        touch("touchMove", -apart, apart)
+    touch("touchEnd")
+    settled(clear, "> 2.9")
+    assert clear.place("photo", 0.5, 0.5) == pytest.approx(middle, abs=3)
+    assert clear.value("region") == clear.value("pins") == ""
+    assert clear.page.locator(".cnnw-band").count() == 0
+    unmagnify(clear)
+
+
 def test_a_drag_that_becomes_a_scroll_leaves_nothing_behind(clear):
     clear.page.mouse.move(*clear.place("photo", 0.3, 0.3))
     clear.page.mouse.down()

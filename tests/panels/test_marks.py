@@ -5,8 +5,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import cnn_widgets as cw
+from cnn_widgets.attribution import Brush
 from cnn_widgets.drawing.charts import AXES_BOX
+from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
+from cnn_widgets.panels.html import to_html
 from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
 from cnn_widgets.panels.view import Mark
@@ -43,7 +46,7 @@ def test_region_and_receptive_fields_are_marked_on_the_face_shown(explorer, imag
     height, width = scene.sample.size
     window = WINDOWS[image, fit] if face == "input" else (0, 0, width, height)
     region, first, second = marks(scene).marks
-    assert [mark[4:] for mark in (region, first, second)] == [
+    assert [mark[4:6] for mark in (region, first, second)] == [
         ("region", ""), ("first", "A"), ("second", "B"),
     ]  # fmt: skip
     assert edges(region) == shares((2, 5, 16, 21), window)
@@ -62,6 +65,26 @@ def test_the_marks_are_told_in_words(explorer):
         f"column 3 of conv1 sees columns {box.left:.0f} to {box.right:.0f}, rows {box.top:.0f} to "
         f"{box.bottom:.0f} of the photograph."
     )
+
+
+@pytest.mark.parametrize("face", ["evidence", "input"])
+def test_what_was_painted_is_drawn_where_it_is(explorer, face):
+    brush = Brush(3.0, (((5, 6), (20, 6)), ((10, 18),)))
+    explorer.show(fit="crop", face=face, region=brush)
+    window = WINDOWS["one", "crop"] if face == "input" else (0, 0, 30, 24)
+    left, top, width, height = window
+    view = marks(explorer.scene)
+    assert view.alt == "The region is painted over columns 2 to 23, rows 3 to 21 of the photograph."
+    radius, aspect, strokes = view.marks[0].painted
+    assert (radius * width, aspect) == (pytest.approx(3), width / height)
+    back = [[(left + x * width, top + y * height) for x, y in stroke] for stroke in strokes]
+    assert np.allclose(np.array(back[0]), brush.strokes[0])
+    assert np.allclose(np.array(back[1]), brush.strokes[1])
+    svg = to_html(view)
+    assert svg.count("<path") == 1
+    assert svg.count("M") == 2
+    figure = to_figure(explorer.scene)
+    assert any(axes.collections for axes in figure.axes)
 
 
 def test_without_pins_and_region_nothing_is_marked(explorer):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.attribution import Brush
 from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.pointing import hottest, wanted
@@ -181,6 +182,35 @@ def test_a_drag_over_padding_alone_is_refused(explorer):
     with pytest.raises(ValueError, match="holds no pixel"):
         act(explorer, "drag", x=0.1, y=0.01, x2=0.5, y2=0.1)
     assert explorer.state.region == (1.0, 2.0, 3.0, 4.0)
+
+
+def test_painting_adds_strokes_with_the_newest_brush(explorer):
+    explorer.state.region = (1, 2, 3, 4)
+    act(explorer, "paint", points=[[0.1, 0.25], [0.5, 0.25]], radius=0.1)
+    assert explorer.state.region == Brush(pytest.approx(3), (((3, 6), (15, 6)),))
+    act(explorer, "paint", points=[[0.5, 0.75]], radius=0.05)
+    assert explorer.state.region.radius == pytest.approx(1.5)
+    assert explorer.state.region.strokes == (((3, 6), (15, 6)), ((15, 18),))
+    act(explorer, "drag", x=0.1, y=0.25, x2=0.5, y2=0.75)
+    assert explorer.state.region == pytest.approx((3, 6, 15, 18))
+
+
+def test_painting_over_the_network_input_paints_the_same_part_of_the_photograph(explorer):
+    explorer.show(image="one", fit="crop", face="input")
+    act(explorer, "paint", points=[[0.0, 0.0], [1.0, 1.0]], radius=0.1)
+    ((start, end),) = explorer.state.region.strokes
+    assert start == pytest.approx((6, 0))
+    assert end == pytest.approx((24, 24))
+    assert explorer.state.region.radius == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize(
+    "points", [None, [], "ab", [1], [[1]], [[0.1, 0.2, 0.3]], [["a", "b"]], [[0.1, None]]]
+)
+def test_a_stroke_of_anything_but_places_is_refused(explorer, points):
+    with pytest.raises(ValueError, match="Expected"):
+        act(explorer, "paint", points=points, radius=0.1)
+    assert explorer.state.region is None
 
 
 @pytest.mark.parametrize("key", ["r", "R"])

@@ -8,6 +8,7 @@ from helpers.person import other
 from traitlets import TraitError
 
 import cnn_widgets as cw
+from cnn_widgets.attribution import Brush
 from cnn_widgets.scenes import choices
 
 NAN, INF = float("nan"), float("inf")
@@ -68,6 +69,41 @@ def test_what_is_no_region_is_refused_and_named(explorer, region):
 def test_a_region_without_a_pixel_is_refused_with_the_photographs_size(explorer, region):
     said = refused(explorer, ValueError, region=region)
     assert f"holds no pixel of the photograph of 30×24. Received: {region}" in said
+
+
+STROKES = (((3, 4), (20, 12)), ((5, 20),))
+
+
+def test_a_painted_region_is_accepted_with_plain_numbers(explorer):
+    explorer.state.region = Brush(np.float32(2), [np.array(STROKES[0]), [[5, np.int64(20)]]])
+    assert explorer.state.region == Brush(2.0, STROKES)
+    assert isinstance(explorer.state.region.strokes[0], tuple)
+    hash(explorer.state.region)
+
+
+@pytest.mark.parametrize(
+    "brush",
+    [
+        Brush(0, STROKES), Brush(-1, STROKES), Brush(NAN, STROKES), Brush("2", STROKES),
+        Brush(None, STROKES), Brush(2, ()), Brush(2, ((),)), Brush(2, (STROKES[0], ())),
+        Brush(2, (((1, 2, 3),),)), Brush(2, (((1, NAN),),)), Brush(2, (((1, "2"),),)),
+        Brush(2, 7), Brush(2, (7,)), Brush(2, (("ab",),)),
+    ],
+    ids=lambda brush: f"{brush!r:.40}",
+)  # fmt: skip
+def test_what_was_not_painted_is_refused(explorer, brush):
+    said = refused(explorer, ValueError, region=brush)
+    assert said.startswith("Expected a Brush with a radius above 0 and strokes of places (x, y)")
+    assert "Received: Brush(radius=" in said
+
+
+def test_a_brush_beside_the_photograph_and_one_without_end_are_refused(explorer):
+    said = refused(explorer, ValueError, region=Brush(2, (((100, 100),),)))
+    assert said == "The Brush touches no pixel of the photograph of 30×24."
+    said = refused(explorer, ValueError, region=Brush(2, (((1, 1),) * 20_001,)))
+    assert "at most 20000 places" in said
+    explorer.state.region = Brush(1e300, (((-1e300, 1e300), (5, 5)),))
+    assert np.isfinite(explorer.state.region.bounds).all()
 
 
 def test_another_image_clears_the_region_unless_it_brings_one(explorer):
