@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import platform
 import random
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+
+class Worker(Protocol):
+    """What has a thread of its own."""
+
+    def stop(self) -> None:
+        """Ask the thread to end after its present step."""
+
+    def wait(self, timeout: float) -> None:
+        """Wait until the thread has ended."""
+
+
+_WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+_EXIT_PATIENCE = 20.0  # seconds; a step is one batch, or one function compiled
+
+
+def stopped_at_exit(worker: Worker) -> None:
+    """Have a worker's thread end before Python does.
+
+    Python ends daemon threads where they stand; one inside TensorFlow then aborts the process.
+    """
+    _WORKERS.add(worker)
+
+
+@atexit.register
+def _stop_workers() -> None:
+    workers = list(_WORKERS)
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.wait(_EXIT_PATIENCE)
 
 
 def tensorflow() -> Any:

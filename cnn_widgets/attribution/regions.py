@@ -52,8 +52,8 @@ def region_mask(region: Region, size: tuple[int, int]) -> NDArray[np.bool_]:
         canvas = np.zeros(size, np.uint8)
         thick = max(1, round(2 * region.radius))
         for stroke in region.strokes:
-            # To OpenCV the centre of the first pixel is 0, in a photograph it is one half; and a dot
-            # is a line that goes nowhere
+            # To OpenCV the centre of the first pixel is 0, in a photograph it is one half;
+            # a dot is a line that goes nowhere
             places = np.array([*stroke, stroke[-1]]) - 0.5
             places = np.round(places * 2**_SHIFT).astype(np.int32)
             cv2.polylines(canvas, [places], False, (1,), thick, shift=_SHIFT)

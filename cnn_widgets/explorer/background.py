@@ -15,6 +15,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.environment import stopped_at_exit
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.scenes.scene import Scene
@@ -51,6 +52,7 @@ class JobRunner:
         self._key: Any = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        stopped_at_exit(self)
 
     @property
     def running(self) -> Any:
@@ -82,6 +84,10 @@ class JobRunner:
             self._stop.set()
             if silent:
                 self._key = None
+
+    def stop(self) -> None:
+        """Ask the running job to stop after its present batch; its end is not reported."""
+        self.cancel(silent=True)
 
     def meanwhile(self, action: Callable[[Any], None]) -> None:
         """Call an action with the key of the running job, if any; no job ends meanwhile."""

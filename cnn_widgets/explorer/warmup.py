@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from cnn_widgets.environment import stopped_at_exit
 from cnn_widgets.networks.network import Network
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Warmup:
         self._network: Network | None = None
         self._every_layer = False
         self._moved, self._lock = 0.0, threading.Lock()
+        stopped_at_exit(self)
 
     @property
     def network(self) -> Network | None:

@@ -1,5 +1,7 @@
 """First clicks are paid for in the background, and the background knows its place."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -102,6 +104,22 @@ def test_a_closed_explorer_ends_it(explorer):
     explorer.close()
     explorer._warmup.wait(5)
     assert not explorer._warmup._thread.is_alive()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "work",
+    [
+        "explorer._repr_mimebundle_(); time.sleep(0.6)",  # a step of the warm-up has begun
+        "explorer.state.method = 'occlusion'; explorer._press('compute'); time.sleep(1)",
+    ],
+)
+def test_python_ends_while_a_thread_computes(work):
+    """Python kills such threads inside TensorFlow, which aborts the process."""
+    code = f"import time, cnn_widgets as cw; explorer = cw.CNNExplorer(); {work}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert "exception not rethrown" not in done.stderr
 
 
 def test_a_model_that_fails_only_meanwhile_is_left_to_the_click(caplog):
