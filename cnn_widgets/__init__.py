@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnn_widgets.attribution import METHODS, Attribution, attribute, load_attribution, stream
+    from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
     from cnn_widgets.explorer import CNNExplorer
@@ -28,6 +29,7 @@ _HOMES = {
     "attribute": "attribution",
     "configure": "environment",
     "CNNExplorer": "explorer",
+    "open_images": "datasets",
     "mosaic": "drawing",
     "overlay": "drawing",
     "gallery": "images",
@@ -57,6 +59,7 @@ __all__ = [
     "load_image",
     "load_network",
     "mosaic",
+    "open_images",
     "overlay",
     "stream",
 ]

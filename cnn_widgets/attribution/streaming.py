@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnn_widgets.attribution.explain import streamed
 from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.datasets import ImageSet, Label, open_images
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Prediction
-
-#: Suffixes of the files in a folder that are read as photographs.
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -25,11 +22,13 @@ class Explained:
     Attributes
     ----------
     name : str
-        The name of the file or of the sample.
+        The name of the sample; in a folder, the file's path in it.
     sample : ImageSample or None
     predictions : tuple of Prediction
         The most likely classes, best first.
     attribution : Attribution or None
+    label : int, str or None
+        What the photograph shows, if its owner said so.
     error : Exception or None
         The error if the photograph could not be read. Sample and attribution are None then, and
         there are no predictions.
@@ -40,16 +39,18 @@ class Explained:
     predictions: tuple[Prediction, ...] = ()
     attribution: Attribution | None = None
     error: Exception | None = None
+    label: Label = None
 
 
 def stream(
     net: Network,
-    images: str | Path | Iterable[Any],
+    images: Any,
     method: str = "grad-cam",
     class_index: int | str | None = None,
     layer: str | None = None,
     target: str = "logit",
     *,
+    labels: Any = None,
     top: int = 5,
     fit: str | None = None,
     **options: Any,
@@ -62,11 +63,14 @@ def stream(
     Parameters
     ----------
     net : Network
-    images : folder, or iterable of sources
-        A folder, whose photographs are read in the order of their names, or an iterable of
-        anything that `load_image` accepts (a generator may be endless).
+    images : folder, array, data set, or iterable of sources
+        Whatever `open_images` takes: a folder with its class folders, a pattern, a zip, a CSV, an
+        array of pictures, a `tf.data.Dataset`, or an iterable of anything that `load_image`
+        accepts (a generator may be endless).
     method, class_index, layer, target, **options
         As for `attribute`; by default each photograph's most likely class is explained.
+    labels : sequence, optional
+        What each picture shows, where `images` does not say so; see `open_images`.
     top : int
         The number of predictions per photograph, at least 1.
     fit : {"squash", "crop", "letterbox"}, optional
@@ -81,9 +85,9 @@ def stream(
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If there is no such file or folder.
     ValueError
-        If the folder holds no photograph, or for the same reasons as `attribute`. Both errors are
+        If there is no photograph, or for the same reasons as `attribute`. Both errors are
         raised by the call itself, before a photograph is read.
 
     Examples
@@ -94,40 +98,22 @@ def stream(
     """
     if top < 1:
         raise ValueError(f"Expected top to be at least 1. Received: {top}")
-    sources = _pictures(Path(images)) if isinstance(images, str | Path) else images
+    pictures = open_images(images, labels, channels=net.channels)
     order: deque[Explained] = deque()
-    maps = streamed(
-        net, _readable(sources, fit, order), method, class_index, layer, target, **options
-    )
+    samples = _readable(pictures, fit, order)
+    maps = streamed(net, samples, method, class_index, layer, target, **options)
     return _merged(net, maps, order, top)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """Return the paths of a folder's photographs, sorted by name."""
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
-    if not found:
-        raise ValueError(
-            f"The folder {str(folder)!r} holds no pictures: no file that ends in "
-            f"{', '.join(PICTURES)}."
-        )
-    return found
-
-
-def _readable(
-    sources: Iterable[Any], fit: str | None, order: deque[Explained]
-) -> Iterator[ImageSample]:
-    """Yield the samples that can be read; append every source, readable or not, to `order`."""
-    for source in sources:
-        name = source.name if isinstance(source, Path | ImageSample) else str(source)[:80]
+def _readable(images: ImageSet, fit: str | None, order: deque[Explained]) -> Iterator[ImageSample]:
+    """Yield the samples that can be read; append every picture, readable or not, to `order`."""
+    for name, label, read in images.walk():
         try:
-            sample = load_image(source, fit=fit)
+            sample = load_image(read(), fit=fit)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
-            order.append(Explained(name, error=error))
+            order.append(Explained(name, error=error, label=label))
             continue
-        order.append(Explained(name, sample))
+        order.append(Explained(name, sample, label=label))
         yield sample
 
 
@@ -139,5 +125,5 @@ def _merged(
         while (noted := order.popleft()).error is not None:
             yield noted
         best = net.predict([found.sample], top)[0]  # cached scores: no further pass
-        yield Explained(noted.name, found.sample, tuple(best), found)
+        yield replace(noted, sample=found.sample, predictions=tuple(best), attribution=found)
     yield from order

@@ -137,6 +137,11 @@ class Network(ModelDescription):
         """Return the engine with what a sample gives to the other inputs of the model, if any."""
         return self._runner.engine_for([sample])
 
+    @property
+    def channels(self) -> int:
+        """How many channels the input has."""
+        return self._model_input.channels
+
     def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
         """Return photographs, each with its own value of what `inputs` gave for each of them.
 

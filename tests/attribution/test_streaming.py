@@ -99,5 +99,5 @@ def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, 
 def test_a_folder_without_pictures_and_no_folder_are_named(tiny_net, tmp_path):
     with pytest.raises(ValueError, match="holds no pictures"):
         cw.stream(tiny_net, tmp_path)
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
+    with pytest.raises(FileNotFoundError, match="There is no file or folder"):
         cw.stream(tiny_net, tmp_path / "nowhere")

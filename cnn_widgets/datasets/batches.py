@@ -1,0 +1,267 @@
+"""Pictures in arrays: one array of many, or a stream of batches, as `tf.data` and Keras have them.
+
+Whether numbers are in [0, 1] or in [0, 255] is decided for all pictures at once: a single dark
+picture of 0 to 255 may hold nothing above 1.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import count, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.datasets.image_set import ImageSet, Label, title, unique
+from cnn_widgets.images.loading import is_picture, load_image
+from cnn_widgets.records import ImageSample
+
+#: Of a stream, so many pictures are kept, and at most so many bytes, where one chooses among them.
+KEPT, KEPT_BYTES = 500, 256 * 2**20
+_LOOKED_AT = 16  # pictures of a stream by which the range of its numbers is decided
+_ROUNDING = 1e-3  # beyond the ends of a range
+
+
+def is_many(shape: tuple[int, ...], channels: int | None) -> bool:
+    """Return whether an array of a shape holds many pictures: (N, H, W, C), or (N, H, W).
+
+    Of three axes the last one is that of the channels if it is at most 4 long, or as long as the
+    network's.
+    """
+    return len(shape) == 4 or (len(shape) == 3 and shape[2] > 4 and shape[2] != channels)
+
+
+def array_set(
+    array: NDArray[Any], labels: Sequence[Label] = (), bands: Sequence[int] | None = None
+) -> ImageSet:
+    """Return the pictures of an array (N, H, W) or (N, H, W, C).
+
+    Raises
+    ------
+    ValueError
+        If the array is empty, or its values are in none of the usual ranges.
+    """
+    if not array.size:
+        raise ValueError(f"Expected at least one picture. Received an array of shape {array.shape}")
+    as_picture, note = _reader(array, bands)
+    names = [f"image {index}" for index in range(len(array))]
+    return ImageSet(names, labels, lambda index: as_picture(array[index]), note)
+
+
+def _reader(
+    array: NDArray[Any], bands: Sequence[int] | None
+) -> tuple[Callable[[NDArray[Any]], ImageSample], list[str]]:
+    """Return how one picture of these is read, and what is to be said of its range."""
+    colors = array.ndim == 3 or array.shape[-1] in (1, 3)
+    if bands is not None or not colors or array.dtype.kind not in "fi":
+        return lambda one: load_image(one, bands=bands), []
+    low, high = _range_of(array)
+    if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+        factor, most, told = 255, 1.0, "shares of full brightness"
+    elif low >= -_ROUNDING and high <= 255 + _ROUNDING:
+        factor, most, told = 1, 255.0, "brightness from 0 to 255"
+    else:
+        every = tuple(range(array.shape[-1])) if array.ndim == 4 else (0,)
+        raise ValueError(
+            "Expected values in [0, 255], or floats in [0, 1]. Received "
+            f"{array.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
+            f"bands={every} gives their values to the network as they are."
+        )
+
+    def read(one: NDArray[Any]) -> ImageSample:
+        values = np.asarray(one, np.float64)
+        if not (values.min() >= -_ROUNDING and values.max() <= most + _ROUNDING):  # also NaN
+            raise ValueError(
+                f"The picture holds values from {values.min():g} to {values.max():g}, the others "
+                f"from 0 to {most:g}."
+            )
+        return load_image(np.round(values.clip(0, most) * factor).astype(np.uint8))
+
+    if array.dtype.kind == "i":
+        return read, []
+    return read, [f"Values from {low:.3g} to {high:.3g} are taken as {told}"]
+
+
+def _range_of(array: NDArray[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest value, read in pieces: the array may lie on the disk."""
+    pieces = (array[start : start + 256] for start in range(0, len(array), 256))
+    ends = [(float(piece.min()), float(piece.max())) for piece in pieces]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if not all(np.isfinite(end).all() for end in np.array(ends)):
+        raise ValueError("The pictures hold NaN or infinite values.")
+    return low, high
+
+
+class StreamSet(ImageSet):
+    """Pictures that come one after the other, read again from the beginning by each `walk`.
+
+    `names`, `labels` and `read` are of the first ones, which are read and kept when one of these
+    is first asked for: `KEPT` pictures, or what `KEPT_BYTES` hold.
+    """
+
+    def __init__(self, frames: Callable[[], Iterator[tuple[Any, Label]]], bands: Any) -> None:
+        self._frames, self._bands = frames, bands
+        self._kept: list[tuple[Label, ImageSample | Exception]] | None = None
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """One for each picture that is kept."""
+        kept = enumerate(each for _, each in self._first())
+        return unique([e.name if isinstance(e, ImageSample) else title(None, i) for i, e in kept])
+
+    @property
+    def labels(self) -> tuple[Label, ...]:  # type: ignore[override]
+        """What each picture that is kept shows."""
+        return tuple(label for label, _ in self._first())
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What was assumed; after the first pictures were read, whether there are more."""
+        self._first()
+        return self._notes
+
+    def read(self, index: int) -> ImageSample:
+        """Return one of the pictures that are kept."""
+        found = self._first()[index][1]
+        if isinstance(found, Exception):
+            raise found
+        return replace(found, name=self.names[index])
+
+    def walk(self) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
+        """Yield (name, label, how to read it) of every picture, from the first on."""
+        frames = self._frames()
+        first = deque(islice(frames, 1))
+        as_picture: Callable[[Any], ImageSample] = load_image
+        if first and getattr(first[0][0], "dtype", np.dtype(bool)).kind in "fi":
+            first.extend(islice(frames, _LOOKED_AT - 1))
+            arrays = [each for each, _ in first if isinstance(each, np.ndarray)]
+            if all(each.shape == arrays[0].shape for each in arrays):
+                as_picture, note = _reader(np.stack(arrays), self._bands)
+                self._notes = tuple(note)
+            del arrays
+        elif self._bands is not None:
+            as_picture = partial(load_image, bands=self._bands)
+        for index in count():
+            if not first:
+                first.extend(islice(frames, 1))
+            if not first:
+                return
+            given, label = first.popleft()
+            name = title(given, index)
+            yield name, label, partial(_named, given, name, as_picture)
+
+    def _first(self) -> list[tuple[Label, ImageSample | Exception]]:
+        if self._kept is None:
+            kept: list[tuple[Label, ImageSample | Exception]] = []
+            size = 0
+            for name, label, read in self.walk():
+                if len(kept) == KEPT or size > KEPT_BYTES:
+                    self._notes += (
+                        f"The first {len(kept)} pictures are shown; stream() reads all of them",
+                    )
+                    break
+                try:
+                    sample = read()
+                except (ValueError, TypeError, OSError) as error:
+                    kept.append((label, ValueError(f"{name}: {error}")))
+                    continue
+                size += sample.pixels.nbytes + (0 if sample.data is None else sample.data.nbytes)
+                kept.append((label, sample))
+            self._kept = kept
+        return self._kept
+
+
+def _named(given: Any, name: str, as_picture: Callable[[NDArray[Any]], ImageSample]) -> ImageSample:
+    if isinstance(given, np.ndarray):
+        return replace(as_picture(given), name=name)
+    return load_image(given)  # a file or a sample has its own name
+
+
+def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[Any, Label]]]:
+    """Return how to go through a `tf.data.Dataset`, a Keras `PyDataset` or any other iterable.
+
+    Yielded are pictures, each with its label or None; batches are taken apart. `class_names` of a
+    data set name the labels.
+    """
+    names = getattr(source, "class_names", None)
+    named = list(names) if isinstance(names, list | tuple) else None
+
+    def frames() -> Iterator[tuple[Any, Label]]:
+        if _is_py_dataset(source):
+            batches: Iterable[Any] = (source[index] for index in range(len(source)))
+        else:
+            batches = source
+        for element in batches:
+            yield from _taken_apart(element, channels, named)
+
+    return frames
+
+
+def _is_py_dataset(source: Any) -> bool:
+    return any(
+        kind.__name__ in ("PyDataset", "Sequence") and kind.__module__.startswith("keras")
+        for kind in type(source).__mro__
+    )
+
+
+def _taken_apart(
+    element: Any, channels: int | None, names: list[str] | None
+) -> Iterator[tuple[Any, Label]]:
+    """Yield the pictures of one element, alone or a batch, with or without labels."""
+    pair = isinstance(element, tuple | list) and 2 <= len(element) <= 3
+    given, label = (element[0], element[1]) if pair else (element, None)
+    if is_picture(given) or not (isinstance(given, np.ndarray) or hasattr(given, "numpy")):
+        yield given, label
+        return
+    pixels = np.asarray(getattr(given, "numpy", lambda: given)())
+    told = None if label is None else np.asarray(getattr(label, "numpy", lambda: label)())
+    if not is_many(pixels.shape, channels):
+        yield pixels, None if told is None else labels_of(told[None], names)[0]
+        return
+    labels = [None] * len(pixels) if told is None else labels_of(told, names)
+    yield from zip(pixels, labels, strict=True)
+
+
+def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
+    """Return labels given as whole numbers, texts, or one-hot rows; numbers may have names.
+
+    Raises
+    ------
+    ValueError
+        If they are anything else, several classes to a picture for example.
+
+    >>> labels_of([[0, 0, 1], [1, 0, 0]], ["cat", "dog", "fox"])
+    ['fox', 'cat']
+    """
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.dtype.kind in "fiub":
+        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise ValueError(
+                "Expected one class to a picture: whole numbers, names, or one-hot rows. Received "
+                f"rows such as {array[0].tolist()!r:.80}"
+            )
+        array = array.argmax(axis=1)
+    if array.ndim != 1:
+        raise ValueError(f"Expected one label to a picture. Received shape: {array.shape}")
+    listed = array.tolist()
+    return [_label(each, names) for each in listed]
+
+
+def _label(value: Any, names: Sequence[str] | None) -> Label:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool | int) or (isinstance(value, float) and value.is_integer()):
+        index = int(value)
+        return names[index] if names is not None and 0 <= index < len(names) else index
+    raise ValueError(f"Expected a label to be a whole number or a name. Received: {value!r:.80}")

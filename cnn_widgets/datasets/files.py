@@ -1,0 +1,196 @@
+"""Picture files: those of a folder, of a pattern, of a zip, and those that a CSV names."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import os
+import threading
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from cnn_widgets.datasets.image_set import ImageSet, Label
+from cnn_widgets.images.download import MAX_BYTES
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.records import ImageSample
+
+#: Suffixes of the files that are read as pictures, where a whole folder is given.
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
+    ".pgm", ".pbm", ".avif", ".heic", ".heif",
+)  # fmt: skip
+_HEADS = {"path", "file", "filename", "file_name", "image", "image_path", "img", "name", "filepath"}
+
+
+def folder_set(folder: Path) -> ImageSet:
+    """Return the pictures below a folder; the names of its own folders are their labels.
+
+    Folders without pictures are no labels, and neither are any if there is but one or if pictures
+    lie beside them.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture below the folder.
+    """
+    found, notes = _pictures_below(folder)
+    if not found:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds no pictures: no file that ends in "
+            f"{', '.join(SUFFIXES)}.{''.join(f' {note}.' for note in notes)}"
+        )
+    return ImageSet(
+        found,
+        _folders_as_labels(found),
+        lambda index: load_image(folder / found[index]),
+        notes,
+    )
+
+
+def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the pictures below a folder, as sorted relative paths with "/", and what is to say.
+
+    A folder that is reached twice, through a link, is read once; hidden files are left out.
+    """
+    found, notes, others, seen = [], [], 0, set()
+    waiting, links = [("", folder)], list[tuple[str, Path]]()
+    while waiting or links:  # links last: what lies below the folder itself has its own path
+        prefix, here = waiting.pop() if waiting else links.pop(0)
+        try:
+            about = here.stat()
+            if (about.st_dev, about.st_ino) in seen:
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.name.startswith((".", "__MACOSX")):
+                        continue
+                    if entry.is_dir():
+                        later = links if entry.is_symlink() else waiting
+                        later.append((f"{prefix}{entry.name}/", Path(entry.path)))
+                    elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                        found.append(prefix + entry.name)
+                    else:
+                        others += 1
+        except OSError as error:
+            notes.append(f"The folder {str(here)!r} could not be read: {error.strerror}")
+    if others:
+        said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
+        notes.append(f"{said}, left out")
+    return sorted(found, key=lambda path: path.split("/")), notes
+
+
+def _folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the first folder of each relative path, if these can be classes; else nothing."""
+    heads = [path.split("/", 1)[0] if "/" in path else "" for path in paths]
+    return tuple(heads) if "" not in heads and len(set(heads)) > 1 else ()
+
+
+def pattern_set(pattern: str) -> ImageSet:
+    """Return the files that match a pattern such as ``photos/**/*.jpg``, sorted by name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no file matches.
+    """
+    found = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
+    if not found:
+        raise FileNotFoundError(f"No file matches the pattern {pattern!r}.")
+    base = os.path.commonpath([os.path.dirname(path) for path in found])
+    below = [Path(os.path.relpath(path, base or ".")).as_posix() for path in found]
+    return ImageSet(below, _folders_as_labels(below), lambda i: load_image(found[i]))
+
+
+def zip_set(path: Path) -> ImageSet:
+    """Return the pictures in a zip; the names of its own folders are their labels.
+
+    Raises
+    ------
+    ValueError
+        If the file is no zip, or holds no pictures.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
+    members = sorted(
+        (each for each in archive.infolist() if not each.is_dir() and _is_picture(each.filename)),
+        key=lambda each: each.filename.split("/"),
+    )
+    if not members:
+        archive.close()
+        raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
+    names = [each.filename for each in members]
+    common = os.path.commonpath([os.path.dirname(name) for name in names])
+    below = [name[len(common) + 1 :] if common else name for name in names]
+    lock = threading.Lock()
+
+    def read(index: int) -> ImageSample:
+        member = members[index]
+        if member.file_size > 10 * MAX_BYTES:
+            raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
+        try:
+            with lock, archive.open(member) as file:
+                data = file.read(member.file_size + 1)
+        except (RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
+        return load_image({"name": member.filename, "content": data})
+
+    return ImageSet(below, _folders_as_labels(below), read)
+
+
+def _is_picture(name: str) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    return not hidden and name.lower().endswith(SUFFIXES)
+
+
+def csv_set(path: Path) -> ImageSet:
+    """Return the files that a CSV of ``path,label`` names, relative to its own folder.
+
+    The first row may be a head; the label may be missing. Labels that are all whole numbers are
+    the numbers of classes.
+
+    Raises
+    ------
+    ValueError
+        If the file is no text of such rows.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+        first = text.partition("\n")[0]
+        mark = next((each for each in "\t;" if each in first and "," not in first), ",")
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+        rows = [[cell.strip() for cell in row] for row in lines if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path.name} is no CSV that can be read: {error}.") from None
+    if rows and rows[0][0].lower() in _HEADS and not (path.parent / rows[0][0]).exists():
+        rows = rows[1:]
+    if not rows or any(len(row) > 2 or not row[0] for row in rows):
+        raise ValueError(
+            f"Expected rows of path and label, or of a path alone, in {path.name}. Received: "
+            f"{next((row for row in rows if len(row) > 2 or not row[0]), 'no row')!r:.120}"
+        )
+    files = [row[0] if "://" in row[0] else path.parent / Path(row[0]).expanduser() for row in rows]
+    return ImageSet(
+        [row[0] for row in rows],
+        as_labels([row[1] if len(row) == 2 else "" for row in rows]),
+        lambda index: load_image(files[index]),
+    )
+
+
+def as_labels(texts: Iterable[str]) -> list[Label]:
+    """Return texts as labels: numbers if they all are, None for an empty one.
+
+    >>> as_labels(["1", "", "12"]), as_labels(["1", "cat"])
+    ([1, None, 12], ['1', 'cat'])
+    """
+    listed = list(texts)
+    whole = all(text.isascii() and text.isdigit() for text in _filled(listed))
+    return [None if not text else int(text) if whole else text for text in listed]
+
+
+def _filled(texts: Iterable[str]) -> Iterator[str]:
+    return (text for text in texts if text)

@@ -1,0 +1,111 @@
+"""`ImageSet`: many pictures in an order, each with a name of its own, read when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cnn_widgets.records import ImageSample
+
+#: What a picture shows, as its owner says: the number or the name of a class; None if not said.
+Label = int | str | None
+
+
+class ImageSet:
+    """Pictures in an order; none is read or kept by the set itself.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One for each picture; of equal ones the later get a number.
+    labels : sequence of int, str or None
+        What each picture shows; empty if nothing is known.
+    read : callable
+        Returns the `ImageSample` of a number, from 0; raises what `load_image` raises.
+    notes : sequence of str
+        What was assumed about the source, in words, for the user to see.
+
+    Attributes
+    ----------
+    names : tuple of str
+    labels : tuple of int, str or None
+        As long as `names`.
+    notes : tuple of str
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        labels: Sequence[Label],
+        read: Callable[[int], ImageSample],
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.names, self.notes = unique(names), tuple(notes)
+        self.labels: tuple[Label, ...] = tuple(labels) or (None,) * len(self.names)
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        kinds = len(set(self.labels) - {None})
+        return f"ImageSet({len(self)} pictures{f', {kinds} labels' * bool(kinds)})"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any picture has a label."""
+        return any(label is not None for label in self.labels)
+
+    def read(self, index: int) -> ImageSample:
+        """Return the picture of a number, from 0.
+
+        Raises
+        ------
+        ValueError, OSError, TypeError
+            If it cannot be read; see `load_image`.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"Expected a picture from 0 to {len(self) - 1}. Received: {index}")
+        return replace(self._read(index), name=self.names[index])
+
+    def walk(self) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
+        """Yield (name, label, how to read it) of each picture, in order."""
+        for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
+            yield name, label, lambda index=index: self.read(index)  # type: ignore[misc]
+
+
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names in which those that came before get a number.
+
+    >>> unique(["cat", "dog", "cat"])
+    ('cat', 'dog', 'cat 2')
+    """
+    if len(set(names)) == len(names):
+        return tuple(names)
+    taken, found = set(names), []
+    seen: dict[str, int] = {}
+    for name in names:
+        count = seen.get(name, 0) + 1
+        free = name
+        while count > 1 and free in taken:
+            free = f"{name} {count}"
+            count += 1
+        seen[name] = max(count - 1, 1) if count > 1 else 1
+        taken.add(free)
+        found.append(free)
+    return tuple(found)
+
+
+def title(source: Any, index: int) -> str:
+    """Return the name of a picture that is not read yet."""
+    if isinstance(source, ImageSample):
+        return source.name
+    if isinstance(source, dict):
+        return Path(str(source.get("name", "upload"))).stem
+    if isinstance(source, str | os.PathLike):
+        return Path(str(source).rstrip("/")).stem or str(source)
+    named = getattr(source, "name", None) or getattr(source, "filename", None)
+    return Path(named).stem if isinstance(named, str) and named else f"image {index}"

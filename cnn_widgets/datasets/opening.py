@@ -1,0 +1,127 @@
+"""Opens many pictures, whatever they are given as."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.datasets.batches import StreamSet, array_set, frames_of, is_many, labels_of
+from cnn_widgets.datasets.files import csv_set, folder_set, pattern_set, zip_set
+from cnn_widgets.datasets.image_set import ImageSet, Label, title
+from cnn_widgets.images.loading import is_picture, load_image
+from cnn_widgets.records import ImageSample
+
+
+def open_images(
+    source: Any,
+    labels: Any = None,
+    *,
+    channels: int | None = None,
+    bands: Sequence[int] | None = None,
+    allow_private: bool = False,
+) -> ImageSet:
+    """Return many pictures as an `ImageSet`; none of a folder's or of a list's is read yet.
+
+    Parameters
+    ----------
+    source : object
+        A folder, with all folders in it (the names of its own folders are the labels, if there
+        are several and nothing lies beside them); a pattern such as ``photos/**/*.jpg``; a zip; a
+        CSV of path and label; a list of anything that `load_image` takes, or of (picture, label);
+        a mapping from names to such; an array (N, H, W), (N, H, W, 1) or (N, H, W, C); a
+        `tf.data.Dataset`, a Keras `PyDataset` or any other iterable, of pictures or batches, with
+        or without labels; or a single picture.
+    labels : sequence, optional
+        One for each picture, in order: numbers of classes, their names, or one-hot rows.
+    channels : int, optional
+        The channels of the network: an array (H, W, C) of so many is a single picture.
+    bands : sequence of int, optional
+        See `load_image`: arrays are given to the network in their own values.
+    allow_private : bool
+        Whether addresses inside the local network may be fetched.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder, or nothing matches the pattern.
+    ValueError
+        If there is no picture, the numbers of an array are in no usual range, or the labels are
+        not one for each picture.
+
+    Examples
+    --------
+    >>> set_ = open_images([np.zeros((4, 4), np.uint8), (np.ones((4, 4), np.uint8), "white")])
+    >>> set_.names, set_.labels
+    (('image 0', 'image 1'), (None, 'white'))
+    """
+    found = source if isinstance(source, ImageSet) else None
+    if found is None:
+        found = _opened(source, channels, bands, allow_private)
+    if labels is None:
+        return found
+    listed = labels_of(labels)
+    if len(listed) != len(found):
+        raise ValueError(f"Expected {len(found)} labels. Received: {len(listed)}")
+    return ImageSet(found.names, listed, found.read, found.notes)
+
+
+def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) -> ImageSet:
+    if isinstance(source, str | os.PathLike) and "://" not in str(source):
+        return _on_disk(os.fspath(source))
+    if isinstance(source, np.ndarray) and is_many(source.shape, channels):
+        return array_set(source, bands=bands)
+    if isinstance(source, np.ndarray | dict) and (isinstance(source, np.ndarray) or
+                                                  "content" in source):  # fmt: skip
+        return _listed([source], [None], bands, allow_private)
+    if isinstance(source, Mapping):
+        found = _listed(list(source.values()), [None] * len(source), bands, allow_private)
+        return ImageSet([str(name) for name in source], found.labels, found.read)
+    if is_picture(source):
+        return _listed([source], [None], bands, allow_private)
+    if isinstance(source, list | tuple):
+        if not source:
+            raise ValueError("Expected at least one image. Received an empty list.")
+        pairs = [each if _is_labelled(each) else (each, None) for each in source]
+        given, told = zip(*pairs, strict=True)
+        return _listed(given, labels_of(np.array(told, object)), bands, allow_private)
+    if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
+        return StreamSet(frames_of(source, channels), bands)
+    return _listed([source], [None], bands, allow_private)
+
+
+def _is_labelled(each: Any) -> bool:
+    """Return whether an element of a list is (picture, label)."""
+    pair = isinstance(each, tuple | list) and len(each) == 2
+    return pair and (each[1] is None or isinstance(each[1], str | int | np.integer))
+
+
+def _on_disk(path: str) -> ImageSet:
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return folder_set(place)
+    if place.is_file():
+        kind = place.suffix.lower()
+        if kind in (".csv", ".tsv"):
+            return csv_set(place)
+        return zip_set(place) if kind == ".zip" else _listed([place], [None], None, False)
+    if glob.has_magic(path):
+        return pattern_set(str(place))
+    raise FileNotFoundError(f"There is no file or folder {path[:200]!r}.")
+
+
+def _listed(
+    given: Sequence[Any], labels: Sequence[Label], bands: Any, allow_private: bool
+) -> ImageSet:
+    """Return a list of pictures, each read when it is asked for."""
+
+    def read(index: int) -> ImageSample:
+        one = given[index]
+        only = bands if isinstance(one, np.ndarray) else None
+        return load_image(one, bands=only, allow_private=allow_private)
+
+    return ImageSet([title(each, index) for index, each in enumerate(given)], labels, read)

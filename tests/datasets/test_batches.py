@@ -1,0 +1,215 @@
+"""Arrays, lists, `tf.data` and Keras data sets: how many pictures, of which values and labels."""
+
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets.datasets import batches, open_images
+
+RNG = np.random.default_rng(0)
+COLORS = RNG.integers(0, 256, (6, 9, 8, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def tf(keras):
+    from cnn_widgets.environment import tensorflow
+
+    return tensorflow()
+
+
+def pixels(images):
+    return np.stack([images.read(index).pixels for index in range(len(images))])
+
+
+# --- one array -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (COLORS, COLORS),
+        (COLORS / 255, COLORS),
+        ((COLORS / 255).astype(np.float32), COLORS),
+        (COLORS.astype(np.float32), COLORS),
+        (COLORS.astype(np.int64), COLORS),
+        (COLORS[..., 0], COLORS[..., :1].repeat(3, -1)),
+        (COLORS[..., :1], COLORS[..., :1].repeat(3, -1)),
+        (COLORS[..., 0] / 255, COLORS[..., :1].repeat(3, -1)),
+        (COLORS[..., :1] > 100, np.uint8(255) * (COLORS[..., :1] > 100).repeat(3, -1)),
+    ],
+)
+def test_an_array_of_pictures_in_any_usual_numbers(array, expected):
+    images = open_images(array, labels=range(6))
+    assert images.names == tuple(f"image {n}" for n in range(6))
+    assert images.labels == tuple(range(6))
+    np.testing.assert_array_equal(pixels(images), expected)
+
+
+def test_the_range_is_that_of_all_pictures_and_is_said():
+    """A dark picture alone would be taken for one of [0, 1]."""
+    dark = np.concatenate([np.full((1, 4, 4, 3), 1.0), np.full((1, 4, 4, 3), 200.0)])
+    images = open_images(dark)
+    assert images.read(0).pixels.max() == 1
+    assert images.notes == ("Values from 1 to 200 are taken as brightness from 0 to 255",)
+    assert open_images(dark / 255).notes == (
+        "Values from 0.00392 to 0.784 are taken as shares of full brightness",
+    )
+    assert open_images(COLORS).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (COLORS / 127.5 - 1, r"Received float64 from -1 to 1\. Are the pictures preprocessed"),
+        (COLORS * 1000.0, "Expected values in"),
+        (np.full((2, 4, 4, 3), np.nan), "NaN or infinite"),
+        (np.zeros((0, 4, 4, 3)), "at least one picture"),
+    ],
+)
+def test_numbers_in_no_usual_range_are_refused(array, said):
+    with pytest.raises(ValueError, match=said):
+        open_images(array)
+
+
+def test_bands_gives_the_numbers_as_they_are():
+    array = (COLORS / 127.5 - 1).astype(np.float32)
+    images = open_images(array, bands=(0, 1, 2))
+    np.testing.assert_array_equal(images.read(2).data, array[2])
+
+
+def test_three_axes_are_one_picture_only_with_channels_at_the_end():
+    assert len(open_images(np.zeros((28, 28, 3), np.uint8))) == 1
+    assert len(open_images(np.zeros((28, 28, 4), np.uint8))) == 1
+    assert len(open_images(np.zeros((28, 28, 28), np.uint8))) == 28
+    assert len(open_images(np.zeros((20, 30, 13), np.float32), channels=13)) == 1
+    assert open_images(np.zeros((5, 6, 7, 13), np.float32)).read(0).data.shape == (6, 7, 13)
+
+
+# --- lists and mappings --------------------------------------------------------------------------
+
+
+def test_a_list_of_pictures_with_labels(tmp_path):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    given = [
+        tmp_path / "a.png", (str(tmp_path / "a.png"), "cat"), (COLORS[1], np.int64(4)),
+        Image.fromarray(COLORS[2]), (cw.load_image(COLORS[3], name="mine"), None),
+    ]  # fmt: skip
+    images = open_images(given)
+    assert images.names == ("a", "a 2", "image 2", "image 3", "mine")
+    assert images.labels == (None, "cat", 4, None, None)
+    np.testing.assert_array_equal(pixels(images), COLORS[[0, 0, 1, 2, 3]])
+
+
+def test_a_mapping_and_one_picture():
+    images = open_images({"one": COLORS[0], 2: COLORS[1]})
+    assert images.names == ("one", "2")
+    assert images.read(1).name == "2"
+    assert len(open_images(Image.fromarray(COLORS[0]))) == 1
+    with pytest.raises(ValueError, match="at least one image"):
+        open_images([])
+    with pytest.raises(TypeError, match="Expected a path"):
+        open_images(7).read(0)
+
+
+def test_labels_are_one_for_each_picture():
+    one_hot = np.eye(6, dtype=np.float32)[[2, 0, 1, 5, 4, 3]]
+    assert open_images(COLORS, labels=one_hot).labels == (2, 0, 1, 5, 4, 3)
+    assert open_images(COLORS, labels=[[n] for n in range(6)]).labels == tuple(range(6))
+    assert open_images(COLORS, labels=list("abcdef")).labels == tuple("abcdef")
+    for wrong, said in (
+        (range(5), "Expected 6 labels. Received: 5"), (np.ones((6, 3)), "one class to a picture"),
+        ([0.5] * 6, "a whole number or a name"), (np.zeros((6, 2, 2, 2)), "one label to a picture"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            open_images(COLORS, labels=wrong)
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+def sets(tf, keras):
+    """Return data sets of the same six pictures, and the labels that each should give."""
+    numbers = np.arange(6) % 3
+    plain = tf.data.Dataset.from_tensor_slices((COLORS.astype(np.float32), numbers))
+    hot = tf.data.Dataset.from_tensor_slices((COLORS / 255, np.eye(3)[numbers]))
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return COLORS[3 * index : 3 * index + 3], numbers[3 * index : 3 * index + 3]
+
+    return {
+        "single": (plain, tuple(numbers)), "batched": (plain.batch(4), tuple(numbers)),
+        "one-hot": (hot.batch(4), tuple(numbers)), "one-hot single": (hot, tuple(numbers)),
+        "without labels": (tf.data.Dataset.from_tensor_slices(COLORS).batch(2), (None,) * 6),
+        "PyDataset": (Batches(), tuple(numbers)),
+        "generator": ((pair for pair in zip(COLORS, "abcabc", strict=True)), tuple("abcabc")),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind", ["single", "batched", "one-hot", "one-hot single", "without labels", "PyDataset",
+             "generator"]
+)  # fmt: skip
+def test_a_data_set_gives_its_pictures_and_labels(tf, keras, tiny_net, kind):
+    source, labels = sets(tf, keras)[kind]
+    images = open_images(source)
+    np.testing.assert_array_equal(pixels(images), COLORS)
+    assert images.labels == labels
+    if kind != "generator":  # that can be gone through only once
+        found = list(cw.stream(tiny_net, source))
+        assert tuple(each.label for each in found) == labels
+        assert [each.name for each in found] == [f"image {n}" for n in range(6)]
+
+
+def test_grey_pictures_in_batches(tf):
+    images = open_images(tf.data.Dataset.from_tensor_slices(COLORS[..., 0]).batch(4))
+    np.testing.assert_array_equal(pixels(images), COLORS[..., :1].repeat(3, -1))
+
+
+def test_image_dataset_from_directory_names_its_classes(keras, tmp_path):
+    for number, pixels_ in enumerate(COLORS):
+        folder = tmp_path / ("cat" if number < 4 else "dog")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(pixels_).save(folder / f"{number}.png")
+    for mode in ("int", "categorical"):
+        source = keras.utils.image_dataset_from_directory(
+            tmp_path, label_mode=mode, image_size=(9, 8), shuffle=False, verbose=False
+        )
+        images = open_images(source)
+        assert images.labels == ("cat",) * 4 + ("dog",) * 2
+        np.testing.assert_array_equal(pixels(images), COLORS)
+
+
+def test_of_a_long_stream_the_first_are_kept_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(batches, "KEPT", 20)
+    drawn = []
+
+    def endless():
+        for number in itertools.count():
+            drawn.append(number)
+            yield np.full((4, 4, 3), (number % 200) / 255)
+
+    images = open_images(endless())
+    assert drawn == []
+    assert len(images) == 20
+    assert len(drawn) <= 21
+    assert "The first 20 pictures are shown" in images.notes[-1]
+
+
+def test_a_later_picture_of_another_range_is_an_error_of_its_own(tiny_net):
+    given = [np.full((4, 4, 3), 0.5)] * 40 + [np.full((4, 4, 3), 90.0)] + [np.zeros((4, 4, 3))]
+    found = list(cw.stream(tiny_net, iter(given)))
+    assert [n for n, each in enumerate(found) if each.error] == [40]
+    assert "the others from 0 to 1" in str(found[40].error)
+
+
+def test_several_classes_to_a_picture_are_refused(tf, tiny_net):
+    many = tf.data.Dataset.from_tensor_slices((COLORS, np.ones((6, 3)))).batch(2)
+    with pytest.raises(ValueError, match="Expected one class to a picture"):
+        list(cw.stream(tiny_net, many))

@@ -1,0 +1,228 @@
+"""Folders, patterns, zips and tables of picture files: names, labels, what is left out."""
+
+import os
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets.datasets import open_images
+
+
+def save(path, level=100, size=(6, 4)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (level, 0, 0)).save(path)
+    return path
+
+
+def level(images, index):
+    return int(images.read(index).pixels[0, 0, 0])
+
+
+@pytest.fixture
+def zoo(tmp_path):
+    """Two folders of classes, one of them with a folder inside."""
+    root = tmp_path / "zoo"
+    for number, name in enumerate(("cats/b.png", "cats/a.png", "dogs/young/c.png", "dogs/d.png")):
+        save(root / name, 10 * number)
+    return root
+
+
+def test_the_folders_of_a_folder_are_the_labels(zoo):
+    images = open_images(zoo)
+    assert images.names == ("cats/a.png", "cats/b.png", "dogs/d.png", "dogs/young/c.png")
+    assert images.labels == ("cats", "cats", "dogs", "dogs")
+    assert [level(images, i) for i in range(4)] == [10, 0, 30, 20]
+    assert images.read(3).name == "dogs/young/c.png"
+    assert (images.labelled, images.notes) == (True, ())
+    assert repr(images) == "ImageSet(4 pictures, 2 labels)"
+
+
+def test_a_picture_beside_the_folders_or_a_single_folder_makes_no_labels(zoo):
+    assert not open_images(zoo.parent).labelled  # all pictures lie in "zoo"
+    save(zoo / "e.png")
+    assert not open_images(zoo).labelled
+
+
+def test_other_files_are_counted_and_hidden_ones_are_not(zoo):
+    (zoo / "cats" / "notes.txt").write_text("not a picture")
+    (zoo / "Thumbs.db").write_bytes(b"x")
+    save(zoo / ".cache" / "x.png")
+    save(zoo / "__MACOSX" / "x.png")
+    save(zoo / "dogs" / ".d.png")
+    images = open_images(zoo)
+    assert len(images) == 4
+    assert images.notes == ("2 files are no pictures, left out",)
+
+
+@pytest.mark.parametrize("name", ["two words", "猫", "🐈", "new\nline", "a'b\"c", "[x]"])
+def test_any_name_is_a_name(tmp_path, name):
+    for kind in ("one", "two"):
+        save(tmp_path / kind / f"{name}.png", 40)
+    images = open_images(tmp_path)
+    assert images.names == (f"one/{name}.png", f"two/{name}.png")
+    assert level(images, 1) == 40
+    net = open_images(str(tmp_path))
+    assert net.names == images.names
+
+
+def test_links_that_lead_back_are_followed_once(zoo):
+    (zoo / "cats" / "again").symlink_to(zoo)
+    (zoo / "dogs" / "self").symlink_to(zoo / "dogs")
+    (zoo / "broken.png").symlink_to(zoo / "nowhere.png")
+    images = open_images(zoo)
+    assert images.names == ("cats/a.png", "cats/b.png", "dogs/d.png", "dogs/young/c.png")
+    assert images.labelled
+    assert images.notes == ("1 file is no picture, left out",)
+    other = save(zoo.parent / "other" / "e.png").parent
+    (zoo / "birds").symlink_to(other)
+    assert open_images(zoo).names[0] == "birds/e.png"
+
+
+def test_a_folder_that_may_not_be_read_is_said(zoo):
+    locked = zoo / "locked"
+    save(locked / "x.png")
+    locked.chmod(0)
+    try:
+        if os.access(locked, os.R_OK):
+            pytest.skip("this user may read everything")
+        assert any("locked" in note for note in open_images(zoo).notes)
+    finally:
+        locked.chmod(0o755)
+
+
+def test_a_file_that_is_broken_or_gone_costs_only_itself(zoo, tiny_net):
+    (zoo / "cats" / "a.png").write_bytes(b"broken")
+    images = open_images(zoo)
+    (zoo / "dogs" / "d.png").unlink()
+    found = list(cw.stream(tiny_net, images))
+    assert [each.name for each in found] == list(images.names)
+    assert [bool(each.error) for each in found] == [True, False, True, False]
+    assert [each.label for each in found] == ["cats", "cats", "dogs", "dogs"]
+    with pytest.raises(ValueError, match=r"a\.png"):
+        images.read(0)
+    with pytest.raises(IndexError):
+        images.read(4)
+
+
+def test_a_folder_without_pictures_says_what_it_looked_for(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"holds no pictures: .*\.heic.* 1 file is no picture"):
+        open_images(tmp_path)
+
+
+def test_ten_thousand_names_open_about_as_fast_as_they_are_listed(tmp_path):
+    """Beside `os.walk` over the same tree, in the same run."""
+    for kind in range(10):
+        (tmp_path / f"kind{kind}").mkdir()
+        for number in range(1000):
+            (tmp_path / f"kind{kind}" / f"{number}.jpg").touch()
+    spent = {}
+    for name, work in (("walk", lambda: [list(each[2]) for each in os.walk(tmp_path)]),
+                       ("open", lambda: open_images(tmp_path))):  # fmt: skip
+        work()
+        began = time.perf_counter()
+        found = work()
+        spent[name] = time.perf_counter() - began
+    assert len(found) == 10_000
+    assert found.labels[-1] == "kind9"
+    assert spent["open"] < 20 * spent["walk"]
+
+
+# --- patterns, zips, tables --------------------------------------------------------------------
+
+
+def test_a_pattern_names_files_below_what_they_have_in_common(zoo):
+    images = open_images(str(zoo / "**" / "*.png"))
+    assert images.names == ("cats/a.png", "cats/b.png", "dogs/d.png", "dogs/young/c.png")
+    assert images.labels == ("cats", "cats", "dogs", "dogs")
+    assert level(images, 3) == 20
+    assert open_images(zoo / "cats" / "*.png").names == ("a.png", "b.png")
+    with pytest.raises(FileNotFoundError, match="No file matches"):
+        open_images(str(zoo / "*.tif"))
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path):
+    path = save(tmp_path / "[a].png", 7)
+    assert level(open_images(path), 0) == 7
+
+
+def test_a_zip_is_a_folder(zoo, tmp_path, tiny_net):
+    path = tmp_path / "zoo.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in sorted(zoo.rglob("*.png")):
+            archive.write(each, "all/" + each.relative_to(zoo).as_posix())
+        archive.writestr("all/readme.txt", "no picture")
+        archive.writestr("__MACOSX/all/._a.png", "no picture")
+        archive.writestr("all/cats/broken.png", "no picture")
+    images = open_images(path)
+    assert images.names == (
+        "cats/a.png", "cats/b.png", "cats/broken.png", "dogs/d.png", "dogs/young/c.png",
+    )  # fmt: skip
+    assert images.labels == ("cats",) * 3 + ("dogs",) * 2
+    assert [level(images, i) for i in (0, 4)] == [10, 20]
+    errors = [each.error for each in cw.stream(tiny_net, path)]
+    assert [bool(error) for error in errors] == [False, False, True, False, False]
+
+
+def test_a_zip_that_is_none_and_one_without_pictures_are_refused(tmp_path):
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(ValueError, match=r"bad\.zip is no zip"):
+        open_images(bad)
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
+        archive.writestr("a.txt", "x")
+    with pytest.raises(ValueError, match=r"empty\.zip holds no pictures"):
+        open_images(tmp_path / "empty.zip")
+
+
+def test_a_member_that_would_unpack_to_too_much_is_refused(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(101 * 2**20))
+    with pytest.raises(ValueError, match="larger than 100 MB"):
+        open_images(path).read(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("path,label\ncats/a.png,cat\ndogs/d.png,dog\n", ("cat", "dog")),
+        ("cats/a.png,3\ndogs/d.png,12\n", (3, 12)),
+        ("\ufefffilename;class\r\ncats/a.png;cat\r\n\r\ndogs/d.png;\r\n", ("cat", None)),
+        ("cats/a.png\tcat\ndogs/d.png\tdog, big", ("cat", "dog, big")),
+        ("cats/a.png\ndogs/d.png", (None, None)),
+        ('"cats/a.png","cat, small"\n"dogs/d.png","2"', ("cat, small", "2")),
+    ],
+)
+def test_a_table_names_files_and_labels(zoo, text, labels):
+    path = zoo / "list.csv"
+    path.write_text(text, "utf-8")
+    images = open_images(path)
+    assert images.labels == labels
+    assert [level(images, i) for i in range(2)] == [10, 30]
+
+
+def test_a_table_may_name_files_elsewhere_and_files_that_are_missing(zoo, tmp_path, tiny_net):
+    outside = save(tmp_path / "new\nline.png", 90)
+    (zoo / "list.csv").write_text(f'"{outside}",x\nnowhere.png,y\n', "utf-8")
+    images = open_images(zoo / "list.csv")
+    assert level(images, 0) == 90
+    found = list(cw.stream(tiny_net, zoo / "list.csv"))
+    assert [(each.label, bool(each.error)) for each in found] == [("x", False), ("y", True)]
+
+
+@pytest.mark.parametrize("text", ["", "path,label\n", "a.png,1,2\n", ",cat\n", '"a'])
+def test_what_is_no_table_of_paths_is_refused(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text, "utf-8")
+    with pytest.raises(ValueError, match=r"list\.csv"):
+        open_images(tmp_path / "list.csv")
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "list.csv").write_bytes(np.arange(256, dtype=np.uint8).tobytes())
+    with pytest.raises(ValueError, match="no CSV that can be read"):
+        open_images(tmp_path / "list.csv")
