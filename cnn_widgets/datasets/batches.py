@@ -49,7 +49,7 @@ def array_set(
         raise ValueError(f"Expected at least one picture. Received an array of shape {array.shape}")
     as_picture, note = _reader(array, bands)
     names = [f"image {index}" for index in range(len(array))]
-    return ImageSet(names, labels, lambda index: as_picture(array[index]), note)
+    return ImageSet(names, labels, lambda index, _: as_picture(array[index]), note)
 
 
 def _reader(
@@ -125,14 +125,16 @@ class StreamSet(ImageSet):
         self._first()
         return self._notes
 
-    def read(self, index: int) -> ImageSample:
+    def read(self, index: int, at_least: int | None = None) -> ImageSample:
         """Return one of the pictures that are kept."""
         found = self._first()[index][1]
         if isinstance(found, Exception):
             raise found
         return replace(found, name=self.names[index])
 
-    def walk(self) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
+    def walk(
+        self, at_least: int | None = None
+    ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
         """Yield (name, label, how to read it) of every picture, from the first on."""
         frames = self._frames()
         first = deque(islice(frames, 1))
@@ -153,7 +155,7 @@ class StreamSet(ImageSet):
                 return
             given, label = first.popleft()
             name = title(given, index)
-            yield name, label, partial(_named, given, name, as_picture)
+            yield name, label, partial(_named, given, name, as_picture, at_least)
 
     def _first(self) -> list[tuple[Label, ImageSample | Exception]]:
         if self._kept is None:
@@ -176,10 +178,12 @@ class StreamSet(ImageSet):
         return self._kept
 
 
-def _named(given: Any, name: str, as_picture: Callable[[NDArray[Any]], ImageSample]) -> ImageSample:
+def _named(
+    given: Any, name: str, as_picture: Callable[[NDArray[Any]], ImageSample], at_least: int | None
+) -> ImageSample:
     if isinstance(given, np.ndarray):
         return replace(as_picture(given), name=name)
-    return load_image(given)  # a file or a sample has its own name
+    return load_image(given, at_least=at_least)  # a file or a sample has its own name
 
 
 def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[Any, Label]]]:

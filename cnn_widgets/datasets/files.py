@@ -44,7 +44,7 @@ def folder_set(folder: Path) -> ImageSet:
     return ImageSet(
         found,
         _folders_as_labels(found),
-        lambda index: load_image(folder / found[index]),
+        lambda index, at_least: load_image(folder / found[index], at_least=at_least),
         notes,
     )
 
@@ -101,7 +101,11 @@ def pattern_set(pattern: str) -> ImageSet:
         raise FileNotFoundError(f"No file matches the pattern {pattern!r}.")
     base = os.path.commonpath([os.path.dirname(path) for path in found])
     below = [Path(os.path.relpath(path, base or ".")).as_posix() for path in found]
-    return ImageSet(below, _folders_as_labels(below), lambda i: load_image(found[i]))
+    return ImageSet(
+        below,
+        _folders_as_labels(below),
+        lambda index, at_least: load_image(found[index], at_least=at_least),
+    )
 
 
 def zip_set(path: Path) -> ImageSet:
@@ -128,7 +132,7 @@ def zip_set(path: Path) -> ImageSet:
     below = [name[len(common) + 1 :] if common else name for name in names]
     lock = threading.Lock()
 
-    def read(index: int) -> ImageSample:
+    def read(index: int, at_least: int | None) -> ImageSample:
         member = members[index]
         if member.file_size > 10 * MAX_BYTES:
             raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
@@ -137,7 +141,7 @@ def zip_set(path: Path) -> ImageSet:
                 data = file.read(member.file_size + 1)
         except (RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
-        return load_image({"name": member.filename, "content": data})
+        return load_image({"name": member.filename, "content": data}, at_least=at_least)
 
     return ImageSet(below, _folders_as_labels(below), read)
 
@@ -177,7 +181,7 @@ def csv_set(path: Path) -> ImageSet:
     return ImageSet(
         [row[0] for row in rows],
         as_labels([row[1] if len(row) == 2 else "" for row in rows]),
-        lambda index: load_image(files[index]),
+        lambda index, at_least: load_image(files[index], at_least=at_least),
     )
 
 

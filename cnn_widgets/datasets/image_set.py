@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ class ImageSet:
     labels : sequence of int, str or None
         What each picture shows; empty if nothing is known.
     read : callable
-        Returns the `ImageSample` of a number, from 0; raises what `load_image` raises.
+        Returns the `ImageSample` of a number, from 0, given that number and `at_least`; raises
+        what `load_image` raises.
     notes : sequence of str
         What was assumed about the source, in words, for the user to see.
 
@@ -40,7 +42,7 @@ class ImageSet:
         self,
         names: Sequence[str],
         labels: Sequence[Label],
-        read: Callable[[int], ImageSample],
+        read: Callable[[int, int | None], ImageSample],
         notes: Sequence[str] = (),
     ) -> None:
         self.names, self.notes = unique(names), tuple(notes)
@@ -59,8 +61,8 @@ class ImageSet:
         """Whether any picture has a label."""
         return any(label is not None for label in self.labels)
 
-    def read(self, index: int) -> ImageSample:
-        """Return the picture of a number, from 0.
+    def read(self, index: int, at_least: int | None = None) -> ImageSample:
+        """Return the picture of a number, from 0; `at_least` is as for `load_image`.
 
         Raises
         ------
@@ -69,12 +71,14 @@ class ImageSet:
         """
         if not 0 <= index < len(self):
             raise IndexError(f"Expected a picture from 0 to {len(self) - 1}. Received: {index}")
-        return replace(self._read(index), name=self.names[index])
+        return replace(self._read(index, at_least), name=self.names[index])
 
-    def walk(self) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
+    def walk(
+        self, at_least: int | None = None
+    ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
         """Yield (name, label, how to read it) of each picture, in order."""
         for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
-            yield name, label, lambda index=index: self.read(index)  # type: ignore[misc]
+            yield name, label, partial(self.read, index, at_least)
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

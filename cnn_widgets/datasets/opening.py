@@ -119,9 +119,9 @@ def _listed(
 ) -> ImageSet:
     """Return a list of pictures, each read when it is asked for."""
 
-    def read(index: int) -> ImageSample:
+    def read(index: int, at_least: int | None) -> ImageSample:
         one = given[index]
         only = bands if isinstance(one, np.ndarray) else None
-        return load_image(one, bands=only, allow_private=allow_private)
+        return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
 
     return ImageSet([title(each, index) for index, each in enumerate(given)], labels, read)

@@ -93,7 +93,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _build(self, network: str, own_images: bool, hints: bool) -> None:
         """Make the widgets, and draw them for the first time."""
-        name = next(iter(self._catalogue.samples))
+        name = self._catalogue.first
         self.state = State(self._catalogue, name, network)
         super().__init__()
         self.add_class("cnnw-explorer")

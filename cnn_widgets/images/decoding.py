@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -63,7 +64,7 @@ def formats() -> tuple[str, ...]:
     return (*FORMATS, *further)
 
 
-def decode(data: bytes, label: str) -> Picture:
+def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
     """Return an encoded picture: RGB uint8 (H, W, 3), and its channels if they are others.
 
     Parameters
@@ -72,6 +73,9 @@ def decode(data: bytes, label: str) -> Picture:
         The content of a picture file.
     label : str
         The name of the picture in error messages.
+    at_least : int, optional
+        A JPEG is decoded at a half, a quarter or an eighth of its size, as long as its shorter
+        side keeps so many pixels.
 
     Raises
     ------
@@ -91,6 +95,9 @@ def decode(data: bytes, label: str) -> Picture:
         ) from None
     with image:
         refuse_decompression_bombs(image, data, label)
+        if at_least and image.format == "JPEG":
+            share = at_least / min(image.size)
+            image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
         if image.format == "WEBP":
             _release_decoder_early(image)
         if image.format == "TIFF" and (bands := read_bands(image, data, label)) is not None:

@@ -148,10 +148,15 @@ class Network(ModelDescription):
         Values in an array or a list belong to the photographs in this order, those in a dict to
         the photographs of these names. A photograph that has a value already keeps it.
         """
-        found = as_samples(samples)
+        return [
+            self.with_inputs_of(each, number) for number, each in enumerate(as_samples(samples))
+        ]
+
+    def with_inputs_of(self, sample: ImageSample, number: int) -> ImageSample:
+        """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
         for other in self._model_input.others:
-            found = [other.joined(each, number) for number, each in enumerate(found)]
-        return list(found)
+            sample = other.joined(sample, number)
+        return sample
 
     def predict(self, sample: Samples, top: int = 5) -> Any:
         """Return the `top` classes of a sample, best first; for a list, a list of such lists."""

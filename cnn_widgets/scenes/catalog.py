@@ -5,25 +5,26 @@ A network is loaded when it is first chosen, and then kept.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-import numpy as np
-
+from cnn_widgets.datasets import open_images
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.images.loading import load_image
-from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks import efficientnet_lite
 from cnn_widgets.networks.applications import Progress, applications, weights_here
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.scenes.photographs import Fitted, Photographs
 
-#: Longest side of a photograph that is kept, in pixels; a larger one is shrunk.
-LONGEST = 1024
-
+#: Up to so many photographs of a list are read at once; so many are tried for one to begin with.
+AT_ONCE = 50
 #: Limit of the cache of maps and evaluations, in bytes.
 RESULT_BYTES = 24 * 2**20
 #: Largest upload, in MB of 2**20 bytes. The notebook server drops larger messages and reports
@@ -36,8 +37,9 @@ class Catalog:
 
     Parameters
     ----------
-    images : source, sequence of sources, mapping of name to source, or None
-        Whatever `load_image` takes; None means the bundled gallery.
+    images : object
+        Whatever `open_images` takes; None means the bundled gallery. A folder, a pattern or a list
+        of more than `AT_ONCE` photographs is read photograph by photograph, when it is seen.
     network : Network
         The network shown first.
     models : mapping of name to model, Network, or file
@@ -47,19 +49,19 @@ class Catalog:
 
     Attributes
     ----------
-    samples : dict of str to ImageSample
-        The photographs by name, with sides of at most `LONGEST` pixels.
+    samples : Photographs
+        The photographs by name.
+    first : str
+        The name of the first one that can be read.
     uploads : set of str
         The names of the photographs uploaded on the page.
-    sizes : dict of str to (H, W)
-        The sizes of the photographs by name, before they were shrunk.
     results : ByteCache
         Maps and evaluations, by their question (see `Scene.question`).
 
     Raises
     ------
     ValueError
-        If there is no image, or if two networks have the same name.
+        If there is no image, if none can be read, or if two networks have the same name.
     """
 
     def __init__(
@@ -69,12 +71,9 @@ class Catalog:
         models: Mapping[str, Any],
         allow_private: bool = False,
     ) -> None:
-        self.samples: dict[str, ImageSample] = {}
         self.uploads: set[str] = set()
-        self.sizes: dict[str, tuple[int, int]] = {}
         self._allow_private = allow_private
         self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
-        self._fitted: dict[str, dict[str, ImageSample]] = {}
         self._networks: dict[str, Network] = {network.name: network}
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
         self._sources: dict[str, Any] = {}
@@ -82,58 +81,50 @@ class Catalog:
         self._labelled: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] | None = None
         for name, source in models.items():
             self._add_model(str(name), source)
-        for image, title in _named_sources(images):
-            self.add(image, title)
-        self._join_inputs(network)
-        if not self.samples:
-            raise ValueError("Expected at least one image. Received an empty list.")
+        given = gallery() if images is None else images
+        found = open_images(given, channels=network.channels, allow_private=allow_private)
+        at_once = len(found) <= AT_ONCE and not isinstance(given, str | os.PathLike)
+        self.samples = Photographs(found, network.with_inputs_of, at_once)
+        self.first = self._first_readable()
 
     def add(self, image: Any, name: str | None = None) -> str:
-        """Load a photograph, keep it, and return its name, made unique by a number.
-
-        The same photograph under the same name is kept once. A large one is shrunk to `LONGEST`
-        pixels: the page shows no more, and many photographs at camera resolution would exceed
-        the memory of a small kernel.
-        """
-        given = load_image(image, name=name, allow_private=self._allow_private)
-        sample = shrink_sample(given, LONGEST)
-        for known, other in self.samples.items():
-            if other.key == sample.key and other.name == sample.name:
-                return known
-        unique, count = sample.name, 2
-        while unique in self.samples:
-            unique, count = f"{sample.name} {count}", count + 1
-        self.samples[unique], self.sizes[unique] = sample, given.size
-        if isinstance(image, dict) and image.get("full_size"):
-            self.sizes[unique] = image["full_size"]  # the page has shrunk it before it was sent
+        """Load a photograph, keep it, and return its name; see `Photographs.add`."""
+        sample = load_image(image, name=name, allow_private=self._allow_private)
+        known = self.samples.add(sample)
         if isinstance(image, dict):
-            self.uploads.add(unique)
-        self._fitted.clear()
-        return unique
+            self.uploads.add(known)
+            if image.get("full_size"):  # the page has shrunk it before it was sent
+                self.samples.sizes[known] = image["full_size"]
+        return known
 
-    def _join_inputs(self, network: Network) -> None:
-        """Give each photograph its own values of what the network takes beside it, if any."""
-        found = network.with_inputs(list(self.samples.values()))
-        self.samples = dict(zip(self.samples, found, strict=True))
+    def _first_readable(self) -> str:
+        """Return the name of the first photograph that can be read."""
+        for name in islice(self.samples, AT_ONCE):
+            with contextlib.suppress(ValueError):  # kept in `Photographs.unreadable`
+                self.samples[name]
+                return name
+        errors = list(self.samples.unreadable.values())
+        raise ValueError(
+            f"None of the first {len(errors)} photographs can be read. The first: {errors[0]}"
+        )
 
     def remove(self, name: str) -> None:
         """Remove a photograph; an unknown name is ignored."""
-        self.samples.pop(name, None)
+        self.samples.remove(name)
         self.uploads.discard(name)
-        self.sizes.pop(name, None)
-        self._fitted.clear()
 
-    def fitted(self, fit: str) -> dict[str, ImageSample]:
+    def fitted(self, fit: str) -> Fitted:
         """Return all photographs, each with the given `fit` ("squash", "crop" or "letterbox")."""
-        if fit not in self._fitted:
-            self._fitted[fit] = {name: load_image(s, fit=fit) for name, s in self.samples.items()}
-        return self._fitted[fit]
+        return self.samples.fitted(fit)
 
     def sample(self, name: str) -> ImageSample:
-        """Return a photograph by name; raises a ValueError that lists the known names."""
+        """Return a photograph by name; a ValueError lists known names, or says why it cannot be."""
         if name not in self.samples:
+            known = ", ".join(islice(self.samples, 20))
+            more = len(self.samples) - 20
             raise ValueError(
-                f"Unknown image {name!r}. Images: {', '.join(self.samples)}. "
+                f"Unknown image {name!r}. Images: {known}"
+                f"{f' and {more} more' if more > 0 else ''}. "
                 "show(image=…) takes a path, an address or an array."
             )
         return self.samples[name]
@@ -189,7 +180,6 @@ class Catalog:
         self._networks.clear()
         self._sources.clear()
         self.samples.clear()
-        self._fitted.clear()
         self.results.clear()
 
     def _add_model(self, name: str, source: Any) -> None:
@@ -202,20 +192,6 @@ class Catalog:
             self._networks[name] = source
         else:
             self._sources[name] = source
-
-
-def _named_sources(images: Any) -> Iterable[tuple[Any, str | None]]:
-    """Yield (source, name or None) for each image of one source, several, or a mapping."""
-    if images is None:
-        yield from ((sample, None) for sample in gallery().values())
-    elif isinstance(images, Mapping):
-        yield from ((source, str(name)) for name, source in images.items())
-    elif isinstance(images, np.ndarray) and images.ndim == 4:
-        yield from ((each, f"image {i}") for i, each in enumerate(images))
-    elif isinstance(images, str | bytes | np.ndarray) or not isinstance(images, Iterable):
-        yield images, None
-    else:
-        yield from ((source, None) for source in images)
 
 
 def check_upload(source: Any) -> None:

@@ -18,12 +18,14 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.attribution.regions import Region
 from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.datasets import Label
 from cnn_widgets.drawing.mosaics import constant_filters
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.evaluation.instruments import INSTRUMENTS, Subject
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.scenes.filter_choice import FilterChoice, choose
+from cnn_widgets.scenes.photographs import Fitted
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class Scene:
         Its size before it was shrunk to be kept.
     added : bool
         Whether it was added on the page, and can be taken away again.
-    samples : dict of str to ImageSample
+    samples : Fitted
         All photographs by name.
+    label : int, str or None
+        What the photograph shows, if its owner said so.
     layer : LayerInfo
         The layer browsed.
     layers : tuple of LayerInfo
@@ -67,7 +71,8 @@ class Scene:
     sample: ImageSample
     full_size: tuple[int, int]
     added: bool
-    samples: dict[str, ImageSample]
+    samples: Fitted
+    label: Label
     layer: LayerInfo
     layers: tuple[LayerInfo, ...]
     filter: int

@@ -26,19 +26,23 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
         If a value is refused; then nothing has changed, and no photograph was added.
     """
     with state.together():  # redrawn at the end, after every change was accepted
-        before = set(catalogue.samples)
+        added = None
         try:
             if image is not None:
-                known = isinstance(image, str) and image in before
+                known, count = (
+                    isinstance(image, str) and image in catalogue.samples,
+                    len(catalogue.samples),
+                )
                 changes["image"] = image if known else catalogue.add(image)
+                added = changes["image"] if len(catalogue.samples) > count else None
             net = catalogue.network(changes.get("network", state.network))
             for trait in ("class_index", "versus"):
                 if isinstance(changes.get(trait), str):
                     changes[trait] = net.class_index(changes[trait])
             state.update(**changes)
         except BaseException:
-            for name in set(catalogue.samples) - before:
-                catalogue.remove(name)
+            if added is not None:
+                catalogue.remove(added)
             raise
         state.count_pictures()
 

@@ -74,7 +74,8 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "scenes": [
-        {"catalog", "choices", "filter_choice"},
+        {"choices", "filter_choice", "photographs"},
+        {"catalog"},
         {"scene", "state"},
         {"comparison", "resolving", "showing"},
     ],

@@ -1,0 +1,184 @@
+"""The photographs on the table, by name: a few that are kept, or many that are read when seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from cnn_widgets.datasets import ImageSet, Label
+from cnn_widgets.engine.cache import ByteCache
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.images.resizing import shrink, shrink_sample
+from cnn_widgets.records import ImageSample, Pixels
+
+#: Longest side of a photograph that is kept, in pixels; a larger one is shrunk.
+LONGEST = 1024
+#: Of a set that is read when it is seen, so many bytes of pixels are kept.
+KEPT_BYTES = 96 * 2**20
+
+#: Gives a photograph, with its number, what the network takes beside it.
+Joined = Callable[[ImageSample, int], ImageSample]
+
+
+class Photographs(Mapping[str, ImageSample]):
+    """Photographs by name: those of a set, in its order, then those that were added.
+
+    Parameters
+    ----------
+    images : ImageSet
+    joined : callable
+        Gives a photograph of the set, with its number, what the network takes beside it.
+    at_once : bool
+        Whether all are read now and kept, so that one that cannot be read raises its error here.
+        Otherwise each is read when it is asked for, and raises a ValueError then.
+
+    Attributes
+    ----------
+    sizes : dict of str to (H, W)
+        The sizes of those that were read, before they were shrunk.
+    notes : tuple of str
+        What was assumed about the set.
+    unreadable : dict of str to str
+        Why a photograph could not be read, by name.
+    """
+
+    def __init__(self, images: ImageSet, joined: Joined, at_once: bool) -> None:
+        self._images, self._joined = images, joined
+        self._numbers: dict[str, int | None] = {}
+        self._kept: dict[str, ImageSample] = {}
+        self._cache: ByteCache[ImageSample] = ByteCache(KEPT_BYTES)
+        self._fitted: dict[str, Fitted] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.unreadable: dict[str, str] = {}
+        if at_once:
+            for index in range(len(images)):
+                self._keep_own(index)
+        else:
+            self._numbers = dict(zip(images.names, range(len(images)), strict=True))
+        self.notes = images.notes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._numbers
+
+    def __getitem__(self, name: str) -> ImageSample:
+        number = self._numbers[name]
+        if name in self._kept or number is None:
+            return self._kept[name]
+        found = self._cache.get(name)
+        if found is None:
+            found = self._cached(name, self._joined(self._read(name, number), number))
+        return found
+
+    def add(self, sample: ImageSample) -> str:
+        """Keep a photograph, shrunk to `LONGEST`; return its name, made unique by a number.
+
+        The same photograph under the same name is kept once.
+        """
+        small = shrink_sample(sample, LONGEST)
+        known = self._kept.get(small.name)
+        if known is not None and known.key == small.key:
+            return small.name
+        unique, count = small.name, 2
+        while unique in self._numbers:
+            known = self._kept.get(unique)
+            if known is not None and (known.key, known.name) == (small.key, small.name):
+                return unique
+            unique, count = f"{small.name} {count}", count + 1
+        self._numbers[unique], self._kept[unique] = None, small
+        self.sizes[unique] = sample.size
+        return unique
+
+    def remove(self, name: str) -> None:
+        """Remove a photograph; an unknown name is ignored."""
+        self._numbers.pop(name, None)
+        self._kept.pop(name, None)
+        self.sizes.pop(name, None)
+        for fitted in self._fitted.values():
+            fitted.forget(name)
+
+    def clear(self) -> None:
+        """Let go of every photograph."""
+        self._numbers.clear()
+        self._kept.clear()
+        self._cache.clear()
+        self._fitted.clear()
+
+    def label(self, name: str) -> Label:
+        """Return what a photograph shows, if its owner said so."""
+        number = self._numbers.get(name)
+        return None if number is None else self._images.labels[number]
+
+    def fitted(self, fit: str) -> Fitted:
+        """Return all photographs, each with a `fit`; every other is as here."""
+        return self._fitted.setdefault(fit, Fitted(self, fit))
+
+    def thumbnail(self, name: str, side: int) -> Pixels | None:
+        """Return a photograph with a shorter side of at least `side` pixels; None if unreadable.
+
+        It is read for this alone, where that is quicker, and not kept.
+        """
+        number = self._numbers.get(name)
+        if name in self._kept or number is None or self._cache.get(name) is not None:
+            return shrink(self[name].pixels, 4 * side)
+        try:
+            return shrink(self._images.read(number, side).pixels, 4 * side)
+        except (ValueError, TypeError, OSError) as error:
+            self.unreadable[name] = str(error)
+            return None
+
+    def _keep_own(self, index: int) -> None:
+        name = self._images.names[index]
+        sample = self._images.read(index)
+        self._kept[name] = self._joined(shrink_sample(sample, LONGEST), index)
+        self._numbers[name], self.sizes[name] = index, sample.size
+
+    def _read(self, name: str, number: int) -> ImageSample:
+        """Read a photograph of the set; a ValueError names it if that fails."""
+        try:
+            sample = self._images.read(number)
+        except (ValueError, TypeError, OSError) as error:
+            self.unreadable[name] = str(error)
+            raise ValueError(f"The photograph {name!r} cannot be read: {error}") from error
+        self.unreadable.pop(name, None)
+        self.sizes[name] = sample.size
+        return shrink_sample(sample, LONGEST)
+
+    def _cached(self, key: Any, sample: ImageSample) -> ImageSample:
+        data = () if sample.data is None else (sample.data,)
+        return self._cache.put(key, sample, (sample.pixels, *data))
+
+
+class Fitted(Mapping[str, ImageSample]):
+    """The photographs of a `Photographs`, each resized to the input in one way."""
+
+    def __init__(self, photographs: Photographs, fit: str) -> None:
+        self.photographs, self._fit = photographs, fit
+        self._made: dict[str, tuple[ImageSample, ImageSample]] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.photographs)
+
+    def __len__(self) -> int:
+        return len(self.photographs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.photographs
+
+    def __getitem__(self, name: str) -> ImageSample:
+        plain = self.photographs[name]
+        known = self._made.get(name)
+        if known is None or known[0] is not plain:
+            while len(self._made) >= 64:  # those of a large set are not all kept
+                self._made.pop(next(iter(self._made)))
+            known = self._made[name] = plain, load_image(plain, fit=self._fit)
+        return known[1]
+
+    def forget(self, name: str) -> None:
+        """Let go of a photograph."""
+        self._made.pop(name, None)
