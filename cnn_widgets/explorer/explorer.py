@@ -103,7 +103,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._undrawn, self._warmup = frozenset[str](), Warmup()
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
-        self.state.pairs = own_images and len(self._catalogue.samples) > 1
+        self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
             self._request,
             self._open_image,

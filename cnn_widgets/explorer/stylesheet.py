@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.images.resizing import resize_to_input
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.scene import Scene
 
 #: Size of a thumbnail picture, (height, width) in pixels.
@@ -74,14 +74,17 @@ def window_corner(zoom: float, center: tuple[float, float]) -> tuple[float, floa
     return left, top
 
 
-def thumbnail_sheet(samples: Mapping[str, ImageSample], prefix: str) -> str:
+def thumbnail_sheet(pictures: Sequence[Pixels | None], prefix: str) -> str:
     """Return a style element with the background pictures of the thumbnail buttons.
 
-    The button of the photograph number i, from 0, must have the CSS class ``<prefix>-<i>``.
+    The button of the photograph number i, from 0, must have the CSS class ``<prefix>-<i>``; of one
+    that cannot be read, None, there is no picture.
     """
     rules = []
-    for index, sample in enumerate(samples.values()):
-        small = resize_to_input(ImageSample(sample.pixels, fit="crop"), THUMBNAIL)
+    for index, pixels in enumerate(pictures):
+        if pixels is None:
+            continue
+        small = resize_to_input(ImageSample(pixels, fit="crop"), THUMBNAIL)
         data = base64.b64encode(encode_image(small)).decode("ascii")
         rules.append(
             f".{escape(prefix)}-{index} "

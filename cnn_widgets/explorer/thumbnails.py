@@ -1,20 +1,23 @@
-"""The row of thumbnails: one button per photograph.
+"""The photographs to choose from: one button each, a page at a time, with a search for many.
 
 The pictures are CSS backgrounds, because an ipywidgets button cannot contain an image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from html import escape
 
 import ipywidgets as w
 
-from cnn_widgets.explorer.stylesheet import thumbnail_sheet
-from cnn_widgets.records import ImageSample
+from cnn_widgets.explorer.stylesheet import THUMBNAIL, thumbnail_sheet
+from cnn_widgets.scenes.photographs import PAGE, Fitted
+
+_ORDERS = {"in their order": "set", "by name": "name", "by label": "label"}
 
 
 class Thumbnails:
-    """A row of buttons, one per photograph.
+    """A page of buttons, one per photograph; what turns the page is seen where there are more.
 
     Parameters
     ----------
@@ -23,38 +26,121 @@ class Thumbnails:
 
     Attributes
     ----------
-    box : HBox
-        The row of buttons.
+    box : VBox
+        The row of buttons, and below it what turns the page.
+    row : HBox
+        The buttons.
     sheet : HTML widget
         The style element with the buttons' background pictures.
     """
 
     def __init__(self, choose: Callable[[str], None]) -> None:
         self._choose = choose
+        self._samples: Fitted | None = None
         self._names: tuple[str, ...] = ()
-        self.box, self.sheet = w.HBox(), w.HTML()
-        self.box.add_class("cnnw-thumbs")
+        self._found: tuple[str, ...] = ()
+        self._listed: tuple[object, ...] = ()
+        self._start, self._chosen = 0, ""
+        self.row, self.sheet, self.told = w.HBox(), w.HTML(), w.HTML()
+        self.row.add_class("cnnw-thumbs")
         self.sheet.add_class("cnnw-sheet")
+        self.search = w.Text(placeholder="search names and labels …", continuous_update=False,
+                             description="search photographs", tooltip="Part of a name or a label",
+                             layout=w.Layout(width="190px"))  # fmt: skip
+        self.search.add_class("cnnw-nolabel")
+        self.search.add_class("cnnw-control-photo_search")
+        self.order = w.Dropdown(options=list(_ORDERS.items()), description="order of photographs",
+                                tooltip="In which order the photographs stand",
+                                layout=w.Layout(width="130px"))  # fmt: skip
+        self.order.add_class("cnnw-nolabel")
+        self.order.add_class("cnnw-control-photo_order")
+        turns = [self._turn("◀", "earlier photographs", -PAGE), self._turn("▶", "later ones", PAGE)]
+        self.pager = w.HBox([turns[0], self.told, turns[1], self.search, self.order])
+        self.pager.add_class("cnnw-row")
+        self.notes = w.HTML()
+        self.notes.add_class("cnnw-note")
+        self.box = w.VBox([self.row, self.pager, self.notes])
+        self.box.add_class("cnnw-shelf")
+        for field in (self.search, self.order):
+            field.observe(lambda _: self._turned(), "value")
 
-    def sync(self, samples: Mapping[str, ImageSample], chosen: str) -> None:
-        """Show these photographs, and mark the chosen one; buttons change only if the names do."""
-        names = tuple(samples)
+    def sync(self, samples: Fitted, chosen: str) -> None:
+        """Show the page with the chosen photograph, and mark it."""
+        moved = chosen != self._chosen
+        self._samples, self._chosen = samples, chosen
+        self._look_up(samples)
+        if moved and chosen in self._found:
+            self._start = self._found.index(chosen) // PAGE * PAGE
+        self._show(samples)
+
+    def _look_up(self, samples: Fitted) -> None:
+        """Find the photographs that the search names, in the order chosen."""
+        table, query = samples.photographs, self.search.value.strip().lower()
+        wanted = (table.names, query, self.order.value)
+        if wanted == self._listed:
+            return
+        self._listed = wanted
+        found = table.names
+        if query:
+            texts = ((name, f"{name}\n{table.label(name)}".lower()) for name in found)
+            found = tuple(name for name, text in texts if query in text)
+        if self.order.value == "name":
+            found = tuple(sorted(found, key=str.lower))
+        elif self.order.value == "label":
+            found = tuple(sorted(found, key=lambda name: str(table.label(name))))
+        self._found, self._start = found, 0
+
+    def _show(self, samples: Fitted) -> None:
+        table = samples.photographs
+        names = self._found[self._start : self._start + PAGE]
         if names != self._names:
-            prefix = f"cnnw-thumb-{self.box.model_id[:8]}"
-            self.sheet.value = thumbnail_sheet(samples, prefix)
-            before = self.box.children
-            self.box.children = [
-                self._button(name, f"{prefix}-{i}") for i, name in enumerate(names)
+            prefix = f"cnnw-thumb-{self.row.model_id[:8]}"
+            self.sheet.value = thumbnail_sheet(
+                [table.thumbnail(name, THUMBNAIL[1]) for name in names], prefix
+            )
+            before = self.row.children
+            self.row.children = [
+                self._button(samples, name, f"{prefix}-{i}") for i, name in enumerate(names)
             ]
             for button in before:
                 close(button)
             self._names = names
-        for name, button in zip(names, self.box.children, strict=True):
-            (button.add_class if name == chosen else button.remove_class)("cnnw-chosen")
+        for name, button in zip(names, self.row.children, strict=True):
+            (button.add_class if name == self._chosen else button.remove_class)("cnnw-chosen")
+        self.pager.layout.display = None if len(table) > PAGE else "none"
+        last, found = min(self._start + PAGE, len(self._found)), len(self._found)
+        of = f"{found:,}" if found == len(table) else f"{found:,} found among {len(table):,}"
+        self.told.value = f"{self._start + 1}–{last} of {of}" if found else f"none of {of}"
+        bad = len(table.unreadable)
+        notes = [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]
+        self.notes.value = escape("; ".join(notes))
+        self.notes.layout.display = None if notes else "none"
 
-    def _button(self, name: str, style: str) -> w.Button:
-        button = w.Button(description=name, tooltip=f"photograph {name}")
+    def _turned(self) -> None:
+        if self._samples is not None:
+            self._look_up(self._samples)
+            self._show(self._samples)
+
+    def _turn(self, sign: str, tooltip: str, step: int) -> w.Button:
+        button = w.Button(description=sign, tooltip=tooltip)
+        button.add_class("cnnw-arrow")
+
+        def turn(_: w.Button) -> None:
+            if 0 <= self._start + step < len(self._found):
+                self._start += step
+                self._turned()
+
+        button.on_click(turn)
+        return button
+
+    def _button(self, samples: Fitted, name: str, style: str) -> w.Button:
+        table = samples.photographs
+        label, why = table.label(name), table.unreadable.get(name)
+        about = f"photograph {name}{f', labelled {label}' * (label is not None)}"
+        button = w.Button(description=name.rsplit("/", 1)[-1], tooltip=why or about)
         button.add_class(style)
+        if why:
+            button.add_class("cnnw-unreadable")
         button.on_click(lambda _: self._choose(name))
         return button
 

@@ -15,6 +15,7 @@ from cnn_widgets.environment import atomic_files
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.panels.html import to_page
+from cnn_widgets.panels.photograph import paired
 from cnn_widgets.scenes.scene import Scene
 
 _SAVED = "A saved picture. To look around: click the cell above and press Shift-Enter."
@@ -113,4 +114,4 @@ def is_private(scene: Scene, uploads: Set[str]) -> bool:
 
     Such a scene gets no preview: a private picture must not be saved in the notebook unasked.
     """
-    return bool(uploads & (set(scene.samples) if scene.pairs else {scene.image}))
+    return bool(uploads & {scene.image, *(paired(scene) if scene.pairs else ())})

@@ -8,6 +8,7 @@ from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.view import View
 from cnn_widgets.records import Floats, Pixels
+from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 
 #: Longer side of the photographs and heat-maps sent to the page, in pixels.
@@ -78,10 +79,11 @@ def predictions(scene: Scene) -> View:
     rows = tuple(
         (p.name, p.probability, p.score, p.class_index == chosen) for p in scene.predictions
     )
-    caption = ""
+    caption = "" if scene.label is None else f"labelled {scene.label}"
     if chosen not in [p.class_index for p in scene.predictions]:
         score = captions.number(scene.chosen.score)
-        caption = f"explained: {captions.with_probability(scene.chosen)}, score {score}"
+        caption += f"{' · ' * bool(caption)}explained: "
+        caption += f"{captions.with_probability(scene.chosen)}, score {score}"
     return View(f"The most likely classes of {scene.image}: {listed}.", caption, rows=rows)
 
 
@@ -91,15 +93,30 @@ def pairs(scene: Scene) -> View:
         return View("The gallery of all photographs is closed.")
     if METHODS[scene.method].slow:
         return View(f"{METHODS[scene.method].title} is computed for one photograph at a time.")
-    found = []
-    for name, sample in scene.samples.items():
+    found, bad, names = [], 0, paired(scene)
+    for name in names:
+        try:
+            sample = scene.samples[name]
+        except ValueError:  # the thumbnails say why
+            bad += 1
+            continue
         attribution = scene.attribution_of(sample, None)
         photo = cached_thumbnail(sample, 224)
         shown = _colors_over(photo, scene, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
         found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
     alt = f"Original and heat-map of {len(found)} photographs."
-    return View(alt, pairs=tuple(found), alpha=scene.alpha)
+    every, line = len(scene.samples), ""
+    if every > len(names):
+        line = f"{len(names)} of {every:,} photographs, those around {scene.image}"
+    if bad:
+        line += f"{'; ' * bool(line)}{bad} cannot be read"
+    return View(alt, line, pairs=tuple(found), alpha=scene.alpha)
+
+
+def paired(scene: Scene) -> tuple[str, ...]:
+    """Return the photographs shown with their evidence: of many, the page of the one chosen."""
+    return scene.samples.photographs.page(scene.image, PAGE)
 
 
 def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:

@@ -21,6 +21,7 @@ from cnn_widgets.panels.photograph import (
     network_input,
     original,
     overlay,
+    paired,
     pairs,
     predictions,
 )
@@ -113,7 +114,7 @@ PANELS: dict[str, Panel] = {
             "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", chosen_other
         ),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
-        Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs"),
+        Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }
 #: The panels whose marks are shown over the picture of another, by the other's name.

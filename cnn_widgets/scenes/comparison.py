@@ -67,6 +67,10 @@ class Comparison:
         return rank_correlation(one.heatmap, two.heatmap)
 
 
+#: So many photographs are offered for a comparison; of more, those around the one on screen.
+OFFERED = 50
+
+
 def compare(scene: Scene) -> Comparison:
     """Return the evidence of a scene beside the other one that is chosen; see `Comparison`."""
     try:
@@ -93,7 +97,9 @@ def alternatives(scene: Scene) -> tuple[str, ...]:
         names = [name for name in reached if engine.unused(name) is None]
         default = scene.network.default_layer
         return tuple(names if default is None or default in names else [*names, default])
-    return tuple(scene.samples) if scene.compare_by == "photograph" else scene.at_hand
+    if scene.compare_by == "photograph":
+        return scene.samples.photographs.page(scene.image, OFFERED)
+    return scene.at_hand
 
 
 def chosen_other(scene: Scene) -> str:

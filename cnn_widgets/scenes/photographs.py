@@ -11,6 +11,8 @@ from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink, shrink_sample
 from cnn_widgets.records import ImageSample, Pixels
 
+#: So many photographs are shown together.
+PAGE = 24
 #: Longest side of a photograph that is kept, in pixels; a larger one is shrunk.
 LONGEST = 1024
 #: Of a set that is read when it is seen, so many bytes of pixels are kept.
@@ -46,6 +48,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._images, self._joined = images, joined
         self._numbers: dict[str, int | None] = {}
         self._kept: dict[str, ImageSample] = {}
+        self._names: tuple[str, ...] | None = None
         self._cache: ByteCache[ImageSample] = ByteCache(KEPT_BYTES)
         self._fitted: dict[str, Fitted] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
@@ -90,7 +93,7 @@ class Photographs(Mapping[str, ImageSample]):
             if known is not None and (known.key, known.name) == (small.key, small.name):
                 return unique
             unique, count = f"{small.name} {count}", count + 1
-        self._numbers[unique], self._kept[unique] = None, small
+        self._numbers[unique], self._kept[unique], self._names = None, small, None
         self.sizes[unique] = sample.size
         return unique
 
@@ -98,6 +101,7 @@ class Photographs(Mapping[str, ImageSample]):
         """Remove a photograph; an unknown name is ignored."""
         self._numbers.pop(name, None)
         self._kept.pop(name, None)
+        self._names = None
         self.sizes.pop(name, None)
         for fitted in self._fitted.values():
             fitted.forget(name)
@@ -105,9 +109,27 @@ class Photographs(Mapping[str, ImageSample]):
     def clear(self) -> None:
         """Let go of every photograph."""
         self._numbers.clear()
+        self._names = None
         self._kept.clear()
         self._cache.clear()
         self._fitted.clear()
+
+    @property
+    def few(self) -> bool:
+        """Whether there are several, all on one page."""
+        return 1 < len(self) <= PAGE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in order; the same object until one is added or removed."""
+        if self._names is None:
+            self._names = tuple(self._numbers)
+        return self._names
+
+    def page(self, name: str, size: int) -> tuple[str, ...]:
+        """Return the names on the page, of so many photographs, on which one stands."""
+        start = self.names.index(name) // size * size
+        return self.names[start : start + size]
 
     def label(self, name: str) -> Label:
         """Return what a photograph shows, if its owner said so."""
@@ -119,13 +141,13 @@ class Photographs(Mapping[str, ImageSample]):
         return self._fitted.setdefault(fit, Fitted(self, fit))
 
     def thumbnail(self, name: str, side: int) -> Pixels | None:
-        """Return a photograph with a shorter side of at least `side` pixels; None if unreadable.
+        """Return a photograph small, about `side` pixels or more; None if it cannot be read.
 
         It is read for this alone, where that is quicker, and not kept.
         """
         number = self._numbers.get(name)
         if name in self._kept or number is None or self._cache.get(name) is not None:
-            return shrink(self[name].pixels, 4 * side)
+            return self[name].pixels
         try:
             return shrink(self._images.read(number, side).pixels, 4 * side)
         except (ValueError, TypeError, OSError) as error:

@@ -92,7 +92,7 @@ def test_the_layer_moves_the_evidence_only_where_it_follows(explorer):
 
 def test_a_thumbnail_chooses_the_photograph_and_its_own_top_class(explorer):
     explorer.state.class_index = 3
-    buttons = {b.description: b for b in explorer.controls.widgets["image"].children}
+    buttons = {b.description: b for b in explorer.controls.thumbs.row.children}
     assert list(buttons) == list(cw.gallery())
     buttons["espresso"].click()
     assert (explorer.state.image, explorer.state.class_index) == ("espresso", None)

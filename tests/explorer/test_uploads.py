@@ -120,7 +120,7 @@ def test_a_picture_the_network_fails_on_is_refused_and_the_view_stays(keras):
     explorer = cw.CNNExplorer(tiny(keras), pictures, preprocess=picky)
     explorer.state.pairs = False
     before = {name: html(explorer, name) for name in PANELS}
-    explorer.controls.widgets["image"].children[1].click()
+    explorer.controls.thumbs.row.children[1].click()
     assert "too dark" in explorer._screen.status.value
     assert explorer.state.image == "light"
     assert {name: html(explorer, name) for name in PANELS} == before

@@ -132,7 +132,7 @@ class Person:
         return True
 
     def _do_thumbnail(self):
-        button = self._one(self.explorer.controls.widgets["image"].children)
+        button = self._one(self.explorer.controls.thumbs.row.children)
         self._note(button.description)
         button.click()
         return True
@@ -268,7 +268,7 @@ def seen(explorer):
     found["live sheet"] = re.sub(r"--(strip|overlay)-aspect: [^;]+; ", "", live)  # hidden ones
     found["thumbnails"] = [
         (button.description, "cnnw-chosen" in button._dom_classes)
-        for button in controls.widgets["image"].children
+        for button in controls.thumbs.row.children
     ]
     found["thumbnails' paint"] = re.sub(r"cnnw-thumb-\w+", "", controls.thumbs.sheet.value)
     found["ranks"] = [(b.description, b.layout.visibility) for b in controls.choosers]
