@@ -55,11 +55,12 @@ class Thumbnails:
         self.order.add_class("cnnw-nolabel")
         self.order.add_class("cnnw-control-photo_order")
         turns = [self._turn("◀", "earlier photographs", -PAGE), self._turn("▶", "later ones", PAGE)]
-        self.pager = w.HBox([turns[0], self.told, turns[1], self.search, self.order])
-        self.pager.add_class("cnnw-row")
         self.notes = w.HTML()
-        self.notes.add_class("cnnw-note")
-        self.box = w.VBox([self.row, self.pager, self.notes])
+        self.notes.add_class("cnnw-soft")
+        self._turning = [turns[0], self.told, turns[1], self.search, self.order]
+        self.pager = w.HBox([*self._turning, self.notes])
+        self.pager.add_class("cnnw-row")
+        self.box = w.VBox([self.row, self.pager])
         self.box.add_class("cnnw-shelf")
         for field in (self.search, self.order):
             field.observe(lambda _: self._turned(), "value")
@@ -107,14 +108,15 @@ class Thumbnails:
             self._names = names
         for name, button in zip(names, self.row.children, strict=True):
             (button.add_class if name == self._chosen else button.remove_class)("cnnw-chosen")
-        self.pager.layout.display = None if len(table) > PAGE else "none"
+        for each in self._turning:
+            each.layout.display = None if len(table) > PAGE else "none"
         last, found = min(self._start + PAGE, len(self._found)), len(self._found)
         of = f"{found:,}" if found == len(table) else f"{found:,} found among {len(table):,}"
         self.told.value = f"{self._start + 1}–{last} of {of}" if found else f"none of {of}"
         bad = len(table.unreadable)
         notes = [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]
         self.notes.value = escape("; ".join(notes))
-        self.notes.layout.display = None if notes else "none"
+        self.pager.layout.display = None if notes or len(table) > PAGE else "none"
 
     def _turned(self) -> None:
         if self._samples is not None:
@@ -137,7 +139,8 @@ class Thumbnails:
         table = samples.photographs
         label, why = table.label(name), table.unreadable.get(name)
         about = f"photograph {name}{f', labelled {label}' * (label is not None)}"
-        button = w.Button(description=name.rsplit("/", 1)[-1], tooltip=why or about)
+        title = name.rsplit("/", 1)[-1] if label is not None else name
+        button = w.Button(description=title, tooltip=why or about)
         button.add_class(style)
         if why:
             button.add_class("cnnw-unreadable")

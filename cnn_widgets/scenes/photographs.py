@@ -12,7 +12,7 @@ from cnn_widgets.images.resizing import shrink, shrink_sample
 from cnn_widgets.records import ImageSample, Pixels
 
 #: So many photographs are shown together.
-PAGE = 24
+PAGE = 18
 #: Longest side of a photograph that is kept, in pixels; a larger one is shrunk.
 LONGEST = 1024
 #: Of a set that is read when it is seen, so many bytes of pixels are kept.
