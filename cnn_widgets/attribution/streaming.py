@@ -53,6 +53,7 @@ def stream(
     labels: Any = None,
     top: int = 5,
     fit: str | None = None,
+    whole: bool = False,
     **options: Any,
 ) -> Iterator[Explained]:
     """Yield predictions and a map of each photograph in a folder, or of any iterable.
@@ -75,6 +76,10 @@ def stream(
         The number of predictions per photograph, at least 1.
     fit : {"squash", "crop", "letterbox"}, optional
         See `load_image`.
+    whole : bool
+        Whether every photograph is decoded at its full size. Otherwise a JPEG of more than four
+        times the input's sides is decoded at a half, a quarter or an eighth of its size, see
+        `load_image(at_least=)`: sample and heat-map have that size, scores differ slightly.
 
     Yields
     ------
@@ -100,14 +105,16 @@ def stream(
         raise ValueError(f"Expected top to be at least 1. Received: {top}")
     pictures = open_images(images, labels, channels=net.channels)
     order: deque[Explained] = deque()
-    samples = _readable(pictures, fit, order)
+    samples = _readable(pictures, fit, None if whole else 2 * max(net.input_size), order)
     maps = streamed(net, samples, method, class_index, layer, target, **options)
     return _merged(net, maps, order, top)
 
 
-def _readable(images: ImageSet, fit: str | None, order: deque[Explained]) -> Iterator[ImageSample]:
+def _readable(
+    images: ImageSet, fit: str | None, at_least: int | None, order: deque[Explained]
+) -> Iterator[ImageSample]:
     """Yield the samples that can be read; append every picture, readable or not, to `order`."""
-    for name, label, read in images.walk():
+    for name, label, read in images.walk(at_least):
         try:
             sample = load_image(read(), fit=fit)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents

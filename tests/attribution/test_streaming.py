@@ -101,3 +101,17 @@ def test_a_folder_without_pictures_and_no_folder_are_named(tiny_net, tmp_path):
         cw.stream(tiny_net, tmp_path)
     with pytest.raises(FileNotFoundError, match="There is no file or folder"):
         cw.stream(tiny_net, tmp_path / "nowhere")
+
+
+def test_a_large_jpeg_is_decoded_no_larger_than_is_needed(lite0, gallery, tmp_path):
+    for name in ("cat", "espresso"):
+        Image.fromarray(gallery[name].pixels).resize((2400, 1800)).save(tmp_path / f"{name}.jpg")
+    quick, whole = (list(cw.stream(lite0, tmp_path, whole=each)) for each in (False, True))
+    for small, full in zip(quick, whole, strict=True):
+        assert small.sample.size == small.attribution.heatmap.shape == (900, 1200)
+        assert full.sample.size == (1800, 2400)
+        assert small.predictions[0].class_index == full.predictions[0].class_index
+        for one, other in zip(small.predictions[:2], full.predictions[:2], strict=True):
+            assert one.probability == pytest.approx(other.probability, abs=0.02)
+        one, other = small.attribution.raw, full.attribution.raw
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99

@@ -29,7 +29,6 @@ def rows() -> Iterator[Row]:
     yield from _start()
     yield from _first_uses()
     yield from _memory()
-    yield from _streams()
     yield from _small_machine()
 
 
@@ -262,66 +261,7 @@ def wandered(moves: int = 2000) -> dict[str, float]:
     return {"mb": grown} | {name: after[name] - count[name] for name in count}
 
 
-# --- a folder, and a small machine --------------------------------------------------------------
-
-
-def _streams() -> Iterator[Row]:
-    found = child("streamed")
-    ratio = found["bare"] / found["ours"]
-    yield Row("1,000 photographs from a folder: predict and one Grad-CAM each, per image",
-              ms(found["ours"]), f"bare batched forward and backward: {ms(found['bare'])}",
-              f"{ratio:.2f}× its speed", "≥ 0.8×", ratio >= 0.8)  # fmt: skip
-    yield Row("memory of that, from the first third to the last", f"{found['mb']:+.1f} MB",
-              f"{found['held']:.0f} MB resident", "–", "≤ +10 MB", found["mb"] <= 10)  # fmt: skip
-
-
-def photographs(folder: Path, count: int) -> None:
-    """Write different JPEG files of some 480×360 pixels, cut out of the gallery's."""
-    from PIL import Image
-
-    import cnn_widgets as cw
-
-    rng, photos = np.random.default_rng(0), list(cw.gallery().values())
-    for number in range(count):
-        pixels = photos[number % len(photos)].pixels
-        rows, columns = (int(rng.integers(n // 2, n)) for n in pixels.shape[:2])
-        top, left = (int(rng.integers(n - m + 1)) for n, m in
-                     zip(pixels.shape[:2], (rows, columns), strict=True))  # fmt: skip
-        part = Image.fromarray(pixels[top : top + rows, left : left + columns])
-        part.resize((480, 360)).save(folder / f"{number:04}.jpg", quality=90)
-
-
-def streamed(count: int = 1000) -> dict[str, float]:
-    import tempfile
-
-    import baselines
-
-    import cnn_widgets as cw
-    from cnn_widgets.engine.batches import BATCH_SIZE
-
-    net = cw.load_network()
-    with tempfile.TemporaryDirectory() as place:
-        photographs(Path(place), count)
-        x = net.input_tensor(list(cw.gallery().values())[:BATCH_SIZE])
-        bare = baselines.forward_and_backward(net.model, net.default_layer, x)
-        spent: dict[str, list[float]] = {"ours": [], "bare": []}
-        memory, began = [], time.perf_counter()
-        for number, each in enumerate(cw.stream(net, place), 1):
-            assert each.error is None
-            assert len(each.predictions) == 5
-            assert each.attribution.heatmap.shape == (360, 480)
-            if number % 100:
-                continue
-            spent["ours"].append((time.perf_counter() - began) / 100)
-            memory.append(resident())
-            began = time.perf_counter()
-            for _ in range(80 // BATCH_SIZE):
-                bare()
-            spent["bare"].append((time.perf_counter() - began) / 80)
-            began = time.perf_counter()
-    middle = {name: statistics.median(times) for name, times in spent.items()}
-    first, last = statistics.median(memory[:3]), statistics.median(memory[-3:])
-    return middle | {"mb": last - first, "held": last}
+# --- a small machine ----------------------------------------------------------------------------
 
 
 def _small_machine() -> Iterator[Row]:
@@ -393,7 +333,7 @@ def first_uses() -> dict[str, float]:
 
 
 CHILDREN = {each.__name__: each for each in (
-    importing, bare_start, explorer_start, imported, toured, wandered, streamed, one_core,
+    importing, bare_start, explorer_start, imported, toured, wandered, one_core,
     first_uses)}  # fmt: skip
 
 if __name__ == "__main__":

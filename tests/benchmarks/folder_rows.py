@@ -1,0 +1,125 @@
+"""Folders of photographs: how fast they go through, beside `tf.data`, and in how much memory."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from page_rows import resident
+from timing import Row, medians, ms, within
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of folders."""
+    yield from _opened()
+    yield from _megapixels()
+    yield from _streams()
+
+
+def _opened(count: int = 100_000) -> Iterator[Row]:
+    from cnn_widgets.datasets import open_images
+
+    with tempfile.TemporaryDirectory() as place:
+        for kind in range(20):
+            folder = Path(place, f"kind{kind}")
+            folder.mkdir()
+            for number in range(count // 20):
+                (folder / f"{number}.jpg").touch()
+        began = time.perf_counter()
+        found = open_images(place)
+        spent = time.perf_counter() - began
+    assert len(found) == count
+    yield Row(f"{count:,} names of 20 class folders are opened", ms(spent), "–", "–", "≤ 1 s",
+              spent <= 1)  # fmt: skip
+
+
+def _megapixels(count: int = 160) -> Iterator[Row]:
+    """Predictions and Grad-CAM of JPEGs of 2 megapixels, beside `tf.data` and `predict` alone."""
+    import cnn_widgets as cw
+    from cnn_widgets.environment import tensorflow
+
+    tf, net = tensorflow(), cw.load_network()
+    height, width = net.input_size
+    with tempfile.TemporaryDirectory() as place:
+        photographs(Path(place), count, (1632, 1224))
+        files = sorted(str(each) for each in Path(place).iterdir())
+
+        def read(path):
+            pixels = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+            return (tf.image.resize(pixels, (height, width), antialias=True) - 127) / 128
+
+        def bare() -> None:
+            data = tf.data.Dataset.from_tensor_slices(files)
+            data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(16).prefetch(2)
+            net.model.predict(data, verbose=0)
+
+        def ours() -> None:
+            for each in cw.stream(net, place):
+                assert each.error is None
+
+        found = medians({"ours": ours, "bare": bare}, repeat=5)
+    yield within(f"{count} JPEGs of 2 megapixels: predictions and one Grad-CAM each",
+                 found["ours"], "tf.data (parallel decode, resize) and predict alone",
+                 found["bare"], 1.25)  # fmt: skip
+
+
+def _streams() -> Iterator[Row]:
+    found = streamed()
+    ratio = found["bare"] / found["ours"]
+    yield Row("1,000 photographs from a folder: predict and one Grad-CAM each, per image",
+              ms(found["ours"]), f"bare batched forward and backward: {ms(found['bare'])}",
+              f"{ratio:.2f}× its speed", "≥ 0.8×", ratio >= 0.8)  # fmt: skip
+    yield Row("memory of that, from the first third to the last", f"{found['mb']:+.1f} MB",
+              f"{found['held']:.0f} MB resident", "–", "≤ +10 MB", found["mb"] <= 10)  # fmt: skip
+
+
+def photographs(folder: Path, count: int, size: tuple[int, int] = (480, 360)) -> None:
+    """Write different JPEG files of (width, height) pixels, cut out of the gallery's."""
+    from PIL import Image
+
+    import cnn_widgets as cw
+
+    rng, photos = np.random.default_rng(0), list(cw.gallery().values())
+    for number in range(count):
+        pixels = photos[number % len(photos)].pixels
+        rows, columns = (int(rng.integers(n // 2, n)) for n in pixels.shape[:2])
+        top, left = (int(rng.integers(n - m + 1)) for n, m in
+                     zip(pixels.shape[:2], (rows, columns), strict=True))  # fmt: skip
+        part = Image.fromarray(pixels[top : top + rows, left : left + columns])
+        part.resize(size).save(folder / f"{number:04}.jpg", quality=90)
+
+
+def streamed(count: int = 1000) -> dict[str, float]:
+    """Return seconds per photograph, ours and bare, and the memory grown and held, in MB."""
+    import baselines
+
+    import cnn_widgets as cw
+    from cnn_widgets.engine.batches import BATCH_SIZE
+
+    net = cw.load_network()
+    with tempfile.TemporaryDirectory() as place:
+        photographs(Path(place), count)
+        x = net.input_tensor(list(cw.gallery().values())[:BATCH_SIZE])
+        bare = baselines.forward_and_backward(net.model, net.default_layer, x)
+        spent: dict[str, list[float]] = {"ours": [], "bare": []}
+        memory, began = [], time.perf_counter()
+        for number, each in enumerate(cw.stream(net, place), 1):
+            assert each.error is None
+            assert len(each.predictions) == 5
+            assert each.attribution.heatmap.shape == (360, 480)
+            if number % 100:
+                continue
+            spent["ours"].append((time.perf_counter() - began) / 100)
+            memory.append(resident())
+            began = time.perf_counter()
+            for _ in range(80 // BATCH_SIZE):
+                bare()
+            spent["bare"].append((time.perf_counter() - began) / 80)
+            began = time.perf_counter()
+    middle = {name: statistics.median(times) for name, times in spent.items()}
+    first, last = statistics.median(memory[:3]), statistics.median(memory[-3:])
+    return middle | {"mb": last - first, "held": last}
