@@ -1,14 +1,16 @@
-"""The command line: `cnn-widgets` opens JupyterLab, `cnn-widgets report` writes files."""
+"""The command line: `cnn-widgets` opens JupyterLab; `report` and `audit` write files."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 FIRST = "01_explore.ipynb"
 
@@ -24,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.command == "report":
             return _report(options)
+        if options.command == "audit":
+            return _audit(options)
         return _explore(options)
     except (ValueError, OSError, ImportError, TypeError) as error:
         parser.exit(2, f"cnn-widgets: {error}\n")
@@ -49,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         target.add_argument("--port", type=int, default=8888)
         target.add_argument("--no-browser", action="store_true", help="only print the address")
+    _add_audit(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(
@@ -68,6 +73,51 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--method", default="grad-cam")
     report.add_argument("-o", "--out", type=Path, default=Path("out"))
     return parser
+
+
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser("audit", help="where a network is wrong over a whole folder")
+    audit.add_argument("images", help="a folder of class folders, a pattern, a zip or a CSV")
+    audit.add_argument("--model", default=None, metavar="NAME",
+                       help="a keras.applications classifier or a .keras file")  # fmt: skip
+    audit.add_argument("--classes", type=Path, default=None, metavar="JSON",
+                       help="a file that says which classes a label stands for")  # fmt: skip
+    audit.add_argument("--method", default="grad-cam")
+    audit.add_argument("--pictures", type=int, default=60, metavar="N",
+                       help="mistakes shown on the page (default: 60)")  # fmt: skip
+    audit.add_argument("-o", "--out", type=Path, default=Path("audit"))
+
+
+def _audit(options: argparse.Namespace) -> int:
+    """Audit a network over photographs; write the answers, their figures and a page."""
+    from cnn_widgets.attribution import find_method
+    from cnn_widgets.auditing import audit, write_page
+    from cnn_widgets.datasets import open_images
+    from cnn_widgets.networks import load_network
+
+    find_method(options.method)  # fails before the network is loaded, which takes seconds
+    images = open_images(options.images)
+    classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
+    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
+
+    def progress(done: int, total: int) -> None:
+        if done % 100 == 0 or done == total:
+            print(f"\r{done:,} of {total:,}", end="", file=sys.stderr, flush=True)
+
+    try:
+        found = audit(net, images, classes=classes, method=options.method, out=options.out,
+                      progress=progress)  # fmt: skip
+    except KeyboardInterrupt:
+        print(f"\nStopped. The same command goes on: {options.out} keeps what was answered.",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    print(file=sys.stderr)
+    print(f"right: {found.accuracy}" if found.judged.any() else "no photograph has a label")
+    if found.errors:
+        print(f"unreadable: {len(found.errors):,}")
+    page = write_page(found, net, images, options.out / "audit.html", options.pictures)
+    print(f"written: {page}")
+    return 0
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -13,8 +13,9 @@ calibration, and the mean evidence per label. It can be interrupted and goes on 
 """
 
 from cnn_widgets.auditing.calibration import Calibration
+from cnn_widgets.auditing.page import write_page
 from cnn_widgets.auditing.result import Audit, load_audit
 from cnn_widgets.auditing.running import audit
 from cnn_widgets.auditing.shares import LabelRow, Share
 
-__all__ = ["Audit", "Calibration", "LabelRow", "Share", "audit", "load_audit"]
+__all__ = ["Audit", "Calibration", "LabelRow", "Share", "audit", "load_audit", "write_page"]

@@ -37,6 +37,9 @@ class Answer:
     probability, second_probability : float
     label_probability : float
         Of all classes that the label stands for together; NaN without a label.
+    confidence : float
+        Of all classes of the label to which the answer belongs, together; the answer's own
+        probability if it belongs to none.
     evidence : bytes
         The evidence for the answer over the photograph, `GRID` × `GRID` bytes, 255 the most; empty
         if no map was asked for.
@@ -51,6 +54,7 @@ class Answer:
     second: int = -1
     second_probability: float = math.nan
     label_probability: float = math.nan
+    confidence: float = math.nan
     evidence: bytes = b""
     error: str = ""
 
@@ -67,7 +71,7 @@ class Answer:
     def from_line(cls, line: str) -> Answer:
         """Return the answer of a line of JSON; a ValueError or TypeError if it is none."""
         found = json.loads(line)
-        for name in ("probability", "second_probability", "label_probability"):
+        for name in ("probability", "second_probability", "label_probability", "confidence"):
             found[name] = math.nan if found[name] is None else float(found[name])
         found["evidence"] = base64.b64decode(found["evidence"])
         return cls(**found)

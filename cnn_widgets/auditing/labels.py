@@ -36,8 +36,13 @@ class LabelTable:
         """Return the place of a label in `names`; -1 if it is left out, or if there is none."""
         return self.known.get(label, -1)
 
-    def label_of(self, class_index: int) -> int:
-        """Return the place of the first label that stands for a class; -1 if none does."""
+    def label_of(self, class_index: int, own: int = -1) -> int:
+        """Return the place of a label that stands for a class; -1 if none does.
+
+        Of several it is `own` if that is one of them, else the first.
+        """
+        if own >= 0 and class_index in self.classes[own]:
+            return own
         return next((n for n, each in enumerate(self.classes) if class_index in each), -1)
 
 

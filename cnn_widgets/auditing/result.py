@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +49,8 @@ class Audit:
         Of the classes answered.
     label_probability : ndarray, shape (N,)
         Of the classes that the label stands for, together; NaN without a label.
+    confidence : ndarray, shape (N,)
+        Of all classes of the label to which the answer belongs, together.
     truth : ndarray of int, shape (N,)
         The place of each photograph's label in `label_names`; -1 without a label.
     """
@@ -67,6 +69,7 @@ class Audit:
         self.predicted = np.array([each.predicted for each in answers], np.intp)
         self.probability = np.array([each.probability for each in answers], np.float64)
         self.label_probability = np.array([each.label_probability for each in answers], np.float64)
+        self.confidence = np.array([each.confidence for each in answers], np.float64)
         self.truth = np.array(
             [-1 if each.error else labels.place(each.label) for each in answers], np.intp
         )
@@ -91,8 +94,8 @@ class Audit:
     @cached_property
     def answered_label(self) -> NDArray[np.intp]:
         """The place of the label that each answer belongs to, (N,); -1 if it belongs to none."""
-        table = {c: self._labels.label_of(c) for c in set(self.predicted.tolist())}
-        return np.array([table[c] for c in self.predicted.tolist()], np.intp)
+        pairs = zip(self.predicted.tolist(), self.truth.tolist(), strict=True)
+        return np.array([self._labels.label_of(c, own) for c, own in pairs], np.intp)
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
@@ -116,8 +119,7 @@ class Audit:
         answer that is right counts for its own label.
         """
         count = len(self.label_names)
-        answered = np.where(self.right, self.truth, self.answered_label)
-        answered = np.where(answered < 0, count, answered)
+        answered = np.where(self.answered_label < 0, count, self.answered_label)
         return confusion(self.truth[self.judged], answered[self.judged], count, count + 1)
 
     @cached_property
@@ -154,10 +156,10 @@ class Audit:
     def calibration(self) -> Calibration:
         """Whether the network is right as often as it says, over the labelled photographs.
 
-        A label of several classes is right if any of them is answered; the probability is that of
-        the class answered.
+        A label of several classes is right if any of them is answered; how sure the network is of
+        an answer is then the probability of all classes of its label together.
         """
-        return calibration(self.probability[self.judged], self.right[self.judged])
+        return calibration(self.confidence[self.judged], self.right[self.judged])
 
     def mean_evidence(self, label: str | None = None) -> Floats | None:
         """Return the mean evidence over the photographs, of one label or of all: (14, 14), 0 to 1.
@@ -176,7 +178,16 @@ class Audit:
 
     def records(self) -> list[dict[str, Any]]:
         """Return a dict per photograph: name, label, answer, probabilities, whether it is right."""
-        return [self._record(index) for index in range(len(self))]
+        return self.records_of(range(len(self)))
+
+    def records_of(self, indices: Iterable[int]) -> list[dict[str, Any]]:
+        """Return the records of some photographs."""
+        return [self._record(int(index)) for index in indices]
+
+    def classes_of(self, index: int) -> tuple[int, ...]:
+        """Return the classes that a photograph's label stands for; none without a label."""
+        place = int(self.truth[index])
+        return self._labels.classes[place] if place >= 0 else ()
 
     def _record(self, index: int) -> dict[str, Any]:
         each, judged = self._answers[index], bool(self.judged[index])

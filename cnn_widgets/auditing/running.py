@@ -126,10 +126,13 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
     if each.error is not None or each.sample is None or each.attribution is None:
         return Answer(each.name, each.label, error=str(each.error))
     first, *others = each.predictions
-    place, of_label = table.place(each.label), float("nan")
-    if place >= 0:
-        probabilities = net.scores([each.sample])[1][0]  # known from the pass for the map
-        of_label = float(probabilities[list(table.classes[place])].sum())
+    place = table.place(each.label)
+    answered = table.label_of(first.class_index, place)
+    probabilities = net.scores([each.sample])[1][0]  # known from the pass for the map
+
+    def together(label: int, otherwise: float) -> float:
+        return float(probabilities[list(table.classes[label])].sum()) if label >= 0 else otherwise
+
     second = others[0] if others else None
     return Answer(
         each.name,
@@ -138,7 +141,8 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
         first.probability,
         second.class_index if second else -1,
         second.probability if second else float("nan"),
-        of_label,
+        together(place, float("nan")),
+        together(answered, first.probability),
         gridded(each.attribution.heatmap),
     )
 

@@ -112,6 +112,20 @@ def test_labels_that_mean_the_same_may_be_joined(net):
     assert found.label_probability[1] == pytest.approx(1 - net.scores(given_sample(given, 1))[1][0])
 
 
+def test_of_joined_classes_the_confidence_is_that_of_all(net):
+    """Two equal classes of one label have 50 % each; together the network is sure."""
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[..., 1:] = 250
+    found = cw.audit(net, [(pixels, "cold"), (picture("red"), "cold")],
+                     classes={"cold": ["green", "sky_blue"], "red": "red"})  # fmt: skip
+    assert found.probability[0] == pytest.approx(0.5, abs=0.01)
+    assert found.confidence[0] == pytest.approx(1, abs=0.01)
+    assert found.confidence[1] == found.probability[1]  # no label stands for the answer
+    scores = net.scores(cw.load_image(pixels))[1]
+    assert found.confidence[0] == pytest.approx(scores[1] + scores[2])
+    assert found.calibration.counts[-1] == 2
+
+
 def given_sample(given, index):
     return cw.load_image(given[index][0])
 

@@ -76,7 +76,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "auditing": [
         {"calibration", "labels", "shares", "answers"},
         {"result"},
-        {"running"},
+        {"page", "running"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},

@@ -1,0 +1,145 @@
+"""An audit as a page and as a command: everything inside, nothing run, words for every figure."""
+
+import html
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_auditing import COLORS, NAMES, PICTURES, net, picture  # noqa: F401  (net: a fixture)
+
+import cnn_widgets as cw
+from cnn_widgets import cli
+from cnn_widgets.auditing import write_page
+from cnn_widgets.datasets import open_images
+
+
+def page_of(net, given, tmp_path, **options):  # noqa: F811
+    images = open_images(given)
+    path = write_page(cw.audit(net, images), net, images, tmp_path / "audit.html", **options)
+    return path.read_text("utf-8")
+
+
+def words(text):
+    return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", text)))
+
+
+def test_the_page_holds_everything_and_runs_nothing(net, tmp_path):  # noqa: F811
+    text = page_of(net, PICTURES, tmp_path)
+    assert "<script" not in text
+    assert not re.search(r"(src|href)=[\"'](?!data:)", text)
+    assert "http" not in re.sub(r"http://www.w3.org/\S+", "", text)
+    assert all(re.findall(r'<img alt="([^"]+)"', text))
+    told = words(text)
+    assert "Audit of colors on 11 photographs" in told
+    assert "80.0 % (8 of 10; 95 % interval 49.0 to 94.3 %)" in told
+    assert "red is taken for sky_blue" in told
+
+
+def test_each_mistake_has_the_evidence_for_the_answer_and_for_the_label(net, tmp_path):  # noqa: F811
+    text = page_of(net, PICTURES, tmp_path)
+    cards = re.findall(r"<figure class='card'>.*?</figure>", text)
+    assert len(cards) == 2
+    assert re.findall(r'alt="([^"]+)"', cards[0]) == [
+        "image 8", "evidence for sky_blue", "evidence for red",
+    ]  # fmt: skip
+    few = page_of(net, PICTURES, tmp_path, pictures=1)
+    assert few.count("<figure class='card'>") == 1
+    assert "1 of 2." in words(few)
+
+
+def test_names_are_text_and_no_markup(net, tmp_path):  # noqa: F811
+    pictures = {"<b>bold</b>": (picture("red")), "a&amp;b": picture("blue")}
+    images = open_images(pictures, labels=["green", "green"])
+    found = cw.audit(net, images)
+    text = write_page(found, net, images, tmp_path / "audit.html").read_text("utf-8")
+    assert "<b>bold" not in text
+    assert "<b>bold</b>" in words(text)
+
+
+def test_without_labels_only_what_is_known_is_shown(net, tmp_path):  # noqa: F811
+    told = words(page_of(net, [picture("red"), picture("green")], tmp_path))
+    assert "Where the evidence lies" in told
+    for absent in ("Label by label", "taken for", "Is it right", "nan", "NaN", "None"):
+        assert absent not in told
+
+
+def test_of_many_labels_the_most_frequent_confusions_are_listed(keras, tmp_path):
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(30, 1), layers.GlobalAveragePooling2D(),
+        layers.Dense(30, activation="softmax"),
+    ])  # fmt: skip
+    names = [f"class {n}" for n in range(30)]
+    many = cw.Network(model, preprocess=lambda x: x / 255, class_names=names)
+    rng = np.random.default_rng(0)
+    images = open_images(rng.integers(0, 256, (60, 8, 8, 3), np.uint8), labels=list(range(30)) * 2)
+    text = write_page(cw.audit(many, images), many, images, tmp_path / "a.html").read_text("utf-8")
+    assert "What is taken for what most often" in words(text)
+    assert "class='matrix'" not in text
+
+
+def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):  # noqa: F811
+    for color in COLORS:
+        for kind in ("red", "green"):
+            path = tmp_path / "photos" / kind / f"{color}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture(color)).save(path)
+    images = open_images(tmp_path / "photos")
+    found = cw.audit(net, images)
+    (tmp_path / "photos" / "red" / "blue.png").unlink()
+    text = write_page(found, net, images, tmp_path / "audit.html").read_text("utf-8")
+    assert "There is no file" in words(text)
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def colors(net, tmp_path, monkeypatch):  # noqa: F811
+    """A folder of labelled photographs, and the network in place of the bundled one."""
+    monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *_, **__: net)
+    for number in range(12):
+        place = tmp_path / "photos" / ("warm" if number % 3 == 0 or number == 7 else "cold")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(list(COLORS)[number % 3])).save(place / f"{number}.png")
+    path = tmp_path / "classes.json"
+    path.write_text(json.dumps({"warm": "red", "cold": NAMES[1:]}))
+    return tmp_path
+
+
+def run(colors, *more):
+    return cli.main(["audit", str(colors / "photos"), "-o", str(colors / "out"), *more])
+
+
+def test_the_command_writes_answers_figures_and_a_page(colors, capsys):
+    assert run(colors, "--classes", str(colors / "classes.json")) == 0
+    out = capsys.readouterr().out
+    assert "right: 91.7 % (11 of 12" in out
+    assert f"written: {colors / 'out' / 'audit.html'}" in out
+    written = {path.name for path in (colors / "out").iterdir()}
+    assert written == {"answers.csv", "answers.jsonl", "audit.html", "audit.json", "manifest.json"}
+    assert run(colors, "--classes", str(colors / "classes.json")) == 0  # nothing is asked again
+
+
+def test_the_command_says_in_one_line_what_is_wrong(colors, capsys):
+    for more, said in (
+        ((), "No class of 'colors' is named after these labels: 'cold'"),
+        (("--method", "nope"), "Unknown method 'nope'"),
+        (("--classes", str(colors / "missing.json")), "missing.json"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            run(colors, *more)
+        assert ended.value.code == 2
+        told = capsys.readouterr().err.strip().splitlines()
+        assert said in told[-1]
+
+
+def test_a_command_that_is_interrupted_says_how_to_go_on(colors, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnn_widgets.auditing.audit", interrupted)
+    assert run(colors, "--classes", str(colors / "classes.json")) == 130
+    assert "The same command goes on" in capsys.readouterr().err
