@@ -13,9 +13,13 @@ calibration, and the mean evidence per label. It can be interrupted and goes on 
 """
 
 from cnn_widgets.auditing.calibration import Calibration
+from cnn_widgets.auditing.duplicates import Duplicates, duplicates
 from cnn_widgets.auditing.page import write_page
 from cnn_widgets.auditing.result import Audit, load_audit
 from cnn_widgets.auditing.running import audit
 from cnn_widgets.auditing.shares import LabelRow, Share
 
-__all__ = ["Audit", "Calibration", "LabelRow", "Share", "audit", "load_audit", "write_page"]
+__all__ = [
+    "Audit", "Calibration", "Duplicates", "LabelRow", "Share", "audit", "duplicates", "load_audit",
+    "write_page",
+]  # fmt: skip

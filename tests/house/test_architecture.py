@@ -74,7 +74,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"calibration", "labels", "shares", "answers"},
+        {"answers", "calibration", "duplicates", "labels", "shares"},
         {"result"},
         {"page", "running"},
     ],

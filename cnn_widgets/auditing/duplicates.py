@@ -1,0 +1,203 @@
+"""Photographs that are there twice: the same pixels, or the same picture saved otherwise.
+
+A picture that is both in the training set and in the test set makes a network look better than it
+is. Pictures are compared by a perceptual hash (pHash: the signs of the 8×8 lowest frequencies of
+the grey picture at 32×32, against their median; Zauner 2010), which stays nearly the same when a
+picture is scaled, compressed or brightened, and by a small picture of their colours.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.records import Pixels
+
+#: Two hashes of 64 bits that differ in at most so many are of the same picture.
+DISTANCE = 6
+_SMALL, _LOW, _COLORS = 32, 8, 8  # sides of the grey picture, of the frequencies, of the colours
+_FLAT = 3.0  # a picture with less contrast (standard deviation) has no frequencies to compare
+_COLOR_LIMIT, _FLAT_LIMIT = 40.0, 4.0  # mean difference of colours: of a copy, of flat pictures
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Groups of photographs that show the same, by name.
+
+    Attributes
+    ----------
+    exact : tuple of tuple of str
+        Groups with the very same pixels.
+    near : tuple of tuple of str
+        Groups that are the same picture saved otherwise; those of `exact` are in one together.
+    across : tuple of (str, str)
+        Pairs of a photograph and one of the other set, if there was one.
+    unreadable : dict of str to str
+        Why a photograph could not be read, by name.
+    """
+
+    exact: tuple[tuple[str, ...], ...]
+    near: tuple[tuple[str, ...], ...]
+    across: tuple[tuple[str, str], ...]
+    unreadable: dict[str, str]
+
+
+def duplicates(
+    images: Any,
+    other: Any = None,
+    distance: int = DISTANCE,
+    progress: Callable[[int, int], Any] | None = None,
+) -> Duplicates:
+    """Return the photographs that are there twice in a set, or in two.
+
+    Parameters
+    ----------
+    images, other : object
+        Photographs as `open_images` takes them; `other` is a second set, the test set for example.
+    distance : int
+        Bits of 64 in which the hashes of two copies may differ, from 0 to 7.
+    progress : callable, optional
+        Called with (photographs done, photographs in all); returning False stops.
+
+    Raises
+    ------
+    ValueError
+        If there is no photograph, or `distance` is out of range.
+    concurrent.futures.CancelledError
+        If `progress` returned False.
+
+    Examples
+    --------
+    >>> cat = cw.gallery()["cat"]
+    >>> duplicates([cat, cw.gallery()["rocket"], (cat.pixels * 0.9).astype(np.uint8)]).near
+    (('cat', 'image 2'),)
+    """
+    if not 0 <= distance <= 7:
+        raise ValueError(f"Expected distance from 0 to 7. Received: {distance}")
+    sets = [open_images(images)] + ([] if other is None else [open_images(other)])
+    total = sum(map(len, sets))
+    found, bad = list[_Print](), dict[str, str]()
+    for number, images_ in enumerate(sets):
+        for each in _prints(images_, number, bad):
+            found.append(each)
+            if progress is not None and progress(len(found) + len(bad), total) is False:
+                raise CancelledError(f"Stopped after {len(found)} of {total}.")
+    pairs = list(_alike(found, distance))
+    within = [(a, b) for a, b in pairs if found[a].place == found[b].place == 0]
+    across = [
+        (found[a].name, found[b].name) if found[a].place == 0 else (found[b].name, found[a].name)
+        for a, b in pairs
+        if found[a].place != found[b].place
+    ]
+    near = [tuple(found[n].name for n in group) for group in _groups(within)]
+    exact = _exact(sets[0], [[found[n].number for n in group] for group in _groups(within)])
+    return Duplicates(exact, tuple(sorted(near)), tuple(sorted(across)), bad)
+
+
+@dataclass(frozen=True)
+class _Print:
+    """What is compared of one photograph."""
+
+    place: int
+    number: int
+    name: str
+    bits: int
+    flat: bool
+    colors: NDArray[np.float32]
+
+
+def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Print]:
+    """Yield what is compared of each photograph; note in `bad` those that cannot be read."""
+    for number, (name, _, read) in enumerate(images.walk(4 * _SMALL)):
+        try:
+            pixels = read().pixels
+        except (ValueError, TypeError, OSError) as error:
+            bad[name] = str(error)
+            continue
+        bits, flat = perceptual_hash(pixels)
+        colors = cv2.resize(pixels, (_COLORS, _COLORS), interpolation=cv2.INTER_AREA)
+        yield _Print(place, number, name, bits, flat, np.asarray(colors, np.float32))
+
+
+def perceptual_hash(pixels: Pixels) -> tuple[int, bool]:
+    """Return the hash of a picture, 64 bits, and whether the picture is too flat to have one."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[:_LOW, :_LOW].ravel()
+    low[0] = 0  # the mean brightness
+    signs = low > np.median(low[1:])
+    return int(np.packbits(signs).view(">u8")[0]), bool(small.std() < _FLAT)
+
+
+def _alike(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:
+    """Yield the pairs that are the same picture, (smaller, larger) number, each once.
+
+    Hashes that differ in at most 7 bits have one of their 8 bytes in common, so only those that
+    share a byte are compared.
+    """
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, each in enumerate(found):
+        if each.flat:
+            buckets[-1, 0].append(index)
+        else:
+            for byte in range(8):
+                buckets[byte, each.bits >> (8 * byte) & 255].append(index)
+    bits = np.array([each.bits for each in found], np.uint64)
+    colors = np.array([each.colors for each in found]).reshape(len(found), -1)
+    seen: set[tuple[int, int]] = set()
+    for (byte, _), members in buckets.items():
+        numbers = np.array(members)
+        for start, index in enumerate(members[:-1]):
+            rest = numbers[start + 1 :]
+            if byte >= 0:
+                rest = rest[_count_bits(bits[rest] ^ bits[index]) <= distance]
+            limit = _COLOR_LIMIT if byte >= 0 else _FLAT_LIMIT
+            rest = rest[np.abs(colors[rest] - colors[index]).mean(axis=1) <= limit]
+            for other in rest.tolist():
+                if (index, other) not in seen:
+                    seen.add((index, other))
+                    yield index, other
+
+
+def _count_bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    bits = np.unpackbits(values.view(np.uint8).reshape(-1, 8), axis=1)
+    return np.asarray(bits.sum(axis=1), np.int64)
+
+
+def _groups(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Return the groups in which each member is linked to another, sorted."""
+    head: dict[int, int] = {}
+
+    def first(index: int) -> int:
+        while head.setdefault(index, index) != index:
+            head[index] = head[head[index]]
+            index = head[index]
+        return index
+
+    for one, other in pairs:
+        low, high = sorted((first(one), first(other)))
+        head[high] = low
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index in sorted(head):
+        groups[first(index)].append(index)
+    return list(groups.values())
+
+
+def _exact(images: ImageSet, groups: list[list[int]]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of the very same pixels among photographs that look alike."""
+    found = []
+    for group in groups:
+        same: dict[str, list[str]] = defaultdict(list)
+        for number in group:
+            sample = images.read(number)
+            same[f"{sample.digest}{sample.size}"].append(images.names[number])
+        found += [tuple(names) for names in same.values() if len(names) > 1]
+    return tuple(sorted(found))

@@ -1,0 +1,114 @@
+"""Photographs that are there twice: planted copies are found, and other pictures are not."""
+
+from concurrent.futures import CancelledError
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnn_widgets.auditing import duplicates
+from cnn_widgets.auditing.duplicates import _alike, _Print
+
+
+def scene(seed, size=(120, 160)):
+    """Return a smooth random picture, unlike any of another seed."""
+    rng = np.random.default_rng(seed)
+    rough = rng.integers(0, 256, (6, 8, 3), np.uint8)
+    return cv2.resize(rough, size[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+#: Ways in which the same picture is saved otherwise.
+COPIES = {
+    "smaller": lambda p: cv2.resize(p, (80, 60), interpolation=cv2.INTER_AREA),
+    "larger": lambda p: cv2.resize(p, (320, 240), interpolation=cv2.INTER_CUBIC),
+    "brighter": lambda p: np.clip(p * 1.15 + 5, 0, 255).astype(np.uint8),
+    "blurred": lambda p: cv2.GaussianBlur(p, (0, 0), 1.5),
+    "noisy": lambda p: np.clip(
+        p + np.random.default_rng(0).normal(0, 8, p.shape), 0, 255
+    ).astype(np.uint8),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """120 pictures; of every twelfth a copy of each kind, one of them in the same pixels."""
+    place = tmp_path_factory.mktemp("photos")
+    for seed in range(120):
+        Image.fromarray(scene(seed)).save(place / f"{seed:03}.png")
+    for seed in range(0, 120, 12):
+        for kind, change in COPIES.items():
+            Image.fromarray(change(scene(seed))).save(place / f"{seed:03} {kind}.png")
+        Image.fromarray(scene(seed)).save(place / f"{seed:03} jpeg.jpg", quality=40)
+        Image.fromarray(scene(seed)).save(place / f"{seed:03} same.png", compress_level=1)
+    (place / "broken.png").write_bytes(b"broken")
+    return place
+
+
+def test_planted_copies_are_found_and_nothing_else(folder):
+    found = duplicates(folder)
+    wanted = {
+        tuple(sorted([f"{n:03}.png", f"{n:03} jpeg.jpg", f"{n:03} same.png",
+                      *(f"{n:03} {kind}.png" for kind in COPIES)]))
+        for n in range(0, 120, 12)
+    }  # fmt: skip
+    assert {tuple(sorted(group)) for group in found.near} == wanted
+    assert {tuple(sorted(group)) for group in found.exact} == {
+        (f"{n:03} same.png", f"{n:03}.png") for n in range(0, 120, 12)
+    }
+    assert list(found.unreadable) == ["broken.png"]
+    assert found.across == ()
+
+
+def test_copies_that_cross_two_sets_are_paired(folder):
+    test = {"copy": COPIES["brighter"](scene(5)), "new": scene(1000), "copy 2": scene(7)}
+    found = duplicates(folder, test)
+    assert found.across == (("005.png", "copy"), ("007.png", "copy 2"))
+
+
+def test_photographs_of_the_gallery_are_all_different(gallery):
+    found = duplicates(dict(gallery))
+    assert (found.near, found.exact) == ((), ())
+    copies = {f"{name} copy": COPIES["smaller"](each.pixels) for name, each in gallery.items()}
+    found = duplicates(dict(gallery), copies)
+    assert [pair[1] for pair in found.across] == [f"{name} copy" for name in sorted(gallery)]
+
+
+def test_pictures_of_one_colour_are_told_apart_by_it():
+    flat = {name: np.full((30, 40, 3), value, np.uint8)
+            for name, value in (("a", 10), ("b", 12), ("c", 200))}  # fmt: skip
+    assert duplicates(flat).near == (("a", "b"),)
+    assert duplicates(flat).exact == ()
+
+
+def test_the_same_drawing_in_other_colours_is_another_picture():
+    red = scene(3).copy()
+    red[..., 1:] = red[..., 1:] // 8
+    assert duplicates([scene(3), red]).near == ()
+
+
+@pytest.mark.parametrize("distance", [0, 3, 7])
+def test_every_pair_within_the_distance_is_compared(distance):
+    """Beside all pairs, one by one."""
+    rng = np.random.default_rng(distance)
+    kernel = rng.integers(0, 2**63, 12)
+    flips = [sum(1 << int(b) for b in rng.choice(63, n, False)) for n in range(9)]
+    bits = [int(start) ^ flip for start in kernel for flip in flips]
+    grey = np.zeros((8, 8, 3), np.float32)
+    prints = [_Print(0, n, str(n), each, False, grey) for n, each in enumerate(bits)]
+    wanted = {
+        (a, b) for a in range(len(bits)) for b in range(a + 1, len(bits))
+        if (bits[a] ^ bits[b]).bit_count() <= distance
+    }  # fmt: skip
+    found = list(_alike(prints, distance))
+    assert set(found) == wanted
+    assert len(found) == len(wanted)
+
+
+def test_it_can_be_stopped_and_bad_questions_are_refused(folder):
+    with pytest.raises(CancelledError):
+        duplicates(folder, progress=lambda done, total: done < 5)
+    with pytest.raises(ValueError, match="distance from 0 to 7"):
+        duplicates(folder, distance=8)
+    with pytest.raises(ValueError, match="at least one image"):
+        duplicates([])
