@@ -105,18 +105,23 @@ def stream(
         raise ValueError(f"Expected top to be at least 1. Received: {top}")
     pictures = open_images(images, labels, channels=net.channels)
     order: deque[Explained] = deque()
-    samples = _readable(pictures, fit, None if whole else 2 * max(net.input_size), order)
+    at_least = None if whole else 2 * max(net.input_size)
+    samples = _readable(net, pictures, fit, at_least, order)
     maps = streamed(net, samples, method, class_index, layer, target, **options)
     return _merged(net, maps, order, top)
 
 
 def _readable(
-    images: ImageSet, fit: str | None, at_least: int | None, order: deque[Explained]
+    net: Network,
+    images: ImageSet,
+    fit: str | None,
+    at_least: int | None,
+    order: deque[Explained],
 ) -> Iterator[ImageSample]:
     """Yield the samples that can be read; append every picture, readable or not, to `order`."""
-    for name, label, read in images.walk(at_least):
+    for number, (name, label, read) in enumerate(images.walk(at_least), images.start):
         try:
-            sample = load_image(read(), fit=fit)
+            sample = net.with_inputs_of(load_image(read(), fit=fit), number)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             order.append(Explained(name, error=error, label=label))
             continue

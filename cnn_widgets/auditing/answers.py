@@ -20,6 +20,8 @@ from cnn_widgets.records import Floats
 
 #: Rows and columns of the evidence that is kept of each photograph.
 GRID = 14
+#: Entry of the manifest that is told and not compared: a text file more is no other run.
+NOTES = "image_notes"
 ANSWERS, MANIFEST = "answers.jsonl", "manifest.json"
 
 
@@ -65,7 +67,7 @@ class Answer:
             if isinstance(value, float) and not math.isfinite(value):
                 found[name] = None
         found["evidence"] = base64.b64encode(self.evidence).decode("ascii")
-        return json.dumps(found, ensure_ascii=False)
+        return json.dumps(found)  # ASCII: one line, whatever characters a name holds
 
     @classmethod
     def from_line(cls, line: str) -> Answer:
@@ -110,14 +112,14 @@ class AnswerFile:
         self._path, manifest = folder / ANSWERS, folder / MANIFEST
         if manifest.exists():
             kept = json.loads(manifest.read_text("utf-8"))
-            other = [name for name in about if kept.get(name) != about[name]]
+            other = [name for name in about if name != NOTES and kept.get(name) != about[name]]
             if other:
                 raise ValueError(
                     f"{str(folder)!r} holds an audit of another {' and another '.join(other)}. "
                     "Choose an empty folder, or delete that one."
                 )
         else:
-            _write_whole(manifest, json.dumps(about, indent=2, ensure_ascii=False) + "\n")
+            _write_whole(manifest, json.dumps(about, indent=2) + "\n")
         self.found = self._read()
         self._file = self._path.open("a", encoding="utf-8")
 
@@ -130,7 +132,7 @@ class AnswerFile:
         if end < len(data):
             with self._path.open("r+b") as file:
                 file.truncate(end)
-        return [Answer.from_line(line) for line in data[:end].decode("utf-8").splitlines()]
+        return [Answer.from_line(line) for line in data[:end].decode("utf-8").split("\n")[:-1]]
 
     def add(self, answer: Answer) -> None:
         """Write an answer; it is on the disk after `flush`."""

@@ -66,6 +66,11 @@ def match_labels(
     ValueError
         If a label stands for no class, with the labels and what is named alike.
     """
+    if classes is not None and not isinstance(classes, Mapping):
+        raise ValueError(
+            "Expected classes to be a mapping from labels to classes. Received: "
+            f"{type(classes).__name__}"
+        )
     told = {str(key): value for key, value in (classes or {}).items()}
     by_name: dict[str, list[int]] = {}
     for index, name in enumerate(net.class_names):
@@ -81,7 +86,13 @@ def match_labels(
             indices = tuple(net.class_index(each) for each in _listed(meant))
             name = str(label)
         elif isinstance(label, int):
-            indices, name = (net.class_index(label),), net.class_names[label]
+            index = net.class_index(label)
+            indices, name = (index,), net.class_names[index]
+            if by_name.get(str(label), [index]) != [index]:
+                raise ValueError(
+                    f"Label {label} may be the class of number {label}, {name!r}, or the one named "
+                    f"{str(label)!r}. Say which: classes={{{label}: …}}."
+                )
         else:
             indices, name = tuple(by_name.get(_plain(label), ())), label
         if not indices:

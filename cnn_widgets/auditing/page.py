@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnn_widgets.attribution.explain import attribute
-from cnn_widgets.auditing.answers import GRID
+from cnn_widgets.auditing.answers import GRID, NOTES
 from cnn_widgets.auditing.calibration import Calibration
 from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.auditing.shares import Share
@@ -48,9 +48,16 @@ def write_page(
 
     Raises
     ------
+    ValueError
+        If the photographs are of a data set or a generator: they cannot be read again.
     OSError
         If the file cannot be written; the message names it.
     """
+    if not images.repeatable:
+        raise ValueError(
+            "The mistakes of a data set or a generator cannot be shown: its photographs cannot be "
+            "read again. Audit a folder, a zip, a CSV, a list or an array."
+        )
     place = Path(path).expanduser()
     place.parent.mkdir(parents=True, exist_ok=True)
     title = f"Audit of {found.about['network']} on {len(found):,} photographs"
@@ -72,7 +79,7 @@ def write_page(
         f"<body>{''.join(parts)}</body></html>"
     )
     with atomic_files(place.parent, place.name) as made:
-        (made / place.name).write_text(text, "utf-8", errors="replace")
+        (made / place.name).write_text(text, "utf-8", errors="backslashreplace")
     return place
 
 
@@ -245,6 +252,7 @@ def _card(found: Audit, net: Network, images: ImageSet, index: int) -> str:
     told = f"{record['label']} is taken for {record['answer']} ({sure}; the label's own {own})"
     try:
         sample = load_image(images.read(index, 2 * max(net.input_size)), fit=found.about["fit"])
+        sample = net.with_inputs_of(sample, index)
     except (ValueError, TypeError, OSError) as error:
         return f"<figure><figcaption>{escape(f'{told}. {error}')}</figcaption></figure>"
     probabilities = net.scores(sample)[1]
@@ -284,7 +292,7 @@ def _unreadable(found: Audit) -> str:
 
 
 def _footer(found: Audit) -> str:
-    notes: Sequence[str] = found.about.get("notes", ())
+    notes: Sequence[str] = (*found.about.get("notes", ()), *found.about.get(NOTES, ()))
     listed = "; ".join(f"{name} {version}" for name, version in versions().items())
     lines = (*notes, f"Weights {found.about['weights'][:16]}… · {listed}")
     return f"<footer>{''.join(f'<p>{escape(line)}</p>' for line in lines)}</footer>"

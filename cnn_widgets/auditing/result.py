@@ -65,13 +65,13 @@ class Audit:
         self.about, self.class_names = about, tuple(class_names)
         self._labels, self._answers = labels, tuple(answers)
         self.names = tuple(each.name for each in answers)
-        self.errors = {each.name: each.error for each in answers if each.error}
+        self.errors = {each.name: each.error for each in answers if each.predicted < 0}
         self.predicted = np.array([each.predicted for each in answers], np.intp)
         self.probability = np.array([each.probability for each in answers], np.float64)
         self.label_probability = np.array([each.label_probability for each in answers], np.float64)
         self.confidence = np.array([each.confidence for each in answers], np.float64)
         self.truth = np.array(
-            [-1 if each.error else labels.place(each.label) for each in answers], np.intp
+            [-1 if each.predicted < 0 else labels.place(each.label) for each in answers], np.intp
         )
 
     def __len__(self) -> int:
@@ -247,7 +247,7 @@ class Audit:
         writer.writerows(self.records())
         with atomic_files(place, "answers.csv", "audit.json") as made:
             (made / "answers.csv").write_text(table.getvalue(), "utf-8", newline="")
-            text = json.dumps(self.summary(), indent=2, ensure_ascii=False)
+            text = json.dumps(self.summary(), indent=2)
             (made / "audit.json").write_text(text + "\n", "utf-8")
         return place
 

@@ -6,6 +6,7 @@ picture of 0 to 255 may hold nothing above 1.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.datasets.image_set import ImageSet, Label, title, unique
+from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title, unique
 from cnn_widgets.images.loading import is_picture, load_image
 from cnn_widgets.records import ImageSample
 
@@ -47,33 +48,47 @@ def array_set(
     """
     if not array.size:
         raise ValueError(f"Expected at least one picture. Received an array of shape {array.shape}")
-    as_picture, note = _reader(array, bands)
+    pieces = (array[start : start + 256] for start in range(0, len(array), 256))
+    as_picture, note = reader(array[0], pieces, bands)
     names = [f"image {index}" for index in range(len(array))]
-    return ImageSet(names, labels, lambda index, _: as_picture(array[index]), note)
+
+    def mark(index: int) -> str:
+        return hashlib.sha256(np.ascontiguousarray(array[index]).tobytes()).hexdigest()
+
+    return ImageSet(names, labels, lambda index, _: as_picture(array[index]), note, mark)
 
 
-def _reader(
-    array: NDArray[Any], bands: Sequence[int] | None
+def has_range(one: Any) -> bool:
+    """Return whether the range of a picture's numbers is to be found out: grey or RGB, no bytes."""
+    if not isinstance(one, np.ndarray) or one.dtype.kind not in "fi":
+        return False
+    return one.ndim == 2 or (one.ndim == 3 and one.shape[-1] in (1, 3))
+
+
+def reader(
+    one: NDArray[Any], pieces: Iterable[NDArray[Any]], bands: Sequence[int] | None
 ) -> tuple[Callable[[NDArray[Any]], ImageSample], list[str]]:
-    """Return how one picture of these is read, and what is to be said of its range."""
-    colors = array.ndim == 3 or array.shape[-1] in (1, 3)
-    if bands is not None or not colors or array.dtype.kind not in "fi":
-        return lambda one: load_image(one, bands=bands), []
-    low, high = _range_of(array)
-    if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+    """Return how pictures such as `one` are read, and what is to be said of their range.
+
+    The range is that of all `pieces` together: pictures, or arrays of many.
+    """
+    if bands is not None or not has_range(one):
+        return lambda picture: load_image(picture, bands=bands), []
+    low, high = _range_of(pieces)
+    if one.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
         factor, most, told = 255, 1.0, "shares of full brightness"
     elif low >= -_ROUNDING and high <= 255 + _ROUNDING:
         factor, most, told = 1, 255.0, "brightness from 0 to 255"
     else:
-        every = tuple(range(array.shape[-1])) if array.ndim == 4 else (0,)
+        every = tuple(range(one.shape[-1])) if one.ndim == 3 else (0,)
         raise ValueError(
             "Expected values in [0, 255], or floats in [0, 1]. Received "
-            f"{array.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
+            f"{one.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
             f"bands={every} gives their values to the network as they are."
         )
 
-    def read(one: NDArray[Any]) -> ImageSample:
-        values = np.asarray(one, np.float64)
+    def read(picture: NDArray[Any]) -> ImageSample:
+        values = np.asarray(picture, np.float64)
         if not (values.min() >= -_ROUNDING and values.max() <= most + _ROUNDING):  # also NaN
             raise ValueError(
                 f"The picture holds values from {values.min():g} to {values.max():g}, the others "
@@ -81,30 +96,37 @@ def _reader(
             )
         return load_image(np.round(values.clip(0, most) * factor).astype(np.uint8))
 
-    if array.dtype.kind == "i":
+    if one.dtype.kind == "i":
         return read, []
     return read, [f"Values from {low:.3g} to {high:.3g} are taken as {told}"]
 
 
-def _range_of(array: NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest value, read in pieces: the array may lie on the disk."""
-    pieces = (array[start : start + 256] for start in range(0, len(array), 256))
-    ends = [(float(piece.min()), float(piece.max())) for piece in pieces]
-    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
-    if not all(np.isfinite(end).all() for end in np.array(ends)):
+def _range_of(pieces: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """Return the smallest and the largest value; the arrays may lie on the disk."""
+    ends = [(float(piece.min()), float(piece.max())) for piece in pieces if piece.size]
+    if not np.isfinite(ends).all():
         raise ValueError("The pictures hold NaN or infinite values.")
-    return low, high
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 class StreamSet(ImageSet):
-    """Pictures that come one after the other, read again from the beginning by each `walk`.
+    """Pictures that come one after the other, each `walk` from the first on; an iterator only once.
 
-    `names`, `labels` and `read` are of the first ones, which are read and kept when one of these
-    is first asked for: `KEPT` pictures, or what `KEPT_BYTES` hold.
+    `names`, `labels`, `len` and `read` are of the first ones, which are read and kept when one of
+    these is first asked for: `KEPT` pictures, or what `KEPT_BYTES` hold.
+
+    Attributes
+    ----------
+    endless : bool
+        Whether the source says that it has no end.
     """
 
-    def __init__(self, frames: Callable[[], Iterator[tuple[Any, Label]]], bands: Any) -> None:
-        self._frames, self._bands = frames, bands
+    repeatable = False
+
+    def __init__(
+        self, frames: Callable[[], Iterator[tuple[Any, Label]]], bands: Any, endless: bool = False
+    ) -> None:
+        self._frames, self._bands, self.endless, self.start = frames, bands, endless, 0
         self._kept: list[tuple[Label, ImageSample | Exception]] | None = None
         self._notes: tuple[str, ...] = ()
 
@@ -118,6 +140,12 @@ class StreamSet(ImageSet):
     def labels(self) -> tuple[Label, ...]:  # type: ignore[override]
         """What each picture that is kept shows."""
         return tuple(label for label, _ in self._first())
+
+    @property
+    def private(self) -> frozenset[str]:  # type: ignore[override]
+        """The names of uploaded pictures."""
+        kept = zip(self.names, self._first(), strict=True)
+        return frozenset(name for name, (_, one) in kept if _is_upload(one))
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -138,23 +166,24 @@ class StreamSet(ImageSet):
         """Yield (name, label, how to read it) of every picture, from the first on."""
         frames = self._frames()
         first = deque(islice(frames, 1))
-        as_picture: Callable[[Any], ImageSample] = load_image
-        if first and getattr(first[0][0], "dtype", np.dtype(bool)).kind in "fi":
+        as_picture: Callable[[Any], ImageSample] = partial(load_image, bands=self._bands)
+        if first and has_range(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))
-            arrays = [each for each, _ in first if isinstance(each, np.ndarray)]
-            if all(each.shape == arrays[0].shape for each in arrays):
-                as_picture, note = _reader(np.stack(arrays), self._bands)
-                self._notes = tuple(note)
+            arrays = [each for each, _ in first if has_range(each)]
+            as_picture, note = reader(arrays[0], arrays, self._bands)
+            self._notes = tuple(note)
             del arrays
-        elif self._bands is not None:
-            as_picture = partial(load_image, bands=self._bands)
+        taken: set[str] = set()
         for index in count():
             if not first:
                 first.extend(islice(frames, 1))
             if not first:
                 return
             given, label = first.popleft()
-            name = title(given, index)
+            name = plain(title(given, index))
+            if not isinstance(given, np.ndarray):  # those of arrays have a number already
+                name = f"{name} {index}" if name in taken else name
+                taken.add(name)
             yield name, label, partial(_named, given, name, as_picture, at_least)
 
     def _first(self) -> list[tuple[Label, ImageSample | Exception]]:
@@ -183,7 +212,11 @@ def _named(
 ) -> ImageSample:
     if isinstance(given, np.ndarray):
         return replace(as_picture(given), name=name)
-    return load_image(given, at_least=at_least)  # a file or a sample has its own name
+    return load_image(given, name=name, at_least=at_least)
+
+
+def _is_upload(one: ImageSample | Exception) -> bool:
+    return isinstance(one, ImageSample) and one.source.startswith("upload ")
 
 
 def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[Any, Label]]]:
@@ -220,7 +253,7 @@ def _taken_apart(
     pair = isinstance(element, tuple | list) and 2 <= len(element) <= 3
     given, label = (element[0], element[1]) if pair else (element, None)
     if is_picture(given) or not (isinstance(given, np.ndarray) or hasattr(given, "numpy")):
-        yield given, label
+        yield given, label_of(label)
         return
     pixels = np.asarray(getattr(given, "numpy", lambda: given)())
     told = None if label is None else np.asarray(getattr(label, "numpy", lambda: label)())
@@ -242,6 +275,8 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
     >>> labels_of([[0, 0, 1], [1, 0, 0]], ["cat", "dog", "fox"])
     ['fox', 'cat']
     """
+    if isinstance(values, list | tuple) and all(np.ndim(each) == 0 for each in values):
+        return [label_of(each, names) for each in values]  # of several types, each as it is
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -255,14 +290,17 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
     if array.ndim != 1:
         raise ValueError(f"Expected one label to a picture. Received shape: {array.shape}")
     listed = array.tolist()
-    return [_label(each, names) for each in listed]
+    return [label_of(each, names) for each in listed]
 
 
-def _label(value: Any, names: Sequence[str] | None) -> Label:
-    if isinstance(value, np.generic):
+def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
+    """Return a label as a plain number or text; None for NaN. A ValueError says what came."""
+    if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0:
         value = value.item()
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and value != value:
+        return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, bool | int) or (isinstance(value, float) and value.is_integer()):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import glob
 import io
+import lzma
 import os
+import posixpath
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +23,9 @@ from cnn_widgets.records import ImageSample
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".avif", ".heic", ".heif",
+)  # fmt: skip
+_UNPACKING = (
+    RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 _HEADS = {"path", "file", "filename", "file_name", "image", "image_path", "img", "name", "filepath"}
 
@@ -45,7 +51,8 @@ def folder_set(folder: Path) -> ImageSet:
         found,
         _folders_as_labels(found),
         lambda index, at_least: load_image(folder / found[index], at_least=at_least),
-        notes,
+        [*notes, *_beside(found)],
+        lambda index: file_mark(folder / found[index]),
     )
 
 
@@ -67,10 +74,11 @@ def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
                 for entry in entries:
                     if entry.name.startswith((".", "__MACOSX")):
                         continue
-                    if entry.is_dir():
+                    kind = _kind(entry)
+                    if kind == "folder":
                         later = links if entry.is_symlink() else waiting
                         later.append((f"{prefix}{entry.name}/", Path(entry.path)))
-                    elif entry.name.lower().endswith(SUFFIXES) and entry.is_file():
+                    elif kind == "picture":
                         found.append(prefix + entry.name)
                     else:
                         others += 1
@@ -80,6 +88,35 @@ def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
         said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
         notes.append(f"{said}, left out")
     return sorted(found, key=lambda path: path.split("/")), notes
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return "folder", "picture" or "other"; a link that leads nowhere or in a ring is other."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        picture = entry.name.lower().endswith(SUFFIXES) and entry.is_file()
+    except OSError:
+        return "other"
+    return "picture" if picture else "other"
+
+
+def file_mark(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Return size and time of a file, which tell its content from another; None if it is gone."""
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return about.st_size, about.st_mtime_ns
+
+
+def _beside(paths: Sequence[str]) -> list[str]:
+    """Return what is to be said if pictures beside the folders keep these from being labels."""
+    alone = [path for path in paths if "/" not in path]
+    if not alone or len({path.split("/", 1)[0] for path in paths if "/" in path}) < 2:
+        return []
+    more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+    return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
 
 
 def _folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
@@ -105,6 +142,8 @@ def pattern_set(pattern: str) -> ImageSet:
         below,
         _folders_as_labels(below),
         lambda index, at_least: load_image(found[index], at_least=at_least),
+        _beside(below),
+        lambda index: file_mark(found[index]),
     )
 
 
@@ -127,9 +166,9 @@ def zip_set(path: Path) -> ImageSet:
     if not members:
         archive.close()
         raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
-    names = [each.filename for each in members]
-    common = os.path.commonpath([os.path.dirname(name) for name in names])
-    below = [name[len(common) + 1 :] if common else name for name in names]
+    names = [posixpath.normpath("/" + each.filename) for each in members]
+    common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
+    below = [name[len(common) + 1 :] for name in names]
     lock = threading.Lock()
 
     def read(index: int, at_least: int | None) -> ImageSample:
@@ -139,15 +178,22 @@ def zip_set(path: Path) -> ImageSet:
         try:
             with lock, archive.open(member) as file:
                 data = file.read(member.file_size + 1)
-        except (RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except _UNPACKING as error:
             raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
         return load_image({"name": member.filename, "content": data}, at_least=at_least)
 
-    return ImageSet(below, _folders_as_labels(below), read)
+    return ImageSet(
+        below,
+        _folders_as_labels(below),
+        read,
+        _beside(below),
+        lambda index: (members[index].CRC, members[index].file_size),
+    )
 
 
 def _is_picture(name: str) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    parts = [part for part in name.split("/") if part not in (".", "..")]
+    hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
     return not hidden and name.lower().endswith(SUFFIXES)
 
 
@@ -182,6 +228,7 @@ def csv_set(path: Path) -> ImageSet:
         [row[0] for row in rows],
         as_labels([row[1] if len(row) == 2 else "" for row in rows]),
         lambda index, at_least: load_image(files[index], at_least=at_least),
+        mark=lambda index: file_mark(files[index]),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,8 @@ class ImageSet:
     Parameters
     ----------
     names : sequence of str
-        One for each picture; of equal ones the later get a number.
+        One for each picture; of equal ones the later get a number; bytes of a file's name that are
+        no text are escaped.
     labels : sequence of int, str or None
         What each picture shows; empty if nothing is known.
     read : callable
@@ -29,6 +31,11 @@ class ImageSet:
         what `load_image` raises.
     notes : sequence of str
         What was assumed about the source, in words, for the user to see.
+    mark : callable, optional
+        Returns, given a number, what tells the content of a picture from another: the size and
+        time of its file, for instance.
+    private : collection of int
+        The numbers of pictures that were uploaded on a page.
 
     Attributes
     ----------
@@ -36,7 +43,15 @@ class ImageSet:
     labels : tuple of int, str or None
         As long as `names`.
     notes : tuple of str
+    private : frozenset of str
+        The names of uploaded pictures, which are not to be saved unasked.
+    start : int
+        The number of the first picture in the set of which this one is the rest.
+    repeatable : bool
+        Whether the pictures can be gone through again, and read by their numbers.
     """
+
+    repeatable = True
 
     def __init__(
         self,
@@ -44,10 +59,16 @@ class ImageSet:
         labels: Sequence[Label],
         read: Callable[[int, int | None], ImageSample],
         notes: Sequence[str] = (),
+        mark: Callable[[int], object] | None = None,
+        private: Collection[int] = (),
     ) -> None:
-        self.names, self.notes = unique(names), tuple(notes)
-        self.labels: tuple[Label, ...] = tuple(labels) or (None,) * len(self.names)
-        self._read = read
+        self.names, self.notes = unique([plain(name) for name in names]), tuple(notes)
+        self.labels: tuple[Label, ...] = tuple(
+            plain(label) if isinstance(label, str) else label for label in labels
+        ) or (None,) * len(self.names)
+        self.private = frozenset(self.names[number] for number in private)
+        self.start = 0
+        self._read, self._mark = read, mark
 
     def __len__(self) -> int:
         return len(self.names)
@@ -73,12 +94,35 @@ class ImageSet:
             raise IndexError(f"Expected a picture from 0 to {len(self) - 1}. Received: {index}")
         return replace(self._read(index, at_least), name=self.names[index])
 
+    def fingerprint(self) -> str:
+        """Return a digest of names, labels and content: another one for other pictures."""
+        found = hashlib.sha256()
+        for number, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
+            mark = None if self._mark is None else self._mark(number)
+            found.update(repr((name, label, mark)).encode())
+        return found.hexdigest()
+
+    def rest(self, start: int) -> ImageSet:
+        """Return the pictures from a number on; there must be one."""
+        found = ImageSet(
+            self.names[start:],
+            self.labels[start:],
+            lambda number, at_least: self.read(number + start, at_least),
+        )
+        found.start = self.start + start
+        return found
+
     def walk(
         self, at_least: int | None = None
     ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
         """Yield (name, label, how to read it) of each picture, in order."""
         for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
             yield name, label, partial(self.read, index, at_least)
+
+
+def plain(text: str) -> str:
+    """Return a text with what is no character, as in a file's name in another encoding, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

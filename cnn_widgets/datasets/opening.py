@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.datasets.batches import StreamSet, array_set, frames_of, is_many, labels_of
-from cnn_widgets.datasets.files import csv_set, folder_set, pattern_set, zip_set
+from cnn_widgets.datasets.batches import (
+    StreamSet,
+    array_set,
+    frames_of,
+    has_range,
+    is_many,
+    labels_of,
+    reader,
+)
+from cnn_widgets.datasets.files import csv_set, file_mark, folder_set, pattern_set, zip_set
 from cnn_widgets.datasets.image_set import ImageSet, Label, title
 from cnn_widgets.images.loading import is_picture, load_image
 from cnn_widgets.records import ImageSample
@@ -64,10 +73,16 @@ def open_images(
         found = _opened(source, channels, bands, allow_private)
     if labels is None:
         return found
+    if not found.repeatable:
+        raise ValueError(
+            "labels= is for pictures whose number is known. Let a data set or a generator yield "
+            "(picture, label)."
+        )
     listed = labels_of(labels)
     if len(listed) != len(found):
         raise ValueError(f"Expected {len(found)} labels. Received: {len(listed)}")
-    return ImageSet(found.names, listed, found.read, found.notes)
+    numbers = [number for number, name in enumerate(found.names) if name in found.private]
+    return ImageSet(found.names, listed, found.read, found.notes, found._mark, numbers)
 
 
 def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) -> ImageSet:
@@ -80,7 +95,9 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
         return _listed([source], [None], bands, allow_private)
     if isinstance(source, Mapping):
         found = _listed(list(source.values()), [None] * len(source), bands, allow_private)
-        return ImageSet([str(name) for name in source], found.labels, found.read)
+        names = [str(name) for name in source]
+        numbers = [n for n, each in enumerate(source.values()) if _is_upload(each)]
+        return ImageSet(names, found.labels, found.read, found.notes, found._mark, numbers)
     if is_picture(source):
         return _listed([source], [None], bands, allow_private)
     if isinstance(source, list | tuple):
@@ -88,19 +105,22 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
             raise ValueError("Expected at least one image. Received an empty list.")
         pairs = [each if _is_labelled(each) else (each, None) for each in source]
         given, told = zip(*pairs, strict=True)
-        return _listed(given, labels_of(np.array(told, object)), bands, allow_private)
+        return _listed(given, labels_of(list(told)), bands, allow_private)
     if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
-        return StreamSet(frames_of(source, channels), bands)
+        endless = hasattr(source, "cardinality") and int(source.cardinality()) == -1
+        return StreamSet(frames_of(source, channels), bands, endless)
     return _listed([source], [None], bands, allow_private)
 
 
 def _is_labelled(each: Any) -> bool:
     """Return whether an element of a list is (picture, label)."""
     pair = isinstance(each, tuple | list) and len(each) == 2
-    return pair and (each[1] is None or isinstance(each[1], str | int | np.integer))
+    return pair and (each[1] is None or isinstance(each[1], str | int | np.generic))
 
 
 def _on_disk(path: str) -> ImageSet:
+    if not path:
+        raise ValueError("Expected a file or a folder. Received an empty path.")
     place = Path(path).expanduser()
     if place.is_dir():
         return folder_set(place)
@@ -118,10 +138,35 @@ def _listed(
     given: Sequence[Any], labels: Sequence[Label], bands: Any, allow_private: bool
 ) -> ImageSet:
     """Return a list of pictures, each read when it is asked for."""
+    ranged = [each for each in given if has_range(each)]
+    as_picture, notes = reader(ranged[0], ranged, bands) if ranged else (None, [])
 
     def read(index: int, at_least: int | None) -> ImageSample:
         one = given[index]
+        if as_picture is not None and has_range(one):
+            return as_picture(one)
         only = bands if isinstance(one, np.ndarray) else None
         return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
 
-    return ImageSet([title(each, index) for index, each in enumerate(given)], labels, read)
+    names = [title(each, index) for index, each in enumerate(given)]
+    uploads = [index for index, each in enumerate(given) if _is_upload(each)]
+    return ImageSet(names, labels, read, notes, lambda index: _mark(given[index]), uploads)
+
+
+def _is_upload(source: Any) -> bool:
+    return isinstance(source, dict) and "content" in source
+
+
+def _mark(source: Any) -> object:
+    """Return what tells a picture from another with the same name."""
+    if isinstance(source, ImageSample):
+        return source.key
+    if isinstance(source, str | os.PathLike):
+        return str(source) if "://" in str(source) else file_mark(os.fspath(source))
+    if isinstance(source, dict):
+        source = source.get("content", b"")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return hashlib.sha256(source).hexdigest()
+    if hasattr(source, "read"):  # an open file: it has been read, or will be, only once
+        return None
+    return hashlib.sha256(np.ascontiguousarray(source).tobytes()).hexdigest()

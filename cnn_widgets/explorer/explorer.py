@@ -44,8 +44,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     ----------
     network : str, Path, keras.Model, Network or None
         None: the bundled EfficientNet-Lite0, no download. Otherwise as `load_network` takes it.
-    images : source, sequence or mapping of sources, optional
-        Photographs, as `load_image` takes them; by default the bundled gallery.
+    images : object, optional
+        Photographs, as `open_images` takes them; by default the bundled gallery.
     models : mapping of str to model, Network or file, optional
         Further networks to choose from.
     allow_private : bool

@@ -5,6 +5,7 @@ The pictures are CSS backgrounds, because an ipywidgets button cannot contain an
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from html import escape
 
@@ -40,7 +41,7 @@ class Thumbnails:
         self._names: tuple[str, ...] = ()
         self._found: tuple[str, ...] = ()
         self._listed: tuple[object, ...] = ()
-        self._start, self._chosen = 0, ""
+        self._start, self._chosen, self._lock = 0, "", threading.RLock()
         self.row, self.sheet, self.told = w.HBox(), w.HTML(), w.HTML()
         self.row.add_class("cnnw-thumbs")
         self.sheet.add_class("cnnw-sheet")
@@ -67,12 +68,13 @@ class Thumbnails:
 
     def sync(self, samples: Fitted, chosen: str) -> None:
         """Show the page with the chosen photograph, and mark it."""
-        moved = chosen != self._chosen
-        self._samples, self._chosen = samples, chosen
-        self._look_up(samples)
-        if moved and chosen in self._found:
-            self._start = self._found.index(chosen) // PAGE * PAGE
-        self._show(samples)
+        with self._lock:
+            moved = chosen != self._chosen
+            self._samples, self._chosen = samples, chosen
+            self._look_up(samples)
+            if moved and chosen in self._found:
+                self._start = self._found.index(chosen) // PAGE * PAGE
+            self._show(samples)
 
     def _look_up(self, samples: Fitted) -> None:
         """Find the photographs that the search names, in the order chosen."""
@@ -118,21 +120,21 @@ class Thumbnails:
         self.notes.value = escape("; ".join(notes))
         self.pager.layout.display = None if notes or len(table) > PAGE else "none"
 
-    def _turned(self) -> None:
-        if self._samples is not None:
+    def _turned(self, step: int = 0) -> None:
+        """Show what is searched for, or another page; a redraw in another thread comes after it."""
+        with self._lock:
+            if self._samples is None:
+                return
             self._look_up(self._samples)
+            if 0 <= self._start + step < len(self._found):
+                self._start += step
             self._show(self._samples)
 
     def _turn(self, sign: str, tooltip: str, step: int) -> w.Button:
         button = w.Button(description=sign, tooltip=tooltip)
         button.add_class("cnnw-arrow")
 
-        def turn(_: w.Button) -> None:
-            if 0 <= self._start + step < len(self._found):
-                self._start += step
-                self._turned()
-
-        button.on_click(turn)
+        button.on_click(lambda _: self._turned(step))
         return button
 
     def _button(self, samples: Fitted, name: str, style: str) -> w.Button:

@@ -85,6 +85,7 @@ class Catalog:
         found = open_images(given, channels=network.channels, allow_private=allow_private)
         at_once = len(found) <= AT_ONCE and not isinstance(given, str | os.PathLike)
         self.samples = Photographs(found, network.with_inputs_of, at_once)
+        self.uploads |= found.private
         self.first = self._first_readable()
 
     def add(self, image: Any, name: str | None = None) -> str:

@@ -17,6 +17,8 @@ PAGE = 18
 LONGEST = 1024
 #: Of a set that is read when it is seen, so many bytes of pixels are kept.
 KEPT_BYTES = 96 * 2**20
+#: And so many of thumbnails.
+THUMBNAIL_BYTES = 16 * 2**20
 
 #: Gives a photograph, with its number, what the network takes beside it.
 Joined = Callable[[ImageSample, int], ImageSample]
@@ -50,6 +52,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._kept: dict[str, ImageSample] = {}
         self._names: tuple[str, ...] | None = None
         self._cache: ByteCache[ImageSample] = ByteCache(KEPT_BYTES)
+        self._small: ByteCache[Pixels] = ByteCache(THUMBNAIL_BYTES)
         self._fitted: dict[str, Fitted] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.unreadable: dict[str, str] = {}
@@ -75,7 +78,7 @@ class Photographs(Mapping[str, ImageSample]):
             return self._kept[name]
         found = self._cache.get(name)
         if found is None:
-            found = self._cached(name, self._joined(self._read(name, number), number))
+            found = self._cached(name, self._read(name, number))
         return found
 
     def add(self, sample: ImageSample) -> str:
@@ -103,8 +106,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._kept.pop(name, None)
         self._names = None
         self.sizes.pop(name, None)
-        for fitted in self._fitted.values():
-            fitted.forget(name)
+        self._fitted.clear()
 
     def clear(self) -> None:
         """Let go of every photograph."""
@@ -112,7 +114,9 @@ class Photographs(Mapping[str, ImageSample]):
         self._names = None
         self._kept.clear()
         self._cache.clear()
+        self._small.clear()
         self._fitted.clear()
+        self._images = ImageSet((), (), self._images.read)
 
     @property
     def few(self) -> bool:
@@ -143,16 +147,20 @@ class Photographs(Mapping[str, ImageSample]):
     def thumbnail(self, name: str, side: int) -> Pixels | None:
         """Return a photograph small, about `side` pixels or more; None if it cannot be read.
 
-        It is read for this alone, where that is quicker, and not kept.
+        It is read for this alone, where that is quicker.
         """
         number = self._numbers.get(name)
         if name in self._kept or number is None or self._cache.get(name) is not None:
             return self[name].pixels
-        try:
-            return shrink(self._images.read(number, side).pixels, 4 * side)
-        except (ValueError, TypeError, OSError) as error:
-            self.unreadable[name] = str(error)
-            return None
+        small = self._small.get(name)
+        if small is None:
+            try:
+                small = shrink(self._images.read(number, side).pixels, 2 * side)
+            except Exception as error:  # whatever a source or a decoder raises
+                self.unreadable[name] = str(error) or type(error).__name__
+                return None
+            self._small.put(name, small, [small])
+        return small
 
     def _keep_own(self, index: int) -> None:
         name = self._images.names[index]
@@ -164,12 +172,14 @@ class Photographs(Mapping[str, ImageSample]):
         """Read a photograph of the set; a ValueError names it if that fails."""
         try:
             sample = self._images.read(number)
-        except (ValueError, TypeError, OSError) as error:
-            self.unreadable[name] = str(error)
-            raise ValueError(f"The photograph {name!r} cannot be read: {error}") from error
+            joined = self._joined(shrink_sample(sample, LONGEST), number)
+        except Exception as error:  # whatever a source or a decoder raises
+            self.unreadable[name] = str(error) or type(error).__name__
+            told = self.unreadable[name]
+            raise ValueError(f"The photograph {name!r} cannot be read: {told}") from error
         self.unreadable.pop(name, None)
         self.sizes[name] = sample.size
-        return shrink_sample(sample, LONGEST)
+        return joined
 
     def _cached(self, key: Any, sample: ImageSample) -> ImageSample:
         data = () if sample.data is None else (sample.data,)
@@ -181,7 +191,7 @@ class Fitted(Mapping[str, ImageSample]):
 
     def __init__(self, photographs: Photographs, fit: str) -> None:
         self.photographs, self._fit = photographs, fit
-        self._made: dict[str, tuple[ImageSample, ImageSample]] = {}
+        self._made: ByteCache[tuple[ImageSample, ImageSample]] = ByteCache(KEPT_BYTES)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.photographs)
@@ -196,11 +206,7 @@ class Fitted(Mapping[str, ImageSample]):
         plain = self.photographs[name]
         known = self._made.get(name)
         if known is None or known[0] is not plain:
-            while len(self._made) >= 64:  # those of a large set are not all kept
-                self._made.pop(next(iter(self._made)))
-            known = self._made[name] = plain, load_image(plain, fit=self._fit)
+            data = () if plain.data is None else (plain.data,)
+            made = plain, load_image(plain, fit=self._fit)
+            known = self._made.put(name, made, (plain.pixels, *data))
         return known[1]
-
-    def forget(self, name: str) -> None:
-        """Let go of a photograph."""
-        self._made.pop(name, None)

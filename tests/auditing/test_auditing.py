@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.auditing import Share, calibration
+from cnn_widgets.auditing import Share, calibration, write_page
 from cnn_widgets.auditing.answers import ANSWERS, MANIFEST
+from cnn_widgets.datasets import open_images
 
 COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 NAMES = ["red", "green", "sky_blue"]
@@ -311,3 +312,114 @@ def test_real_photographs_of_a_real_network(lite0, gallery):
         sum(lite0.scores(gallery["cat"])[1][lite0.class_index(each)] for each in meant["cats"]),
         abs=1e-5,
     )
+
+
+# --- what went wrong once ------------------------------------------------------------------------
+
+
+def test_a_stream_is_audited_whole_in_one_pass(net, monkeypatch):
+    monkeypatch.setattr("cnn_widgets.datasets.batches.KEPT", 5)
+    given = [(picture(list(COLORS)[n % 3]), ["red", "green", "sky blue"][n % 3]) for n in range(20)]
+    given += [(picture("red"), "green")] * 10  # and a wrong label, first seen late
+    found = cw.audit(net, iter(given))
+    assert (len(found), found.accuracy.right, found.accuracy.count) == (30, 20, 30)
+    seen = []
+    again = cw.audit(net, (each for each in given), progress=lambda d, t: seen.append((d, t)))
+    assert again.records() == found.records()
+    assert seen[-1] == (30, 0)
+    with pytest.raises(ValueError, match="No class of 'colors' is named after these labels: 'dog'"):
+        cw.audit(net, iter([*given, (picture("red"), "dog")]))
+
+
+def test_what_cannot_be_gone_through_again_is_neither_kept_nor_shown(net, tmp_path):
+    given = [(picture("red"), "green")]
+    with pytest.raises(ValueError, match="out= is for photographs that can be gone on with"):
+        cw.audit(net, iter(given), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    images = open_images(iter(given))
+    with pytest.raises(ValueError, match="cannot be read again"):
+        write_page(cw.audit(net, iter(given)), net, images, tmp_path / "a.html")
+
+
+def test_a_data_set_without_end_is_refused(keras, net):
+    from cnn_widgets.environment import tensorflow
+
+    data = tensorflow().data.Dataset.from_tensor_slices(picture("red")[None]).repeat()
+    with pytest.raises(ValueError, match=r"never ends: audit\(net, data\.take\(1000\)\)"):
+        cw.audit(net, data)
+
+
+def test_other_photographs_of_the_same_names_are_another_run(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path / "out")
+    for path in folder.rglob("*.png"):
+        Image.new("RGB", (9, 9), (0, 0, 250)).save(path)
+    with pytest.raises(ValueError, match="audit of another images"):
+        cw.audit(net, folder, out=tmp_path / "out")
+    arrays = [np.stack([picture(color)] * 3) for color in ("red", "blue")]
+    cw.audit(net, arrays[0], labels=[0, 0, 0], out=tmp_path / "arrays")
+    with pytest.raises(ValueError, match="audit of another images"):
+        cw.audit(net, arrays[1], labels=[0, 0, 0], out=tmp_path / "arrays")
+
+
+def test_another_preprocessing_is_another_run_and_a_text_file_more_is_not(net, folder):
+    out = folder / "audit"  # inside the photographs' own folder
+    found = cw.audit(net, folder, out=out)
+    assert cw.audit(net, folder, out=out).records() == found.records()
+    inverted = cw.Network(net.model, preprocess=lambda x: 1 - x / 255, class_names=NAMES,
+                          name="colors")  # fmt: skip
+    with pytest.raises(ValueError, match="another preprocessing"):
+        cw.audit(inverted, folder, out=out)
+
+
+@pytest.mark.parametrize("name", ["caf\udce9", "two\u2028lines", "next\x85line", "new\nline", "🐈"])
+def test_any_name_is_kept_and_gone_on_with(net, tmp_path, name):
+    place = tmp_path / "photos"
+    for kind in ("red", "green"):
+        (place / kind).mkdir(parents=True)
+        Image.fromarray(picture(kind)).save(place / kind / "a.png")
+        (place / kind / "a.png").rename(place / kind / f"{name}.png")
+    with pytest.raises(CancelledError):
+        cw.audit(net, place, out=tmp_path / "out", progress=lambda done, _: False)
+    found = cw.audit(net, place, out=tmp_path / "out")
+    assert found.accuracy.right == 2
+    assert cw.load_audit(tmp_path / "out").records() == found.records()
+    images = open_images(place)
+    assert write_page(found, net, images, tmp_path / "a.html").stat().st_size > 1000
+
+
+def test_independent_classes_do_not_add_up(keras):
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(3, 1, use_bias=False),
+        layers.GlobalAveragePooling2D(), layers.Dense(3, use_bias=False, activation="sigmoid"),
+    ])  # fmt: skip
+    model.layers[0].set_weights([np.eye(3)[None, None]])
+    model.layers[2].set_weights([10 * np.eye(3)])
+    many = cw.Network(model, preprocess=lambda x: x / 255, class_names=NAMES)
+    bright = np.full((8, 8, 3), 250, np.uint8)
+    found = cw.audit(many, [(bright, "warm")], classes={"warm": ["red", "green"]})
+    assert found.confidence[0] == found.label_probability[0] == pytest.approx(1, abs=1e-3)
+    assert found.confidence[0] <= 1
+
+
+def test_a_network_without_classes_is_refused(keras):
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(3, 1), layers.GlobalAveragePooling2D(),
+        layers.Dense(1),
+    ])  # fmt: skip
+    with pytest.raises(ValueError, match="gives values, no classes"):
+        cw.audit(cw.Network(model, preprocess="none"), [picture("red")])
+
+
+def test_numbers_that_are_names_too_are_asked_about(net):
+    numbered = cw.Network(net.model, preprocess=lambda x: x / 255, class_names=["1", "2", "3"])
+    with pytest.raises(ValueError, match="Label 1 may be the class of number 1, '2', or the one"):
+        cw.audit(numbered, [(picture("red"), 1)])
+    found = cw.audit(numbered, [(picture("red"), 1)], classes={1: "1"})
+    assert found.accuracy.right == 1
+    assert cw.audit(numbered, [(picture("red"), "1")]).accuracy.right == 1
+    digits = cw.Network(net.model, preprocess=lambda x: x / 255, class_names=["0", "1", "2"])
+    assert cw.audit(digits, [(picture("green"), 1)]).accuracy.right == 1
+    with pytest.raises(ValueError, match="Expected classes to be a mapping"):
+        cw.audit(net, [(picture("red"), "red")], classes=["red"])

@@ -213,3 +213,50 @@ def test_several_classes_to_a_picture_are_refused(tf, tiny_net):
     many = tf.data.Dataset.from_tensor_slices((COLORS, np.ones((6, 3)))).batch(2)
     with pytest.raises(ValueError, match="Expected one class to a picture"):
         list(cw.stream(tiny_net, many))
+
+
+# --- what went wrong once ------------------------------------------------------------------------
+
+
+def test_labels_of_any_type_beside_any_source(tmp_path, tiny_net):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    path = tmp_path / "a.png"
+    given = [(path, np.int64(0)), (path, np.array(2)), (path, float("nan")), (path, np.str_("x"))]
+    assert [each.label for each in cw.stream(tiny_net, iter(given))] == [0, 2, None, "x"]
+    assert open_images([(COLORS[0], np.bool_(True)), (COLORS[1], "cat")]).labels == (1, "cat")
+    assert open_images(COLORS[:2], labels=["cat", float("nan")]).labels == ("cat", None)
+    assert open_images(COLORS[:2], labels=[1, "cat"]).labels == (1, "cat")
+
+
+@pytest.mark.parametrize("wrapped", [list, iter])
+def test_the_range_is_that_of_all_whatever_their_sizes(wrapped):
+    images = open_images(wrapped([np.full((4, 4, 3), 1.0), np.full((5, 6, 3), 200.0)]))
+    assert [int(images.read(n).pixels.max()) for n in range(2)] == [1, 200]
+    bands = open_images(wrapped([np.full((4, 4, 3), -1.0), np.full((5, 6, 3), 2.0)]),
+                        bands=(0, 1, 2))  # fmt: skip
+    assert bands.read(0).data.min() == -1
+
+
+def test_names_of_a_stream_are_told_apart(tmp_path, tiny_net):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    found = [each.name for each in cw.stream(tiny_net, iter([tmp_path / "a.png"] * 3))]
+    assert len(set(found)) == 3
+
+
+def test_labels_for_a_stream_come_with_its_pictures():
+    with pytest.raises(ValueError, match=r"yield \(picture, label\)"):
+        open_images(iter(COLORS), labels=range(6))
+
+
+def test_each_photograph_of_a_set_takes_its_own_inputs(keras):
+    layers = keras.layers
+    image, meta = keras.Input((9, 8, 3), name="image"), keras.Input((2,), name="meta")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
+    scores = layers.Dense(3, activation="softmax")(layers.Concatenate()([x, meta]))
+    net = cw.Network(keras.Model([image, meta], scores), preprocess=lambda p: p / 255,
+                     inputs={"meta": 9 * np.eye(2)[[0, 1, 0, 1, 0, 1]]})  # fmt: skip
+    found = [each.predictions[0].class_index for each in cw.stream(net, COLORS)]
+    joined = net.with_inputs([cw.load_image(each) for each in COLORS])
+    assert found == [net.predict(each, top=1)[0].class_index for each in joined]
+    rest = open_images(COLORS).rest(3)
+    assert [each.predictions[0].class_index for each in cw.stream(net, rest)] == found[3:]

@@ -226,3 +226,74 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "list.csv").write_bytes(np.arange(256, dtype=np.uint8).tobytes())
     with pytest.raises(ValueError, match="no CSV that can be read"):
         open_images(tmp_path / "list.csv")
+
+
+# --- what went wrong once ------------------------------------------------------------------------
+
+
+def test_names_in_another_encoding_are_escaped_and_read(tmp_path, tiny_net):
+    place = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    os.rename(save(tmp_path / "x.png", 70), place)
+    images = open_images(tmp_path)
+    assert images.names == ("caf\\udce9.png",)
+    images.names[0].encode("utf-8")
+    assert level(images, 0) == 70
+    assert next(cw.stream(tiny_net, tmp_path)).error is None
+
+
+def test_a_link_in_a_ring_is_left_out_and_the_rest_stays(zoo):
+    (zoo / "cats" / "ring").symlink_to("ring")
+    (zoo / "ring.png").symlink_to("ring.png")
+    images = open_images(zoo)
+    assert len(images) == 4
+    assert images.notes == ("2 files are no pictures, left out",)
+
+
+def test_a_picture_beside_the_folders_is_said(zoo):
+    save(zoo / "cover.png")
+    assert open_images(zoo).notes == (
+        "The folders are not taken as labels: cover.png lies beside them",
+    )
+
+
+def test_a_damaged_member_of_a_zip_costs_only_itself(zoo, tmp_path, tiny_net):
+    path = tmp_path / "zoo.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each in sorted(zoo.rglob("*.png")):
+            Image.effect_noise((60, 60), 90).save(each)
+            archive.write(each, each.relative_to(zoo).as_posix())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.infolist()[1].header_offset + 60
+    data = bytearray(path.read_bytes())
+    data[start : start + 12] = b"\xff" * 12
+    path.write_bytes(data)
+    errors = [each.error for each in cw.stream(tiny_net, path)]
+    assert [bool(error) for error in errors] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("prefix", ["./", "/", "a/../"])
+def test_odd_names_in_a_zip(tmp_path, zoo, prefix):
+    path = tmp_path / "zoo.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in sorted(zoo.rglob("*.png")):
+            mine = "" if each.name == "a.png" else prefix
+            name = zipfile.ZipInfo(mine + each.relative_to(zoo).as_posix())
+            archive.writestr(name, each.read_bytes())
+    assert open_images(path).labels == ("cats", "cats", "dogs", "dogs")
+
+
+def test_an_empty_path_is_no_folder():
+    with pytest.raises(ValueError, match="empty path"):
+        open_images("")
+
+
+def test_the_fingerprint_tells_content_apart(zoo, tmp_path):
+    first = open_images(zoo).fingerprint()
+    assert open_images(zoo).fingerprint() == first
+    save(zoo / "cats" / "a.png", 250)
+    os.utime(zoo / "cats" / "a.png", ns=(1, 1))
+    assert open_images(zoo).fingerprint() != first
+    arrays = [np.full((2, 4, 4, 3), value, np.uint8) for value in (1, 2)]
+    one, other = (open_images(each, labels=[0, 1]).fingerprint() for each in arrays)
+    assert one != other
+    assert open_images(list(arrays[0])).fingerprint() != open_images(list(arrays[1])).fingerprint()
