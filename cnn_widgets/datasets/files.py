@@ -11,10 +11,11 @@ import posixpath
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from cnn_widgets.datasets.image_set import ImageSet, Label
+from cnn_widgets.datasets.image_set import ImageSet
+from cnn_widgets.datasets.labels import as_labels
 from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
@@ -161,12 +162,12 @@ def zip_set(path: Path) -> ImageSet:
         raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
     members = sorted(
         (each for each in archive.infolist() if not each.is_dir() and _is_picture(each.filename)),
-        key=lambda each: each.filename.split("/"),
+        key=lambda each: _normal(each.filename).split("/"),
     )
     if not members:
         archive.close()
         raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
-    names = [posixpath.normpath("/" + each.filename) for each in members]
+    names = [_normal(each.filename) for each in members]
     common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
     below = [name[len(common) + 1 :] for name in names]
     lock = threading.Lock()
@@ -189,6 +190,11 @@ def zip_set(path: Path) -> ImageSet:
         _beside(below),
         lambda index: (members[index].CRC, members[index].file_size),
     )
+
+
+def _normal(name: str) -> str:
+    """Return the name of a zip's member as a path from its top: "/cats/a.png"."""
+    return posixpath.normpath("/" + name.lstrip("/"))
 
 
 def _is_picture(name: str) -> bool:
@@ -230,18 +236,3 @@ def csv_set(path: Path) -> ImageSet:
         lambda index, at_least: load_image(files[index], at_least=at_least),
         mark=lambda index: file_mark(files[index]),
     )
-
-
-def as_labels(texts: Iterable[str]) -> list[Label]:
-    """Return texts as labels: numbers if they all are, None for an empty one.
-
-    >>> as_labels(["1", "", "12"]), as_labels(["1", "cat"])
-    ([1, None, 12], ['1', 'cat'])
-    """
-    listed = list(texts)
-    whole = all(text.isascii() and text.isdigit() for text in _filled(listed))
-    return [None if not text else int(text) if whole else text for text in listed]
-
-
-def _filled(texts: Iterable[str]) -> Iterator[str]:
-    return (text for text in texts if text)

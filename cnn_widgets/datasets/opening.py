@@ -17,11 +17,11 @@ from cnn_widgets.datasets.batches import (
     frames_of,
     has_range,
     is_many,
-    labels_of,
     reader,
 )
 from cnn_widgets.datasets.files import csv_set, file_mark, folder_set, pattern_set, zip_set
 from cnn_widgets.datasets.image_set import ImageSet, Label, title
+from cnn_widgets.datasets.labels import labels_of
 from cnn_widgets.images.loading import is_picture, load_image
 from cnn_widgets.records import ImageSample
 

@@ -37,7 +37,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"loading", "sample_gallery"},
         {"network_input"},
     ],
-    "datasets": [{"image_set"}, {"files", "batches"}, {"opening"}],
+    "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"opening"}],
     "engine": [
         {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},

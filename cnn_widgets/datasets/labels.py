@@ -1,0 +1,70 @@
+"""Labels as people have them: whole numbers, names, one-hot rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.datasets.image_set import Label
+
+
+def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
+    """Return labels given as whole numbers, texts, or one-hot rows; numbers may have names.
+
+    Raises
+    ------
+    ValueError
+        If they are anything else, several classes to a picture for example.
+
+    >>> labels_of([[0, 0, 1], [1, 0, 0]], ["cat", "dog", "fox"])
+    ['fox', 'cat']
+    """
+    if isinstance(values, list | tuple) and all(np.ndim(each) == 0 for each in values):
+        return [label_of(each, names) for each in values]  # of several types, each as it is
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.dtype.kind in "fiub":
+        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise ValueError(
+                "Expected one class to a picture: whole numbers, names, or one-hot rows. Received "
+                f"rows such as {array[0].tolist()!r:.80}"
+            )
+        array = array.argmax(axis=1)
+    if array.ndim != 1:
+        raise ValueError(f"Expected one label to a picture. Received shape: {array.shape}")
+    listed = array.tolist()
+    return [label_of(each, names) for each in listed]
+
+
+def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
+    """Return a label as a plain number or text; None for NaN. A ValueError says what came."""
+    if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0:
+        value = value.item()
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool | int) or (isinstance(value, float) and value.is_integer()):
+        index = int(value)
+        return names[index] if names is not None and 0 <= index < len(names) else index
+    raise ValueError(f"Expected a label to be a whole number or a name. Received: {value!r:.80}")
+
+
+def as_labels(texts: Iterable[str]) -> list[Label]:
+    """Return texts as labels: numbers if they all are, None for an empty one.
+
+    >>> as_labels(["1", "", "12"]), as_labels(["1", "cat"])
+    ([1, None, 12], ['1', 'cat'])
+    """
+    listed = list(texts)
+    whole = all(text.isascii() and text.isdigit() for text in _filled(listed))
+    return [None if not text else int(text) if whole else text for text in listed]
+
+
+def _filled(texts: Iterable[str]) -> Iterator[str]:
+    return (text for text in texts if text)
