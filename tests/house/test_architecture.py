@@ -74,9 +74,9 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"answers", "calibration", "duplicates", "labels", "shares"},
+        {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
         {"result"},
-        {"page", "running"},
+        {"page", "robustness", "running"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
