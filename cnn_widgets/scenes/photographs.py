@@ -116,7 +116,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._cache.clear()
         self._small.clear()
         self._fitted.clear()
-        self._images = ImageSet((), (), self._images.read)
+        self._images = ImageSet((), (), _closed)
 
     @property
     def few(self) -> bool:
@@ -184,6 +184,11 @@ class Photographs(Mapping[str, ImageSample]):
     def _cached(self, key: Any, sample: ImageSample) -> ImageSample:
         data = () if sample.data is None else (sample.data,)
         return self._cache.put(key, sample, (sample.pixels, *data))
+
+
+def _closed(number: int, at_least: int | None) -> ImageSample:
+    """Stand in for the set of an explorer that is closed, so that the set itself is freed."""
+    raise ValueError("The explorer is closed.")
 
 
 class Fitted(Mapping[str, ImageSample]):

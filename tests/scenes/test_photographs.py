@@ -1,6 +1,8 @@
 """Many photographs on the table: read when they are seen, named, unreadable ones passed over."""
 
+import gc
 import io
+import weakref
 
 import numpy as np
 import pytest
@@ -191,6 +193,16 @@ def test_the_label_is_told_beside_the_answer(many_photographs):
     assert "labelled even" in explorer._screen.views["predictions"].value
     explorer.show(image=level(3))
     assert "labelled" not in explorer._screen.views["predictions"].value
+
+
+def test_a_closed_explorer_lets_go_of_the_set(lent):
+    counted = Counted(30)
+    made = cw.CNNExplorer(lent, counted.images)
+    kept = weakref.ref(counted)
+    made.close()
+    del counted
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_set_of_which_none_can_be_read_is_refused(lent):
