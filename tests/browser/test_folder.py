@@ -1,0 +1,114 @@
+"""A folder of photographs in a real JupyterLab: pages, a search, one that cannot be read."""
+
+import json
+
+import pytest
+from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
+from helpers.pointing import watched
+from PIL import Image
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+COUNT = 45
+
+
+@pytest.fixture(scope="module")
+def session(browser, folder, gallery, tmp_path_factory):
+    photos = tmp_path_factory.mktemp("photos")
+    names = ("cat", "espresso", "rocket")
+    for number in range(COUNT):
+        kind = photos / names[number % 3]
+        kind.mkdir(exist_ok=True)
+        pixels = gallery[names[number % 3]].pixels
+        Image.fromarray(pixels).resize((90 + number, 70)).save(kind / f"{number:02}.jpg")
+    (photos / "cat" / "03.jpg").write_bytes(b"broken")
+    cell = f"import cnn_widgets as cw\nexplorer = cw.CNNExplorer(images={json.dumps(str(photos))})"
+    notebook(folder / "folder.ipynb", f"{cell}\nexplorer")
+    with jupyterlab(folder, tmp_path_factory.mktemp("home")) as address:
+        page, errors = watched(browser, 1280, 800)
+        run_all(page, address, "folder.ipynb")
+        explorer = Explorer(page)
+        explorer.wait_alt("depth", "silent", timeout=90_000)
+        yield explorer, errors
+        page.close()
+
+
+@pytest.fixture
+def explorer(session):
+    found, errors = session
+    yield found
+    assert errors == []
+
+
+def told(explorer, text):
+    explorer.root.locator(".cnnw-shelf").get_by_text(text, exact=True).wait_for()
+
+
+def thumbs(explorer):
+    return explorer.root.locator(".cnnw-thumbs .jupyter-button")
+
+
+def test_the_photographs_stand_by_the_page(explorer):
+    told(explorer, f"1–18 of {COUNT}")
+    assert thumbs(explorer).count() == 18
+    explorer.root.locator(".cnnw-shelf .cnnw-arrow").last.click()
+    told(explorer, f"19–36 of {COUNT}")
+    explorer.root.locator(".cnnw-shelf .cnnw-arrow").first.click()
+    told(explorer, f"1–18 of {COUNT}")
+    row, shelf = (explorer.root.locator(each).bounding_box() for each in
+                  (".cnnw-thumbs", ".cnnw-top"))  # fmt: skip
+    assert row["height"] < 130  # two rows: the evidence stays in sight
+    assert shelf["width"] <= 1280
+
+
+def test_names_and_labels_are_searched_and_a_click_shows_the_photograph(explorer):
+    search = explorer.root.locator(".cnnw-control-photo_search input")
+    search.fill("espresso/")
+    search.press("Enter")
+    told(explorer, f"1–15 of 15 found among {COUNT}")
+    thumbs(explorer).nth(2).click()
+    explorer.wait_alt("overlay", "espresso/07.jpg")
+    assert "labelled espresso" in explorer.panel("predictions").inner_text()
+    search.fill("")
+    search.press("Enter")
+    told(explorer, f"1–18 of {COUNT}")
+
+
+def test_one_that_cannot_be_read_is_marked_and_says_why(explorer):
+    broken = explorer.root.locator(".cnnw-thumbs .cnnw-unreadable")
+    broken.wait_for()
+    assert broken.count() == 1
+    before = explorer.panel("overlay").locator("img").get_attribute("alt")
+    broken.click()
+    explorer.root.locator(".cnnw-error", has_text="cannot be read").wait_for()
+    assert explorer.panel("overlay").locator("img").get_attribute("alt") == before
+
+
+def test_high_contrast_shows_what_is_chosen_and_hides_what_is_hidden(explorer):
+    """The system's colours replace backgrounds: lines must say what these said."""
+    page = explorer.page
+    page.emulate_media(forced_colors="active")
+    looks = explorer.root.evaluate(
+        """root => {
+            const look = selector => getComputedStyle(root.querySelector(selector));
+            return {
+                hidden: look('.cnnw-choosers .jupyter-button').color,
+                button: look('.cnnw-control-upload').borderTopStyle,
+                slider: look('.noUi-target').borderTopStyle,
+                chosen: look('.cnnw-control-face .mod-active').backgroundColor,
+                other: look('.cnnw-control-face .jupyter-button:not(.mod-active)').backgroundColor,
+                bar: look('.cnnw-fill').backgroundColor,
+                legend: look('.cnnw-legend i').backgroundImage,
+            };
+        }"""
+    )
+    page.emulate_media(forced_colors="none")
+    assert looks["hidden"] == "rgba(0, 0, 0, 0)"
+    assert looks["button"] == looks["slider"] == "solid"
+    assert looks["chosen"] != looks["other"]
+    assert looks["bar"] != "rgba(0, 0, 0, 0)"
+    assert "gradient" in looks["legend"]
