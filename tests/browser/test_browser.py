@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from PIL import Image
+from playwright.sync_api import expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -152,7 +153,7 @@ def test_the_filter_slider_moves_the_filter_the_frame_and_the_number(explorer):
     for _ in range(3):
         explorer.page.keyboard.press("ArrowRight")
     explorer.wait_alt("filter", "Filter 3 of")
-    assert explorer.control("filter_number", "input").input_value() == "3"
+    expect(explorer.control("filter_number", "input")).to_have_value("3")
     after = explorer.panel("frame").locator(".cnnw-frame").bounding_box()
     assert after["x"] > before["x"]
     explorer.control("filter_number", "input").fill("7")
@@ -165,7 +166,7 @@ def test_a_flood_of_keys_settles_on_the_last_value(explorer):
     for _ in range(60):
         explorer.page.keyboard.press("ArrowRight", delay=0)
     explorer.wait_alt("filter", "Filter 67 of")
-    assert explorer.control("filter_number", "input").input_value() == "67"
+    expect(explorer.control("filter_number", "input")).to_have_value("67")
 
 
 def test_the_evidence_lies_exactly_over_its_photograph(explorer):
