@@ -78,6 +78,7 @@ class Display:
             html = error_html(panel.title, error, self.frames[name])
         self.views[name].value = html  # before its picture: whoever sees this one has the words
         if panel.pictured:
+            self._shape(name, view, scene)
             self._show_picture(name, view, file)
 
     def _show_picture(self, name: str, view: View, file: tuple[bytes, str] | None) -> None:
@@ -87,9 +88,15 @@ class Display:
             if file is not None:
                 picture.value, picture.format = file
         picture.layout.visibility = None if file is not None else "hidden"
-        if view.picture is not None:
-            height, width = view.picture.shape[:2]
+
+    def _shape(self, name: str, view: View, scene: Scene) -> None:
+        """Give a picture's box its shape before the picture comes, so that nothing jumps after."""
+        if view.picture is None:
+            return
+        height, width = view.picture.shape[:2]
+        if self._aspects.get(name) != width / height:
             self._aspects[name] = width / height
+            self.live.value = live_sheet(self.scope, scene, self._aspects)
 
     def draw_changed(self, scene: Scene, changed: frozenset[str]) -> None:
         """Draw the panels that read one of the changed traits, except those in a closed fold."""
