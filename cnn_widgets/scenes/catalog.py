@@ -83,7 +83,8 @@ class Catalog:
             self._add_model(str(name), source)
         given = gallery() if images is None else images
         found = open_images(given, channels=network.channels, allow_private=allow_private)
-        at_once = len(found) <= AT_ONCE and not isinstance(given, str | os.PathLike)
+        listed = not isinstance(given, str | os.PathLike)
+        at_once = len(found) == 1 or (len(found) <= AT_ONCE and listed)
         self.samples = Photographs(found, network.with_inputs_of, at_once)
         self.uploads |= found.private
         self.first = self._first_readable()

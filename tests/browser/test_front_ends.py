@@ -134,9 +134,9 @@ def test_the_controls_work(hand):
     hand.explorer.control("colormap", "select").wait_for(state="hidden")
 
 
-def test_on_a_narrow_page_nothing_overlaps_or_is_cut(hand, session):
-    if session[2] != "voila":
-        pytest.skip("a notebook keeps its own margins")
+@pytest.mark.parametrize("session", ["voila"], indirect=True, scope="module")
+def test_on_a_narrow_page_nothing_overlaps_or_is_cut(hand):
+    """In Voilà, as on a telephone; a notebook keeps its own margins."""
     hand.page.set_viewport_size({"width": 390, "height": 844})
     hand.page.wait_for_function(
         "document.querySelector('.cnnw-touch-photo').getBoundingClientRect().right <= 390"

@@ -246,6 +246,12 @@ def test_a_source_that_fails_in_any_way_leaves_the_page_alive(lent):
     made.close()
 
 
+def test_one_picture_that_cannot_be_read_says_so_itself(lent, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"^broken\.png is of an unknown format"):
+        cw.CNNExplorer(lent, str(tmp_path / "broken.png"))
+
+
 def test_of_a_short_list_every_photograph_must_be_readable(lent, tmp_path):
     with pytest.raises(FileNotFoundError):
         cw.CNNExplorer(lent, [level(0), tmp_path / "missing.png"])
