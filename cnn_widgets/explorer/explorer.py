@@ -276,13 +276,13 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         scene = resolve(self.state, self._catalogue)
         self._screen.say(captions.about_network(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
-        self._screen.draw_changed(scene, changed)
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_options())
             self._touch.sync(scene)
         except Exception as error:
             self._screen.failed("The controls", error)
         self._tasks.keep_only(scene)
+        self._screen.draw_changed(scene, changed)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a PNG and a line of text to the output, for viewers without a kernel."""
