@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.datasets import Label
+from cnn_widgets.environment import atomic_files
 from cnn_widgets.records import Floats
 
 #: Rows and columns of the evidence that is kept of each photograph.
@@ -119,7 +119,8 @@ class AnswerFile:
                     "Choose an empty folder, or delete that one."
                 )
         else:
-            _write_whole(manifest, json.dumps(about, indent=2) + "\n")
+            with atomic_files(folder, MANIFEST) as made:
+                (made / MANIFEST).write_text(json.dumps(about, indent=2) + "\n", "utf-8")
         self.found = self._read()
         self._file = self._path.open("a", encoding="utf-8")
 
@@ -145,10 +146,3 @@ class AnswerFile:
     def close(self) -> None:
         """Write out the rest, and close the file."""
         self._file.close()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)

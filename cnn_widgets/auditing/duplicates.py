@@ -8,6 +8,7 @@ picture is scaled, compressed or brightened, and by a small picture of their col
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -70,7 +71,8 @@ def duplicates(
     Raises
     ------
     ValueError
-        If there is no photograph, or `distance` is out of range.
+        If there is no photograph, `distance` is out of range, or the photographs come as a data
+        set or a generator.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -83,6 +85,11 @@ def duplicates(
     if not 0 <= distance <= 7:
         raise ValueError(f"Expected distance from 0 to 7. Received: {distance}")
     sets = [open_images(images)] + ([] if other is None else [open_images(other)])
+    if not all(each.repeatable for each in sets):
+        raise ValueError(
+            "Photographs are compared by their numbers, and those of a data set or a generator come "
+            "only once. Give a folder, a zip, a CSV, a list or an array."
+        )
     total = sum(map(len, sets))
     found, bad = list[_Print](), dict[str, str]()
     for number, images_ in enumerate(sets):
@@ -197,7 +204,8 @@ def _exact(images: ImageSet, groups: list[list[int]]) -> tuple[tuple[str, ...], 
     for group in groups:
         same: dict[str, list[str]] = defaultdict(list)
         for number in group:
-            sample = images.read(number)
-            same[f"{sample.digest}{sample.size}"].append(images.names[number])
+            with contextlib.suppress(ValueError, TypeError, OSError):  # gone since it was compared
+                sample = images.read(number)
+                same[f"{sample.digest}{sample.size}"].append(images.names[number])
         found += [tuple(names) for names in same.values() if len(names) > 1]
     return tuple(sorted(found))

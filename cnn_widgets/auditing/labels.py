@@ -25,7 +25,7 @@ class LabelTable:
     classes : tuple of tuple of int
         Of each label, the indices of its classes.
     known : dict
-        From a label as it is told to its place in `names`; -1 for one that is left out.
+        From a label as it is told to its place in `names`; one that is left out is not in it.
     """
 
     names: tuple[str, ...]

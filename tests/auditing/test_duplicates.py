@@ -110,5 +110,8 @@ def test_it_can_be_stopped_and_bad_questions_are_refused(folder):
         duplicates(folder, progress=lambda done, total: done < 5)
     with pytest.raises(ValueError, match="distance from 0 to 7"):
         duplicates(folder, distance=8)
+    for given in ((iter([scene(1)]),), (folder, iter([scene(1)]))):
+        with pytest.raises(ValueError, match="come only once"):
+            duplicates(*given)
     with pytest.raises(ValueError, match="at least one image"):
         duplicates([])
