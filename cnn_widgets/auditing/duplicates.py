@@ -87,8 +87,8 @@ def duplicates(
     sets = [open_images(images)] + ([] if other is None else [open_images(other)])
     if not all(each.repeatable for each in sets):
         raise ValueError(
-            "Photographs are compared by their numbers, and those of a data set or a generator come "
-            "only once. Give a folder, a zip, a CSV, a list or an array."
+            "Photographs are read again to be compared, and those of a data set or a generator "
+            "come only once. Give a folder, a zip, a CSV, a list or an array."
         )
     total = sum(map(len, sets))
     found, bad = list[_Print](), dict[str, str]()
