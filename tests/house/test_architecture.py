@@ -75,7 +75,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "auditing": [
         {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
-        {"result"},
+        {"result", "sections"},
         {"page", "robustness", "running"},
     ],
     "scenes": [
