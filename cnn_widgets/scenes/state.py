@@ -12,7 +12,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from traitlets import Any as Any_
-from traitlets import Bool, Float, HasTraits, Int, Tuple, Unicode, observe, validate
+from traitlets import (
+    Bool,
+    Float,
+    HasTraits,
+    Int,
+    TraitType,
+    Tuple,
+    Unicode,
+    observe,
+    validate,
+)
 
 from cnn_widgets.attribution.methods import QUICK
 from cnn_widgets.networks.applications import Progress
@@ -85,46 +95,11 @@ class State(HasTraits):
     compare = Bool(False)
     compare_by = Unicode("method")
     compare_with = Unicode("")
-    pictures = Int(0, read_only=True)
+    #: The order in which `update` sets traits, that of the lines above: a trait comes after those
+    #: it depends on.
+    ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))
 
-    #: The order in which `update` sets traits: a trait comes after those it depends on.
-    ORDER = (
-        "image",
-        "network",
-        "kinds",
-        "layer",
-        "filter",
-        "class_index",
-        "versus",
-        "counter",
-        "method",
-        "target",
-        "cam_layer",
-        "alpha",
-        "colormap",
-        "scale",
-        "filter_colormap",
-        "fit",
-        "size",
-        "pairs",
-        "trust",
-        "instrument",
-        "baseline",
-        "ranked",
-        "face",
-        "zoom",
-        "center",
-        "region",
-        "pins",
-        "filter_count",
-        "filter_order",
-        "strip",
-        "strip_of",
-        "display",
-        "compare",
-        "compare_by",
-        "compare_with",
-    )
+    pictures = Int(0, read_only=True)
 
     def __init__(self, catalogue: Catalog, image: str, network: str) -> None:
         self.lock = threading.RLock()
