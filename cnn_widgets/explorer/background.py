@@ -2,8 +2,8 @@
 
 Widget callbacks must return at once: the kernel cannot receive a click on Cancel while a callback
 runs. `JobRunner` runs one job at a time, with progress and cancelling; the most recent job replaces
-the running one. `BackgroundTasks` connects it to two buttons of the explorer: Compute makes the map
-of a slow method, Judge evaluates a map.
+the running one. `BackgroundTasks` connects it to the buttons of the explorer: Compute makes the map
+of a slow method, Judge evaluates a map, and a third one asks about all photographs.
 """
 
 from __future__ import annotations
@@ -18,10 +18,20 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.environment import stopped_at_exit
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer.controls import Controls
+from cnn_widgets.explorer.display import Display
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audit_question
 
 #: Least time between two reports of progress, in seconds.
 REPORT_EVERY = 0.15
+#: By the kind of a task: the question that it would answer for a scene.
+QUESTIONS: dict[str, Callable[[Scene], Any]] = {
+    "compute": lambda scene: scene.question,
+    "judge": lambda scene: scene.trust_question,
+    "audit": audit_question,
+}
+#: By the kind of a task: a trait whose readers show its result.
+REDRAWN = {"compute": "method", "judge": "instrument", "audit": "audit_kind"}
 #: A computation: takes `progress(done, total)`, stops when that returns False, returns a result.
 Work = Callable[[Callable[[int, int], bool]], Any]
 
@@ -130,27 +140,30 @@ class JobRunner:
 class BackgroundTasks:
     """Starts and cancels the long computations of one explorer, and shows their progress.
 
-    A task has a kind, ``"compute"`` or ``"judge"``, and a question: a tuple of everything that its
-    result depends on. The question is also the key under which the result is cached.
+    A task has a kind, a key of `QUESTIONS`, and a question: a tuple of everything that its result
+    depends on. The question is also the key under which the result is kept.
 
     Parameters
     ----------
     controls : Controls
         Its buttons and progress bars show the running task.
-    say : callable
-        Called with a line of text for the status line.
-    ended : callable
-        Called from the job's thread with (kind, question, result, error) when a task ends; result
-        and error are both None if it was cancelled.
+    screen : Display
+        Its status line says how far the task is, and why one has failed.
+    unless_closed : callable
+        Runs a function, while nothing else changes the explorer; not if that is closed.
+    keep : callable
+        Called with (kind, question, result) of a task that has ended well.
     """
 
     def __init__(
         self,
         controls: Controls,
-        say: Callable[[str], None],
-        ended: Callable[[str, Any, Any, Exception | None], None],
+        screen: Display,
+        unless_closed: Callable[[Callable[[], None]], None],
+        keep: Callable[[str, Any, Any], None],
     ) -> None:
-        self._controls, self._say, self._ended = controls, say, ended
+        self._controls, self._screen = controls, screen
+        self._unless_closed, self._keep = unless_closed, keep
         self.jobs = JobRunner(self._on_progress, self._on_end)
 
     def press(self, kind: str, scene: Scene) -> None:
@@ -161,13 +174,18 @@ class BackgroundTasks:
             return
         self.cancel()  # first, so that the job replaced reports nothing afterwards
         self._controls.show_progress(0.0, kind)
-        work: Work = scene.compute if kind == "compute" else scene.judge
-        self.jobs.start((kind, question(kind, scene)), work)
+        asked = QUESTIONS[kind](scene)
+        works: dict[str, Work] = {
+            "compute": scene.compute,
+            "judge": scene.judge,
+            "audit": lambda progress: scene.audits.run(asked, progress),
+        }
+        self.jobs.start((kind, asked), works[kind])
 
     def keep_only(self, scene: Scene) -> None:
         """Cancel the running task if its question is not the one on screen any more."""
         running = self.jobs.running
-        if running is not None and running[1] != question(running[0], scene):
+        if running is not None and running[1] != QUESTIONS[running[0]](scene):
             self.cancel()
 
     def cancel(self) -> None:
@@ -177,20 +195,29 @@ class BackgroundTasks:
 
     def title(self, kind: str, asked: Any) -> str:
         """Return the title of a task's method or instrument, for a message."""
+        if kind == "audit":
+            return "The question about all photographs"
         return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
 
     def _on_progress(self, done: int, total: int, left: float) -> None:
         running = self.jobs.running
         if running is not None:
             self._controls.show_progress(done / total, running[0])
-            self._say(f"{done} of {total} steps, about {left:.0f} seconds left")
+            self._screen.say(f"{done} of {total} steps, about {left:.0f} seconds left")
 
     def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
-        self._ended(key[0], key[1], result, error)
+        """Show what a task found, or why it found nothing; called from the job's thread."""
+        kind, asked = key
+
+        def show() -> None:
+            self._controls.show_progress(None)
+            if result is not None:
+                self._keep(kind, asked, result)
+            elif error is not None:
+                self._screen.failed(self.title(kind, asked), error)
+            else:
+                self._screen.say("Cancelled.")
+
+        self._unless_closed(show)
         # Another task may have been started before the end of this one was reported
         self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
-
-
-def question(kind: str, scene: Scene) -> Any:
-    """Return the question that a task would answer for this scene."""
-    return scene.question if kind == "compute" else scene.trust_question

@@ -14,28 +14,34 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
-from cnn_widgets.explorer.fields import FOLDS, fields, named
-from cnn_widgets.explorer.hints import hint_bar
-from cnn_widgets.explorer.options import (
-    MOST_LIKELY,
-    TOOLTIPS,
-    WIDTHS,
-    Options,
-    chosen_option,
-    options,
+from cnn_widgets.explorer.fields import (
+    FOLDS,
+    fields,
+    named,
     pins_of,
     pins_text,
     region_of,
     region_text,
 )
+from cnn_widgets.explorer.hints import hint_bar
+from cnn_widgets.explorer.options import (
+    LABELLED,
+    NO_CLASS,
+    TOOLTIPS,
+    WIDTHS,
+    Options,
+    chosen_option,
+    options,
+)
 from cnn_widgets.explorer.thumbnails import Thumbnails
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import about_selection, selected
 from cnn_widgets.scenes.state import State
 
 Request = Callable[..., None]
 
 #: The kinds of long computations, and the label of each one's button.
-TASKS = {"compute": "Compute", "judge": "Judge"}
+TASKS = {"compute": "Compute", "judge": "Judge", "audit": "Ask about all photographs"}
 
 
 class Controls:
@@ -67,7 +73,7 @@ class Controls:
         self._listed: dict[str, Any] = {}
         self.mosaic_box: w.Box | None = None
         self.hints = [hint_bar(self._dismiss)] if hints else []
-        self.thumbs = Thumbnails(lambda name: self._request(image=name, class_index=None))
+        self.thumbs = Thumbnails(self._choose_photo)
         self.widgets = {**fields(), "image": named("image", self.thumbs.box)}
         self.filter_number = self.widgets["filter_number"]
         self._buttons()
@@ -124,11 +130,8 @@ class Controls:
     def _on_value(self, name: str) -> Callable[[Any], None]:
         def changed(change: Any) -> None:
             if not self._is_syncing() and change.new is not None:
-                value = (
-                    None
-                    if change.new == MOST_LIKELY and name in ("class_index", "versus")
-                    else change.new
-                )
+                of_class = name in ("class_index", "versus")
+                value = NO_CLASS.get(change.new, change.new) if of_class else change.new
                 self._request(**{name: value})
 
         return changed
@@ -173,6 +176,11 @@ class Controls:
         names, here = self._listed["layers"]  # read once: another thread may replace the list
         self._request(layer=names[min(max(names.index(here) + step, 0), len(names) - 1)])
 
+    def _choose_photo(self, name: str) -> None:
+        """Show a photograph, and what speaks for its own answer, or label if that is asked for."""
+        kept = self.widgets["class_index"].value == LABELLED
+        self._request(image=name, class_index=NO_CLASS[LABELLED] if kept else None)
+
     def _choose(self, rank: int) -> None:
         ranked = self._listed.get("ranked", ())
         if rank < len(ranked):
@@ -184,7 +192,9 @@ class Controls:
         """Bring every widget in line with the state."""
 
         def show() -> None:
-            self.thumbs.sync(scene.samples, scene.image)
+            chosen = selected(scene)
+            told = "" if chosen is None else about_selection(scene)
+            self.thumbs.sync(scene.samples, scene.image, chosen, told)
             self._sync_ranks(scene)
             for name in WIDTHS:
                 found = options(name, scene, state, networks)

@@ -10,9 +10,9 @@ import ipywidgets as w
 from traitlets import Unicode
 
 from cnn_widgets.explorer.stylesheet import live_sheet
-from cnn_widgets.panels.html import error_html, picture_file, to_html
 from cnn_widgets.panels.table import PANELS, Panel
 from cnn_widgets.panels.view import View
+from cnn_widgets.rendering.html import error_html, picture_file, to_html
 from cnn_widgets.scenes.scene import Scene
 
 log = logging.getLogger(__name__)

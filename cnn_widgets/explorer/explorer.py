@@ -15,8 +15,8 @@ import ipywidgets as w
 from matplotlib.figure import Figure
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.evaluation.instruments import arrays
-from cnn_widgets.explorer.background import BackgroundTasks
+from cnn_widgets.auditing import Audit
+from cnn_widgets.explorer.background import REDRAWN, BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.layout import build
@@ -26,13 +26,14 @@ from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.export import save_as, write_view
-from cnn_widgets.panels.figure import to_figure
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
+from cnn_widgets.rendering.export import save_as, write_view
+from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.showing import show, take_away
 from cnn_widgets.scenes.state import State
 
@@ -48,10 +49,11 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Photographs, as `open_images` takes them; by default the bundled gallery.
     models : mapping of str to model, Network or file, optional
         Further networks to choose from.
-    allow_private : bool
-        Whether photographs may be fetched from addresses inside the local network.
-    hints : bool
-        Whether three hints are shown above a new explorer.
+    classes : mapping, optional
+        The classes that the photographs' labels stand for where they are not named so; see `audit`.
+    allow_private, hints : bool
+        Whether photographs may come from addresses inside the local network; whether three hints
+        are shown above a new explorer.
     preprocess, class_names, **options
         For your own model, see `Network`; ``inputs=`` may hold a value for each of `images`.
 
@@ -67,8 +69,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Examples
     --------
-    >>> explorer = cw.CNNExplorer()
-    >>> explorer.show(image="espresso", layer="block3_expand", filter=7)
+    >>> cw.CNNExplorer().show(image="espresso", layer="block3_expand", filter=7)
     """
 
     def __init__(
@@ -77,18 +78,19 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         images: Any = None,
         *,
         models: Mapping[str, Any] | None = None,
+        classes: Mapping[str, Any] | None = None,
         allow_private: bool = False,
         hints: bool = True,
         preprocess: Any = None,
         class_names: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        given = {"preprocess": preprocess, "class_names": class_names}
-        options |= {name: value for name, value in given.items() if value is not None}
+        own = {"preprocess": preprocess, "class_names": class_names}
+        options |= {name: value for name, value in own.items() if value is not None}
         with loading_card("Opening the network …"):
             # Before any widget: ipywidgets keeps those of an explorer that could not be built
             first = load_network(network, **options)  # a download shows Keras' own bar in the cell
-            self._catalogue = Catalog(images, first, models or {}, allow_private)
+            self._catalogue = Catalog(images, first, models or {}, allow_private, classes)
             self._build(first.name, images is not None, hints)
 
     def _build(self, network: str, own_images: bool, hints: bool) -> None:
@@ -112,9 +114,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             hints,
         )
         self._touch = Touch(self._guarded, lambda: self.scene, self.state.update, self._open_image)
-        self._tasks = BackgroundTasks(self.controls, self._screen.say, self._on_result)
+        self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
         self.children = build(self.controls, self._screen, self._touch.pointer)
-        self.state.count_pictures()
         self.state.on_change(self._on_state)
         self._on_state(frozenset(State.ORDER))
 
@@ -167,6 +168,14 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if scene.verdict is None:
             self._keep("judge", scene.trust_question, scene.judge())
         return self.scene.verdict
+
+    def audit(self, found: Audit | None = None) -> Audit:
+        """Ask about all photographs, or take what `cw.audit` found of them; show and return it."""
+        asked = audit_question(self.scene)
+        self.state.audit = True
+        found = found or audited(self.scene) or self.scene.audits.run(asked)
+        self._keep("audit", asked, found)
+        return found
 
     def figure(self) -> Figure:
         """Return the present view as a Matplotlib figure."""
@@ -222,23 +231,14 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
         return self._guarded(add)
 
-    def _on_result(self, kind: str, asked: Any, result: Any, error: Exception | None) -> None:
-        """Keep and show what a long computation found; called from its thread."""
-        with self.state.lock:
-            if self._closed:
-                return
-            self.controls.show_progress(None)
-            if result is not None:
-                self._keep(kind, asked, result)
-            elif error is not None:
-                self._screen.failed(self._tasks.title(kind, asked), error)
-            else:
-                self._screen.say("Cancelled.")
-
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
-        heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
-        self._catalogue.keep(asked, result, heavy)
-        self._on_state(frozenset({"method" if kind == "compute" else "instrument"}))
+        self._catalogue.keep(kind, asked, result)
+        self._on_state(frozenset({REDRAWN[kind]}))
+
+    def _unless_closed(self, action: Callable[[], None]) -> None:
+        with self.state.lock:
+            if not self._closed:
+                action()
 
     def _guarded(self, action: Callable[[], None]) -> bool:
         """Run a callback; if it fails, show the error on the page and reset the widgets."""
@@ -291,8 +291,8 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             return bundle
         self._displayed = True
         self._warmup.start(self.network, self.state.kinds == "all")
-        error = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)
-        self.last_error = error or self.last_error
+        failed = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)
+        self.last_error = failed or self.last_error
         return bundle
 
     def _ipython_display_(self) -> None:

@@ -1,15 +1,21 @@
-"""The widgets whose value is that of a trait, each with its label, tooltip and CSS class."""
+"""The widgets whose value is that of a trait, each with its label, tooltip and CSS class.
+
+Places are typed as text: the functions below say how it is read, and how they are written.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.regions import Brush, Region
 from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABELLED, WIDTHS
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("strip", "compare", "trust", "pairs", "display")
+FOLDS = ("strip", "compare", "trust", "audit", "pairs", "display")
 
 
 def named(name: str, widget: w.Widget) -> w.Widget:
@@ -52,3 +58,50 @@ def fields() -> dict[str, w.Widget]:
 
 def _text(placeholder: str, width: str) -> w.Text:
     return w.Text(placeholder=placeholder, continuous_update=False, layout=w.Layout(width=width))
+
+
+def pins_of(text: str) -> list[Any]:
+    """Return the pinned cells that a text names, each "layer row column", with ; between them.
+
+    What cannot be read is returned as it is; the state refuses it.
+
+    >>> pins_of("conv 3 4; relu 0 0")
+    [['conv', '3', '4'], ['relu', '0', '0']]
+    """
+    return [part.strip().rsplit(None, 2) for part in text.split(";") if part.strip()]
+
+
+def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
+    """Return pinned cells as the text that `pins_of` reads."""
+    return "; ".join(f"{layer} {row} {column}" for layer, row, column in pins)
+
+
+def region_of(text: str) -> list[str] | Brush | None:
+    """Return the region that a text names, for the state to check; None for an empty one.
+
+    It is four numbers, or "brush", its radius, and places "x y" with , between them and ; between
+    two strokes.
+
+    >>> region_of("10, 20, 30, 40")
+    ['10', '20', '30', '40']
+    >>> region_of("brush 5: 10 20, 30 40; 50 60").strokes
+    (((10.0, 20.0), (30.0, 40.0)), ((50.0, 60.0),))
+    """
+    head, _, drawn = text.partition(":")
+    try:
+        name, radius = head.split()
+        strokes = [[each.split() for each in part.split(",")] for part in drawn.split(";")]
+        places = tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in strokes)
+        if name == "brush":
+            return Brush(float(radius), places)
+    except ValueError:  # it is not of that form
+        pass
+    return text.replace(",", " ").split() or None
+
+
+def region_text(region: Region | None) -> str:
+    """Return a region as the text that `region_of` reads."""
+    if isinstance(region, Brush):
+        strokes = (", ".join(f"{x:.0f} {y:.0f}" for x, y in each) for each in region.strokes)
+        return f"brush {region.radius:.1f}: {'; '.join(strokes)}"
+    return "" if region is None else " ".join(f"{each:.0f}" for each in region)

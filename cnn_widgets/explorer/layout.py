@@ -7,11 +7,10 @@ import ipywidgets as w
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.fields import FOLDS
-from cnn_widgets.explorer.options import GLOSSARY
 from cnn_widgets.explorer.stylesheet import sheet
-from cnn_widgets.panels.html import to_html
+from cnn_widgets.panels.glossary import glossary
 from cnn_widgets.panels.table import PANELS
-from cnn_widgets.panels.view import View
+from cnn_widgets.rendering.html import to_html
 
 
 def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Widget, ...]:
@@ -110,10 +109,17 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
         controls.bars["judge"],
         w.HBox([use["ranked"], views["trust"]]),
     ])  # fmt: skip
+    choices = [use[name] for name in ("audit_kind", "audit_label", "audit_answer")]
+    audit = w.VBox([
+        _box("cnnw-row", controls.buttons["audit"], *choices),
+        controls.bars["audit"],
+        views["audit"],
+        _box("cnnw-wide", _touch("confusion", views["confusion"])),
+    ])  # fmt: skip
     rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
     places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)
     display = w.VBox([_box("cnnw-row", *(use[name] for name in rare)), places, views["pinned"]])
-    words = w.HTML(to_html(View("Words used here.", terms=GLOSSARY)))
+    words = w.HTML(to_html(glossary()))
     about = w.Accordion([views["card"], words], selected_index=None)
     about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
     about.set_title(1, "Words used here")
@@ -121,6 +127,7 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     _fold(use["strip"], "Layer by layer: the evidence at every depth", strip)
     _fold(use["compare"], "Side by side: compare with another …", compared)
     _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
+    _fold(use["audit"], "Where is it wrong? Ask the network about all photographs", audit)
     _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
           views["pairs"])  # fmt: skip
     _fold(use["display"], "Display, places and rare settings", display)

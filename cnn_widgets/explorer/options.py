@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.attribution.regions import Brush, Region
+from cnn_widgets.auditing.result import ANOTHER
+from cnn_widgets.auditing.selecting import SELECTIONS
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.panels import captions
-from cnn_widgets.scenes.choices import COMPARED
+from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audited
 from cnn_widgets.scenes.state import State
 
 Options = list[tuple[str, Any]]
 
-#: Option value for `None` in the class lists: ipywidgets takes a value of None for no selection.
-MOST_LIKELY = -1
+#: Option values in the class lists that are no class. ipywidgets takes None for no selection.
+MOST_LIKELY, LABELLED = -1, -2
+#: What they stand for in the state.
+NO_CLASS = {MOST_LIKELY: None, LABELLED: ITS_LABEL}
 #: Label of each control, by trait.
 LABELS = {
     "network": "network",
@@ -53,6 +57,9 @@ LABELS = {
     "instrument": "test",
     "baseline": "pixels taken away are",
     "ranked": "methods",
+    "audit_kind": "photographs shown",
+    "audit_label": "label",
+    "audit_answer": "answered by",
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
 UNLABELLED = {
@@ -98,6 +105,9 @@ TOOLTIPS = {
     "instrument": "How the map is put to the test",
     "baseline": "What stands in place of a pixel that is taken away",
     "ranked": "Hold Ctrl or Shift to choose several",
+    "audit_kind": "Which photographs the row at the top shows, and in which order",
+    "audit_label": "Only photographs with this label",
+    "audit_answer": "Only photographs that the network takes for this",
 }
 #: The options of lists that never change.
 FIXED: dict[str, Options] = {
@@ -127,6 +137,7 @@ FIXED: dict[str, Options] = {
     "compare_by": [(each, each) for each in COMPARED],
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
+    "audit_kind": [(told, kind) for kind, told in SELECTIONS.items()],
 }
 #: What is saved at one choice; the first entry is what the list shows at rest.
 SAVES: Options = [
@@ -159,28 +170,10 @@ WIDTHS = {
     "compare_with": "330px",
     "instrument": "240px",
     "baseline": "255px",
+    "audit_kind": "430px",
+    "audit_label": "250px",
+    "audit_answer": "270px",
 }
-#: The field's terms in plain words.
-GLOSSARY = (
-    ("network", "A convolutional network: layers of filters, one after the other, that turn the "
-                "pixels of a photograph into one score for each class."),
-    ("layer", "One step of the network. Early layers keep fine places and see little; late ones "
-              "see much of the photograph at once."),
-    ("filter", "One detector of a layer. It looks for the same pattern everywhere."),
-    ("feature map, activation", "What a filter answers at each place: high where its pattern is."),
-    ("silent filter", "A filter that answers nowhere on this photograph."),
-    ("score", "What the network adds up for a class before it is turned into percentages."),
-    ("probability", "The scores turned into shares of 100 %. A class can gain only what others "
-                    "lose, so it may rise although nothing speaks for it."),
-    ("evidence", "How much each place of the photograph raises the score of the class explained."),
-    ("rather than", "Evidence for one class that is not evidence for another one as well."),
-    ("rank correlation", "How alike two maps rank the places of a photograph, from least to most "
-                         "evidence. 1: in the same order, 0: nothing in common, −1: in the "
-                         "opposite order."),
-    ("cell", "One value of a map. It stands for a piece of the photograph."),
-    ("receptive field", "The part of the photograph that one cell can see."),
-    ("opacity", "How strongly the colours of the evidence cover the photograph."),
-)  # fmt: skip
 
 
 def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str, str]]) -> Options:
@@ -192,10 +185,12 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
     if name == "layer":
         return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
     if name == "class_index":
-        return _classes(scene, scene.wanted_class)
+        return [*_classes(scene, scene.wanted_class), *_its_label(scene, state.class_index)]
     if name == "versus":
         found = [("– (no other class)", MOST_LIKELY), *_classes(scene, scene.wanted_versus)[1:]]
-        return found
+        return [*found, *_its_label(scene, state.versus)]
+    if name in ("audit_label", "audit_answer"):
+        return _audited(name, scene)
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(
@@ -213,7 +208,9 @@ def chosen_option(name: str, scene: Scene, state: State) -> Any:
     if name == "compare_with":
         return chosen_other(scene)
     value = getattr(state, name)
-    return MOST_LIKELY if name in ("class_index", "versus") and value is None else value
+    if name in ("class_index", "versus"):
+        return next((option for option, each in NO_CLASS.items() if each == value), value)
+    return value
 
 
 def _with(value: Any, found: Options, empty: str = "") -> Options:
@@ -244,48 +241,22 @@ def _classes(scene: Scene, wanted: int | None) -> Options:
     return found
 
 
-def pins_of(text: str) -> list[Any]:
-    """Return the pinned cells that a text names, each "layer row column", with ; between them.
-
-    What cannot be read is returned as it is; the state refuses it.
-
-    >>> pins_of("conv 3 4; relu 0 0")
-    [['conv', '3', '4'], ['relu', '0', '0']]
-    """
-    return [part.strip().rsplit(None, 2) for part in text.split(";") if part.strip()]
+def _its_label(scene: Scene, wanted: Any) -> Options:
+    """Return the option for the class of the photograph's own label, if it has one."""
+    if scene.label_class is not None:
+        name = captions.with_probability(scene.considered(scene.label_class))
+        return [(f"its label: {name}", LABELLED)]
+    return [("its label (none is known here)", LABELLED)] if wanted == ITS_LABEL else []
 
 
-def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
-    """Return pinned cells as the text that `pins_of` reads."""
-    return "; ".join(f"{layer} {row} {column}" for layer, row, column in pins)
-
-
-def region_of(text: str) -> list[str] | Brush | None:
-    """Return the region that a text names, for the state to check; None for an empty one.
-
-    It is four numbers, or "brush", its radius, and places "x y" with , between them and ; between
-    two strokes.
-
-    >>> region_of("10, 20, 30, 40")
-    ['10', '20', '30', '40']
-    >>> region_of("brush 5: 10 20, 30 40; 50 60").strokes
-    (((10.0, 20.0), (30.0, 40.0)), ((50.0, 60.0),))
-    """
-    head, _, drawn = text.partition(":")
-    try:
-        name, radius = head.split()
-        strokes = [[each.split() for each in part.split(",")] for part in drawn.split(";")]
-        places = tuple(tuple((float(x), float(y)) for x, y in stroke) for stroke in strokes)
-        if name == "brush":
-            return Brush(float(radius), places)
-    except ValueError:  # it is not of that form
-        pass
-    return text.replace(",", " ").split() or None
-
-
-def region_text(region: Region | None) -> str:
-    """Return a region as the text that `region_of` reads."""
-    if isinstance(region, Brush):
-        strokes = (", ".join(f"{x:.0f} {y:.0f}" for x, y in each) for each in region.strokes)
-        return f"brush {region.radius:.1f}: {'; '.join(strokes)}"
-    return "" if region is None else " ".join(f"{each:.0f}" for each in region)
+def _audited(name: str, scene: Scene) -> Options:
+    """Return the labels of the audit, those least often recognised first; and its answers."""
+    found = audited(scene)
+    rows = () if found is None else found.per_label
+    if name == "audit_answer":
+        answers = [*(row.label for row in rows), *([ANOTHER] if rows else [])]
+        return [("every answer", ""), *((each, each) for each in answers)]
+    worst = sorted(rows, key=lambda row: row.recall.value)
+    told = ((f"{row.label} ({captions.percent(row.recall.value)} of {row.recall.count:,} right)",
+             row.label) for row in worst)  # fmt: skip
+    return [("every label", ""), *told]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Set
 from html import escape
 from typing import Any
 
-from cnn_widgets.panels.export import is_private, preview_png
+from cnn_widgets.rendering.export import is_private, preview_png
 from cnn_widgets.scenes.scene import Scene
 
 log = logging.getLogger(__name__)

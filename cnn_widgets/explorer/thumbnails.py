@@ -42,6 +42,8 @@ class Thumbnails:
         self._found: tuple[str, ...] = ()
         self._listed: tuple[object, ...] = ()
         self._start, self._chosen, self._lock = 0, "", threading.RLock()
+        self._selected: tuple[str, ...] | None = None
+        self._about = ""
         self.row, self.sheet, self.told = w.HBox(), w.HTML(), w.HTML()
         self.row.add_class("cnnw-thumbs")
         self.sheet.add_class("cnnw-sheet")
@@ -66,11 +68,21 @@ class Thumbnails:
         for field in (self.search, self.order):
             field.observe(lambda _: self._turned(), "value")
 
-    def sync(self, samples: Fitted, chosen: str) -> None:
-        """Show the page with the chosen photograph, and mark it."""
+    def sync(
+        self,
+        samples: Fitted,
+        chosen: str,
+        selected: tuple[str, ...] | None = None,
+        told: str = "",
+    ) -> None:
+        """Show the page with the chosen photograph, and mark it.
+
+        If some are `selected`, only those stand here; `told` says which they are.
+        """
         with self._lock:
-            moved = chosen != self._chosen
+            moved = chosen != self._chosen or selected != self._selected
             self._samples, self._chosen = samples, chosen
+            self._selected, self._about = selected, told
             self._look_up(samples)
             if moved and chosen in self._found:
                 self._start = self._found.index(chosen) // PAGE * PAGE
@@ -79,11 +91,11 @@ class Thumbnails:
     def _look_up(self, samples: Fitted) -> None:
         """Find the photographs that the search names, in the order chosen."""
         table, query = samples.photographs, self.search.value.strip().lower()
-        wanted = (table.names, query, self.order.value)
+        found = table.names if self._selected is None else self._selected
+        wanted = (found, query, self.order.value)
         if wanted == self._listed:
             return
         self._listed = wanted
-        found = table.names
         if query:
             texts = ((name, f"{name}\n{table.label(name)}".lower()) for name in found)
             found = tuple(name for name, text in texts if query in text)
@@ -110,15 +122,17 @@ class Thumbnails:
             self._names = names
         for name, button in zip(names, self.row.children, strict=True):
             (button.add_class if name == self._chosen else button.remove_class)("cnnw-chosen")
+        several = len(table) > PAGE or self._selected is not None
         for each in self._turning:
-            each.layout.display = None if len(table) > PAGE else "none"
+            each.layout.display = None if several else "none"
         last, found = min(self._start + PAGE, len(self._found)), len(self._found)
         of = f"{found:,}" if found == len(table) else f"{found:,} found among {len(table):,}"
         self.told.value = f"{self._start + 1}–{last} of {of}" if found else f"none of {of}"
         bad = len(table.unreadable)
-        notes = [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]
+        notes = [self._about] if self._about else []
+        notes += [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]
         self.notes.value = escape("; ".join(notes))
-        self.pager.layout.display = None if notes or len(table) > PAGE else "none"
+        self.pager.layout.display = None if notes or several else "none"
 
     def _turned(self, step: int = 0) -> None:
         """Show what is searched for, or another page; a redraw in another thread comes after it."""

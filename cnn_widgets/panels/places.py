@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from numpy.typing import NDArray
+
+from cnn_widgets.auditing import Audit
+from cnn_widgets.auditing.selecting import most_confused
 from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.mosaics import grid_shape, tile_size
 from cnn_widgets.scenes.scene import Scene
@@ -12,6 +17,10 @@ from cnn_widgets.scenes.scene import Scene
 _WIDTH, _HEIGHT = 832, 320
 #: Least longer side of a tile, in pixels.
 LEAST_TILE = 24
+#: Width and height of the heads of the confusion table, and of a cell, in widths of a letter.
+MATRIX_HEADS, MATRIX_CELL = (14.0, 7.0), (3.2, 1.9)
+#: Up to so many labels it shows all of them.
+MOST_LABELS = 16
 #: Pictures of the film-strip in one row.
 _STRIP_COLUMNS = 9
 
@@ -27,6 +36,27 @@ def grid(scene: Scene) -> tuple[int, int, int]:
         return rows, columns, cell
     columns = min(count, (_WIDTH + 1) // (tile_size(shape, LEAST_TILE)[1] + 1))
     return math.ceil(count / columns), columns, LEAST_TILE
+
+
+def shown_confusion(found: Audit) -> tuple[tuple[str, ...], tuple[str, ...], NDArray[Any]]:
+    """Return the labels, the answers and the counts of the confusion table that is shown."""
+    return most_confused(found, MOST_LABELS)
+
+
+def confusion_cell(found: Audit, x: float, y: float) -> tuple[str, str]:
+    """Return the label and the answer at a place of the confusion table; "" in its heads."""
+    labels, answers, _ = shown_confusion(found)
+    row, column = (
+        math.floor((share * (head + cell * count) - head) / cell)
+        for share, head, cell, count in (
+            (y, MATRIX_HEADS[1], MATRIX_CELL[1], len(labels)),
+            (x, MATRIX_HEADS[0], MATRIX_CELL[0], len(answers)),
+        )
+    )
+    return (
+        labels[min(row, len(labels) - 1)] if row >= 0 else "",
+        answers[min(column, len(answers) - 1)] if column >= 0 else "",
+    )
 
 
 def strip_grid(scene: Scene) -> tuple[int, int, tuple[str, ...]]:

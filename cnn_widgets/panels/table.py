@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.panels import captions
+from cnn_widgets.panels.audit_panels import audit_words, confusion
 from cnn_widgets.panels.comparison import side_by_side
 from cnn_widgets.panels.evaluation_panels import evaluation
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
@@ -75,6 +76,7 @@ _TRUST_TRAITS = _MAP_TRAITS | {"alpha", "trust", "instrument", "baseline", "rank
 _COMPARE_TRAITS = _MAP_TRAITS | {"compare", "compare_by", "compare_with", "pictures"}
 _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
+_AUDIT_TRAITS = frozenset({"network", "fit", "audit", "audit_kind", "audit_label", "audit_answer"})
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 
 
@@ -114,6 +116,8 @@ PANELS: dict[str, Panel] = {
             "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", chosen_other
         ),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
+        Panel("audit", "Where is it wrong?", _AUDIT_TRAITS, audit_words, False, "audit"),
+        Panel("confusion", "What is taken for what", _AUDIT_TRAITS, confusion, False, "audit"),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }

@@ -31,6 +31,18 @@ class Mark(NamedTuple):
     painted: tuple[float, float, tuple[tuple[tuple[float, float], ...], ...]] | None = None
 
 
+class Matrix(NamedTuple):
+    """A table of counts whose cells can be chosen: labels (rows) and the answers they got.
+
+    Each of `rows` is (label, share recognised as text, photographs, counts by answer); `chosen` is
+    the (row, column) that is marked, each -1 for none.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, str, int, tuple[int, ...]], ...]
+    chosen: tuple[int, int] = (-1, -1)
+
+
 @dataclass(frozen=True)
 class View:
     """What a panel shows.
@@ -72,6 +84,8 @@ class View:
         A row of small pictures, instead of one; a title may have two lines.
     table : tuple of rows of text
         A table, instead of a picture; the first row is its header.
+    matrix : Matrix, optional
+        A table of counts, instead of a picture.
     parts : tuple of View
         Several views side by side, each under its own caption, instead of a picture.
     inches : (width, height)
@@ -95,6 +109,7 @@ class View:
     pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
     strip: tuple[tuple[str, Pixels, str], ...] = field(default=(), repr=False)
     table: tuple[tuple[str, ...], ...] = ()
+    matrix: Matrix | None = None
     parts: tuple[View, ...] = ()
     inches: tuple[float, float] = (3.6, 2.2)
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.attribution.regions import Brush, hottest_region
-from cnn_widgets.panels.places import depth_layer, grid
+from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, shown_confusion
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
 from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audited
 
 Changes = dict[str, Any]
 
@@ -190,12 +191,42 @@ def _key_layers(scene: Scene, key: str) -> Changes:
     return {"layer": names[min(max(places[key], 0), len(names) - 1)]}
 
 
+def _click_confusion(scene: Scene, x: float, y: float) -> Changes:
+    found = audited(scene)
+    return {} if found is None else _chosen_cell(scene, *confusion_cell(found, x, y))
+
+
+def _key_confusion(scene: Scene, key: str) -> Changes:
+    found = audited(scene)
+    if found is None or (key not in _STEPS and key != "Escape"):
+        return {}
+    labels, answers, _ = shown_confusion(found)
+    if key == "Escape":
+        return _chosen_cell(scene, "", "")
+    (down, right), (rows, columns) = _STEPS[key], (("", *labels), ("", *answers))
+    row, column = (
+        names.index(name) if name in names else 0
+        for names, name in ((rows, scene.audit_label), (columns, scene.audit_answer))
+    )
+    label = rows[min(max(row + down, 0), len(rows) - 1)]
+    return _chosen_cell(scene, label, columns[min(max(column + right, 0), len(columns) - 1)])
+
+
+def _chosen_cell(scene: Scene, label: str, answer: str) -> Changes:
+    """Return the choice of a cell: of the right ones those that are narrowly right."""
+    right = bool(label) and label == answer
+    mistakes = scene.audit_kind if scene.audit_kind == "near misses" else "mistakes"
+    kind = "narrowly right" if right else mistakes
+    return {"audit_kind": kind, "audit_label": label, "audit_answer": answer}
+
+
 _CLICKS: dict[str, Callable[[Scene, float, float], Changes]] = {
     "photo": _click_photo,
     "filter": _click_filter,
     "mosaic": _click_mosaic,
     "depth": lambda scene, x, _: {"layer": depth_layer(scene, x)},
     "strip": _click_strip,
+    "confusion": _click_confusion,
 }
 _KEYS: dict[str, Callable[[Scene, str], Changes]] = {
     "photo": _key_photo,
@@ -203,4 +234,5 @@ _KEYS: dict[str, Callable[[Scene, str], Changes]] = {
     "mosaic": _key_mosaic,
     "depth": _key_layers,
     "strip": _key_layers,
+    "confusion": _key_confusion,
 }

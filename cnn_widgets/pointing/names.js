@@ -7,7 +7,10 @@ const ABOUT = {
   mosaic: "Filters of the layer. Arrow keys choose a filter.",
   depth: "Silent filters by depth. Left and right choose a layer.",
   strip: "Layer by layer. Left and right choose a layer.",
+  confusion: "What is taken for what. Arrow keys choose a label and an answer, Escape all.",
 };
+
+const GRIDS = ["mosaic", "strip", "confusion"];
 
 function nameAll({ root, model, undo, nameOf }) {
   const watch = new MutationObserver(nameEverything);
@@ -56,7 +59,7 @@ function nameAll({ root, model, undo, nameOf }) {
       const name = nameOf(box);
       if (!box.hasAttribute("tabindex")) {
         box.tabIndex = 0;
-        box.setAttribute("role", name === "mosaic" || name === "strip" ? "grid" : "application");
+        box.setAttribute("role", GRIDS.includes(name) ? "grid" : "application");
         box.setAttribute("aria-label", ABOUT[name] || name);
       }
       placeActive(box, model.get("places")[name]);

@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.places import depth_layer, grid, strip_grid
+from cnn_widgets.panels.audit_panels import about_cell
+from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, strip_grid
 from cnn_widgets.scenes.filter_choice import peaks
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audited
 
 
 def describe(scene: Scene, picture: str, x: float, y: float) -> str:
@@ -20,7 +22,7 @@ def describe(scene: Scene, picture: str, x: float, y: float) -> str:
     Parameters
     ----------
     scene : Scene
-    picture : {"photo", "filter", "mosaic", "depth", "strip"}
+    picture : {"photo", "filter", "mosaic", "depth", "strip", "confusion"}
     x, y : float
     """
     if not (0 <= x <= 1 and 0 <= y <= 1) or picture not in _DESCRIBE:
@@ -122,10 +124,16 @@ def strip_layer(scene: Scene, x: float, y: float) -> str | None:
     return names[place] if place < len(names) else None
 
 
+def _confusion(scene: Scene, x: float, y: float) -> str:
+    found = audited(scene)
+    return "" if found is None else about_cell(found, *confusion_cell(found, x, y))
+
+
 _DESCRIBE: dict[str, Callable[[Scene, float, float], str]] = {
     "photo": _photo,
     "filter": _filter,
     "mosaic": _mosaic,
     "depth": _depth,
     "strip": lambda scene, x, y: strip_layer(scene, x, y) or "",
+    "confusion": _confusion,
 }

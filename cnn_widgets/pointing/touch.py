@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from cnn_widgets.panels.places import grid, strip_grid
+from cnn_widgets.panels.audit_panels import about_cell
+from cnn_widgets.panels.places import grid, shown_confusion, strip_grid
 from cnn_widgets.pointing.gestures import number, wanted
 from cnn_widgets.pointing.pointer import Pointer
 from cnn_widgets.pointing.readouts import about_filter, describe
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audited
 
 
 class Touch:
@@ -57,6 +59,14 @@ class Touch:
                 rows, columns, names = strip_grid(scene)
                 place = divmod(names.index(scene.layer.name), columns)
                 places["strip"] = _place(rows, columns, *place, scene.layer.name)
+        found = audited(scene)
+        if found is not None and found.judged.any():
+            label, answer = scene.audit_label, scene.audit_answer
+            labels, answers, _ = shown_confusion(found)
+            row = labels.index(label) + 1 if label in labels else 0
+            column = answers.index(answer) + 1 if answer in answers else 0
+            text = about_cell(found, label, answer)
+            places["confusion"] = _place(len(labels) + 1, len(answers) + 1, row, column, text)
         self.pointer.places = places
 
     def forget(self) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from cnn_widgets.auditing.labels import Classes
 from cnn_widgets.datasets import open_images
 from cnn_widgets.engine.cache import ByteCache
+from cnn_widgets.evaluation.instruments import arrays
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks import efficientnet_lite
 from cnn_widgets.networks.applications import Progress, applications, weights_here
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.records import ImageSample
+from cnn_widgets.scenes.audits import Audits
 from cnn_widgets.scenes.photographs import Fitted, Photographs
 
 #: Up to so many photographs of a list are read at once; so many are tried for one to begin with.
@@ -46,6 +49,8 @@ class Catalog:
         Further networks to choose from; files are loaded on first use.
     allow_private : bool
         Whether photographs may come from addresses inside the local network.
+    classes : mapping, optional
+        The classes that labels stand for where they are not named so; see `audit`.
 
     Attributes
     ----------
@@ -55,6 +60,8 @@ class Catalog:
         The name of the first one that can be read.
     uploads : set of str
         The names of the photographs uploaded on the page.
+    audits : Audits
+        What the networks said of all photographs, and which classes labels stand for.
     results : ByteCache
         Maps and evaluations, by their question (see `Scene.question`).
 
@@ -70,6 +77,7 @@ class Catalog:
         network: Network,
         models: Mapping[str, Any],
         allow_private: bool = False,
+        classes: Classes | None = None,
     ) -> None:
         self.uploads: set[str] = set()
         self._allow_private = allow_private
@@ -87,6 +95,7 @@ class Catalog:
         at_once = len(found) == 1 or (len(found) <= AT_ONCE and listed)
         self.samples = Photographs(found, network.with_inputs_of, at_once)
         self.uploads |= found.private
+        self.audits = Audits(self.samples.images, classes)
         self.first = self._first_readable()
 
     def add(self, image: Any, name: str | None = None) -> str:
@@ -168,9 +177,16 @@ class Catalog:
                 self._sources.pop(name, None)
             return self._networks[name]
 
-    def keep(self, question: tuple[Any, ...], result: Any, arrays: Iterable[Floats]) -> None:
-        """Cache a result that took long to compute, within `RESULT_BYTES`."""
-        self.results.put(question, result, arrays)
+    def keep(self, kind: str, question: tuple[Any, ...], result: Any) -> None:
+        """Keep what took long to compute: a map, an evaluation ("judge"), an "audit".
+
+        Of the first two only the latest are kept, within `RESULT_BYTES`.
+        """
+        if kind == "audit":
+            self.audits.keep(question, result)
+        else:
+            heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
+            self.results.put(question, result, heavy)
 
     def close(self) -> None:
         """Drop photographs, results and networks; `Network` objects that were given stay usable."""
@@ -182,6 +198,7 @@ class Catalog:
         self._networks.clear()
         self._sources.clear()
         self.samples.clear()
+        self.audits.close()
         self.results.clear()
 
     def _add_model(self, name: str, source: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.regions import Brush, Region, region_mask
+from cnn_widgets.auditing.selecting import SELECTIONS
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.evaluation.faithfulness import BASELINES
@@ -36,6 +37,8 @@ FILTER_ORDERS = ("index", "strength", "weight")
 STRIPS = ("evidence", "activation")
 #: In what the evidence shown beside the one on screen differs from it.
 COMPARED = ("method", "class", "layer", "photograph", "network")
+#: The class that stands for the photograph's own label, whichever that is.
+ITS_LABEL = "its label"
 #: The largest magnification of the photograph.
 MAX_ZOOM = 8.0
 #: Places that the strokes of a painted region may have in all.
@@ -53,6 +56,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "filter_order": FILTER_ORDERS,
     "strip_of": STRIPS,
     "compare_by": COMPARED,
+    "audit_kind": tuple(SELECTIONS),
 }
 
 

@@ -116,7 +116,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._cache.clear()
         self._small.clear()
         self._fitted.clear()
-        self._images = ImageSet((), (), _closed)
+        self._images = ImageSet((), (), closed)
 
     @property
     def few(self) -> bool:
@@ -134,6 +134,12 @@ class Photographs(Mapping[str, ImageSample]):
         """Return the names on the page, of so many photographs, on which one stands."""
         start = self.names.index(name) // size * size
         return self.names[start : start + size]
+
+    @property
+    def images(self) -> ImageSet:
+        """The set, without what was added; of a data set or a generator, what is kept of it."""
+        found = self._images
+        return found if found.repeatable else ImageSet(found.names, found.labels, found.read)
 
     def label(self, name: str) -> Label:
         """Return what a photograph shows, if its owner said so."""
@@ -186,7 +192,7 @@ class Photographs(Mapping[str, ImageSample]):
         return self._cache.put(key, sample, (sample.pixels, *data))
 
 
-def _closed(number: int, at_least: int | None) -> ImageSample:
+def closed(number: int, at_least: int | None) -> ImageSample:
     """Stand in for the set of an explorer that is closed, so that the set itself is freed."""
     raise ValueError("The explorer is closed.")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -11,7 +16,7 @@ _COPIED = (
     "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
     "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
     "pins", "filter_count", "filter_order", "strip", "strip_of", "display", "compare",
-    "compare_by", "compare_with",
+    "compare_by", "compare_with", "audit", "audit_kind", "audit_label", "audit_answer",
 )  # fmt: skip
 
 
@@ -21,23 +26,39 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
         network = state.open_network()
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
+        sample, label = fitted[state.image], catalogue.samples.label(state.image)
+        meant = catalogue.audits.label_classes(network, label)
+        wanted = {
+            trait: _its_label(network, sample, meant) if value == ITS_LABEL else value
+            for trait, value in (("class", state.class_index), ("versus", state.versus))
+        }
         return Scene(
             network=network,
             revision=network.revision,
             image=state.image,
-            sample=fitted[state.image],
-            full_size=catalogue.samples.sizes.get(state.image, fitted[state.image].size),
+            sample=sample,
+            full_size=catalogue.samples.sizes.get(state.image, sample.size),
             added=state.image in catalogue.uploads,
             samples=fitted,
-            label=catalogue.samples.label(state.image),
+            label=label,
+            label_class=_its_label(network, sample, meant),
             layer=info,
             layers=state.layers(),
             filter=min(state.filter, info.filters - 1),
-            wanted_class=state.class_index,
-            wanted_versus=state.versus,
+            wanted_class=wanted["class"],
+            wanted_versus=wanted["versus"],
             **{name: getattr(state, name) for name in _COPIED},
             network_name=state.network,
             at_hand=catalogue.at_hand,
             open_network=catalogue.network,
             results=catalogue.results,
+            audits=catalogue.audits,
         )
+
+
+def _its_label(network: Network, sample: ImageSample, classes: Sequence[int]) -> int | None:
+    """Return the likeliest of the classes that a photograph's label stands for; None of none."""
+    if len(classes) < 2:
+        return classes[0] if classes else None
+    probabilities = network.scores(sample)[1]
+    return max(classes, key=lambda index: float(probabilities[index]))

@@ -24,43 +24,46 @@ from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.evaluation.instruments import INSTRUMENTS, Subject
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
+from cnn_widgets.scenes.audits import Audits
 from cnn_widgets.scenes.filter_choice import FilterChoice, choose
 from cnn_widgets.scenes.photographs import Fitted
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The explorer at one moment: the choices as fields, their results computed on first use.
+    """The choices of one moment as fields, their results computed on first use.
 
     Attributes
     ----------
     network : Network
     revision : int
-        The network's revision; it increases when the weights change.
+        See `Network.revision`.
     image : str
         The name of the photograph.
     sample : ImageSample
-        The photograph.
     full_size : (H, W)
         Its size before it was shrunk to be kept.
     added : bool
-        Whether it was added on the page, and can be taken away again.
+        Whether it was added on the page.
     samples : Fitted
-        All photographs by name.
     label : int, str or None
         What the photograph shows, if its owner said so.
+    label_class : int or None
+        The class that the label stands for, the likeliest of several; None if that is not known.
     layer : LayerInfo
-        The layer browsed.
+        That browsed.
     layers : tuple of LayerInfo
-        The layers that can be browsed.
+        Those that can be browsed.
     wanted_class, wanted_versus : int or None
-        `State.class_index` and `State.versus`; see `chosen` and `versus` for what is shown.
+        `State.class_index` and `State.versus`, "its label" as `label_class`; see `chosen` and
+        `versus` for what is shown.
     network_name : str
-        The name by which the network is chosen.
     at_hand : tuple of str
         The names of the networks that are open or given; `open_network` opens one by its name.
     results : ByteCache
         Maps by `question`, evaluations by `trust_question`; shared by all scenes.
+    audits : Audits
+        What the networks said of all photographs.
 
     Every other field is the trait of `State` of the same name.
     """
@@ -73,6 +76,7 @@ class Scene:
     added: bool
     samples: Fitted
     label: Label
+    label_class: int | None
     layer: LayerInfo
     layers: tuple[LayerInfo, ...]
     filter: int
@@ -104,10 +108,15 @@ class Scene:
     compare: bool
     compare_by: str
     compare_with: str
+    audit: bool
+    audit_kind: str
+    audit_label: str
+    audit_answer: str
     network_name: str
     at_hand: tuple[str, ...]
     open_network: Callable[[str], Network] = field(repr=False)
     results: ByteCache[Any] = field(repr=False)
+    audits: Audits = field(repr=False)
 
     @cached_property
     def predictions(self) -> list[Prediction]:

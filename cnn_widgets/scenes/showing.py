@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.state import State
 
 
@@ -37,7 +38,7 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
                 added = changes["image"] if len(catalogue.samples) > count else None
             net = catalogue.network(changes.get("network", state.network))
             for trait in ("class_index", "versus"):
-                if isinstance(changes.get(trait), str):
+                if isinstance(changes.get(trait), str) and changes[trait] != ITS_LABEL:
                     changes[trait] = net.class_index(changes[trait])
             state.update(**changes)
         except BaseException:

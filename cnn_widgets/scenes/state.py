@@ -11,95 +11,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from traitlets import Any as Any_
-from traitlets import (
-    Bool,
-    Float,
-    HasTraits,
-    Int,
-    TraitType,
-    Tuple,
-    Unicode,
-    observe,
-    validate,
-)
+from traitlets import observe, validate
 
-from cnn_widgets.attribution.methods import QUICK
+from cnn_widgets.auditing import Audit
+from cnn_widgets.auditing.result import ANOTHER
+from cnn_widgets.auditing.selecting import label_place
 from cnn_widgets.networks.applications import Progress
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import LayerInfo
 from cnn_widgets.scenes import choices
 from cnn_widgets.scenes.catalog import Catalog
+from cnn_widgets.scenes.traits import Traits
+
+#: The traits that choose photographs of the audit.
+_SELECTING = {"audit_kind", "audit_label", "audit_answer"}
 
 
-class State(HasTraits):
-    """The explorer's state. Every trait can be read and set; setting one redraws.
+class State(Traits):
+    """The explorer's state. Every trait can be read and set, see `Traits`; setting one redraws.
 
     An invalid value raises a ValueError that names what is allowed; a value of the wrong type
     raises traitlets' TraitError. Setting ``image`` keeps ``class_index``; a click on a thumbnail
     resets it to None.
-
-    ``image`` and ``network`` are names; ``kinds`` is one of `choices.KINDS`; ``layer`` is the name
-    of the layer browsed and ``filter`` the index of the filter in it. ``class_index`` is the class
-    explained (None: the most likely one), ``versus`` the class it is compared with (None: none),
-    ``counter`` whether to show the evidence against it. ``target`` is what is explained, the
-    ``"logit"`` or the ``"probability"``; ``cam_layer`` is ``"default"``, ``"follow"`` (the layer
-    browsed) or the name of a layer; ``alpha`` is the opacity of heat-maps in [0, 1]. ``fit`` is
-    how pictures are resized; another ``network`` sets it to its own. ``pairs`` and ``trust`` are
-    whether the folds of all photographs and of the evaluation are open; ``instrument`` is the
-    evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what replaces a deleted
-    pixel. ``pictures`` (read-only) is the number of photographs.
-
-    ``face`` is what the large picture shows, one of `choices.FACES`, magnified ``zoom`` times about
-    the place ``center``, shares (x, y) of its sides. ``region`` is a part of the photograph, (left,
-    top, right, bottom) in its pixels, a `Brush`, or None; another ``image`` clears it. ``pins`` are
-    up to two cells, (layer, row, column) each, whose receptive fields are shown; another
-    ``network`` clears them. The mosaic shows ``filter_count`` filters in ``filter_order``.
-    ``strip`` is whether the film-strip is open, ``strip_of`` what it shows, ``display`` whether the
-    rare settings are. ``compare`` is whether other evidence stands beside: ``compare_by`` is what
-    differs, one of `choices.COMPARED`, and ``compare_with`` which one it is ("": the first other).
     """
-
-    image = Unicode()
-    network = Unicode()
-    kinds = Unicode("article")
-    layer = Unicode()
-    filter = Int()
-    class_index = Int(None, allow_none=True)
-    versus = Int(None, allow_none=True)
-    counter = Bool(False)
-    method = Unicode("grad-cam")
-    target = Unicode("logit")
-    cam_layer = Unicode("default")
-    alpha = Float(0.6)
-    colormap = Unicode("inferno")
-    scale = Unicode("filter")
-    filter_colormap = Unicode("viridis")
-    fit = Unicode("squash")
-    size = Unicode("laptop")
-    pairs = Bool(False)
-    trust = Bool(False)
-    instrument = Unicode("curves")
-    baseline = Unicode("blur")
-    ranked = Tuple(QUICK)
-    face = Unicode("evidence")
-    zoom = Float(1.0)
-    center = Tuple((0.5, 0.5))
-    region = Any_(None, allow_none=True)
-    pins = Tuple(())
-    filter_count = Unicode("24")
-    filter_order = Unicode("index")
-    strip = Bool(False)
-    strip_of = Unicode("evidence")
-    display = Bool(False)
-    compare = Bool(False)
-    compare_by = Unicode("method")
-    compare_with = Unicode("")
-    #: The order in which `update` sets traits, that of the lines above: a trait comes after those
-    #: it depends on.
-    ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))
-
-    pictures = Int(0, read_only=True)
 
     def __init__(self, catalogue: Catalog, image: str, network: str) -> None:
         self.lock = threading.RLock()
@@ -109,6 +43,7 @@ class State(HasTraits):
         self.progress: Progress | None = None
         super().__init__()
         self.update(image=image, network=network)
+        self.count_pictures()
 
     def on_change(self, listener: Callable[[frozenset[str]], None] | None) -> None:
         """Call a function with the names of the changed traits after each change; None: nothing."""
@@ -127,6 +62,8 @@ class State(HasTraits):
                 for name in self.ORDER:
                     if name in changes:
                         super().__setattr__(name, changes[name])
+                if _SELECTING & set(changes) and "image" not in changes:
+                    self._show_selected()
             except BaseException:
                 self._trait_values.update(before)  # bypasses validators and observers
                 self._changed = announced
@@ -165,11 +102,26 @@ class State(HasTraits):
         """Return the network chosen; it is loaded if it was not yet."""
         return self._catalog.network(self.network, self.progress)
 
+    def _audit(self) -> Audit | None:
+        """Return what the network said of all photographs, if it was asked."""
+        network = self.open_network()
+        return self._catalog.audits.get((network, network.revision, self.fit))
+
+    def _show_selected(self) -> None:
+        """Show the first photograph of those chosen in the audit, unless one of them is shown."""
+        found = self._audit()
+        if not self.audit or found is None:
+            return
+        chosen = self.audit_kind, self.audit_label, self.audit_answer
+        names = self._catalog.audits.selected(found, *chosen)
+        if names and self.image not in names:
+            self.image = names[0]
+
     def layers(self) -> tuple[LayerInfo, ...]:
         """Return the layers that can be browsed in this network, according to `kinds`."""
         return choices.browsable(self.open_network(), self.kinds)
 
-    @observe(*ORDER, "pictures")
+    @observe(*Traits.ORDER, "pictures")
     def _on_trait(self, change: Any) -> None:
         with self.together():
             self._changed.add(change.name)
@@ -189,6 +141,7 @@ class State(HasTraits):
         if cause == "network":
             self.class_index = self.versus = None
             self.cam_layer, self.pins, self.compare_with = "default", (), ""
+            self.audit_label = self.audit_answer = ""
             self.fit = self.open_network().fit
             if self.open_network().head == "values":
                 self.target = "logit"
@@ -234,7 +187,18 @@ class State(HasTraits):
     @validate("class_index", "versus")
     def _check_class(self, proposal: Any) -> Any:
         wanted = proposal.value
-        return None if wanted is None else self.open_network().class_index(wanted)
+        if wanted is None or wanted == choices.ITS_LABEL:
+            return wanted
+        return self.open_network().class_index(wanted)
+
+    @validate("audit_label", "audit_answer")
+    def _check_selected(self, proposal: Any) -> Any:
+        found = self._audit()
+        if proposal.value and found is None:
+            raise ValueError("The network was not asked about all photographs yet: see `audit`.")
+        if found is not None and proposal.value not in ("", ANOTHER):
+            label_place(found, proposal.value)
+        return proposal.value
 
     @validate("method", "instrument", "ranked", "colormap", "filter_colormap")
     def _check_named(self, proposal: Any) -> Any:

@@ -12,8 +12,8 @@ from timing import Row, faster, medians, ms, within
 
 import cnn_widgets as cw
 from cnn_widgets.attribution.depth_strip import film_strip
-from cnn_widgets.panels.html import to_html
 from cnn_widgets.panels.table import PANELS
+from cnn_widgets.rendering.html import to_html
 
 CLASSES = (285, 282, 281, 967, 504, 652)
 

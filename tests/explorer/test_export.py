@@ -11,8 +11,8 @@ from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.drawing.mosaics import mosaic
-from cnn_widgets.panels.export import SAVED_KINDS, save_as
 from cnn_widgets.panels.table import PANELS
+from cnn_widgets.rendering.export import SAVED_KINDS, save_as
 
 
 def test_names_are_escaped_in_files_and_style_sheets_too(keras, tmp_path):

@@ -117,5 +117,5 @@ def test_closing_during_a_job_ends_it_and_nothing_is_said_afterwards(busy):
     assert busy._screen.status.value == status
     assert busy.last_error is None
     busy._tasks._on_progress(1, 2, 3.0)  # what comes late is heard by nobody
-    busy._on_result("compute", None, None, None)
+    busy._tasks._on_end(("compute", None), None, None)
     assert busy._screen.status.value == status

@@ -24,6 +24,7 @@ from cnn_widgets.panels import captions
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
 from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels
+from cnn_widgets.rendering.tables import answer_rows, confusion_table, plain_table
 from cnn_widgets.scenes.scene import Scene
 
 _CHART_DPI = 200
@@ -70,14 +71,16 @@ def error_html(title: str, error: BaseException, frame: int = 0) -> str:
 
 def _body(view: View) -> str:
     if view.rows:
-        return _rows(view)
+        return answer_rows(view)
     if view.terms:
         lines = "".join(f"<dt>{escape(t)}</dt><dd>{escape(d)}</dd>" for t, d in view.terms)
         return f'<dl class="cnnw-card">{lines}</dl>'
     if view.parts:
         return f'<div class="cnnw-parts">{"".join(map(_part, view.parts))}</div>'
     if view.table:
-        return _table(view)
+        return plain_table(view)
+    if view.matrix is not None:
+        return confusion_table(view.alt, view.matrix)
     if view.strip:
         return f'<div class="cnnw-strip">{"".join(_strip_item(*each) for each in view.strip)}</div>'
     if view.pairs:
@@ -174,27 +177,6 @@ def _stops(colormap: str) -> str:
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
 
 
-def _rows(view: View) -> str:
-    """Return the predictions as a table with bars, so that screen readers can read it too."""
-    lines = []
-    for name, probability, score, marked in view.rows:
-        width = 100 * probability if np.isfinite(probability) else 0
-        lines.append(
-            f'<tr class="{"cnnw-marked" if marked else ""}"><th scope="row">'
-            f'<i class="cnnw-fill" style="width:{width:.1f}%"></i>'
-            f'<span title="{escape(name)}">{escape(name)}</span></th>'
-            f"<td>{captions.percent(probability)}</td><td>{captions.number(score)}</td></tr>"
-        )
-    head = (
-        '<tr><th scope="col">class</th><th scope="col">probability</th>'
-        '<th scope="col">score</th></tr>'
-    )
-    return (
-        f'<table class="cnnw-rows" aria-label="{escape(view.alt)}"><thead>{head}</thead>'
-        f"<tbody>{''.join(lines)}</tbody></table>"
-    )
-
-
 def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) -> str:
     data = encode_image(photo)
     right = _img(
@@ -210,21 +192,6 @@ def _strip_item(title: str, picture: Pixels, alt: str) -> str:
     shown = _img(encode_image(picture), "jpeg", alt, "cnnw-still")
     lines = "<br>".join(escape(line) for line in title.split("\n"))
     return f"<figure>{shown}<figcaption>{lines}</figcaption></figure>"
-
-
-def _table(view: View) -> str:
-    """Return a table; the first cell of each row is its header."""
-    head, *rows = view.table
-    top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    lines = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>'
-        f"{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-        for first, *cells in rows
-    )
-    return (
-        f'<table class="cnnw-table" aria-label="{escape(view.alt)}"><thead><tr>{top}</tr></thead>'
-        f"<tbody>{lines}</tbody></table>"
-    )
 
 
 def _chart_png(view: View) -> bytes:

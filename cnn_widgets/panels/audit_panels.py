@@ -1,0 +1,93 @@
+"""Where the network is wrong over all photographs: figures in words, and the confusion table."""
+
+from __future__ import annotations
+
+from cnn_widgets.auditing.result import ANOTHER, Audit
+from cnn_widgets.panels import captions
+from cnn_widgets.panels.places import shown_confusion
+from cnn_widgets.panels.view import Matrix, View
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import about_selection, audited, selected
+
+
+def audit_words(scene: Scene) -> View:
+    """Return how many photographs are right, how sure the network is, and which are chosen."""
+    if not scene.audit:
+        return View("The audit is closed.")
+    found = audited(scene)
+    if found is None:
+        return View(_invitation(scene))
+    terms = [("photographs", _counted(found))]
+    if found.judged.any():
+        terms.append(("right", str(found.accuracy)))
+        sure = captions.percent(float(found.confidence[found.judged].mean()))
+        error = captions.percent(found.calibration.error)
+        terms.append(("how sure", f"{sure} on average; expected calibration error {error}"))
+    else:
+        terms.append(("right", "not known: no photograph has a label"))
+    chosen = len(selected(scene) or ())
+    terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}"))
+    if found.judged.any() and len(found.label_names) > len(shown_confusion(found)[0]):
+        told = "those with the most mistakes; every other is in the list of labels"
+        terms.append(("table", f"{len(shown_confusion(found)[0])} labels of "
+                               f"{len(found.label_names):,}, {told}"))  # fmt: skip
+    line = "; ".join(f"{term}: {told}" for term, told in terms)
+    return View(line, terms=tuple(terms))
+
+
+def confusion(scene: Scene) -> View:
+    """Return how often each label got each answer, with the cell that is chosen marked."""
+    found = audited(scene)
+    if found is None or not found.judged.any():
+        return View("")
+    labels, answers, counts = shown_confusion(found)
+    recalls = {row.label: row.recall for row in found.per_label}
+    rows = tuple(
+        (label, captions.percent(recalls[label].value), recalls[label].count, tuple(map(int, line)))
+        for label, line in zip(labels, counts, strict=True)
+    )
+    chosen = (
+        labels.index(scene.audit_label) if scene.audit_label in labels else -1,
+        answers.index(scene.audit_answer) if scene.audit_answer in answers else -1,
+    )
+    alt = "How often each label (rows) got each answer (columns)."
+    return View(alt, matrix=Matrix(answers, rows, chosen))
+
+
+def about_cell(found: Audit, label: str, answer: str) -> str:
+    """Return in words what a cell of the confusion table counts; "" names all labels or answers."""
+    labels, answers = found.label_names, (*found.label_names, ANOTHER)
+    table = found.confusion
+    if not label:
+        if not answer:
+            return "all mistakes"
+        column = table[:, answers.index(answer)]
+        wrong = int(column.sum()) - (int(column[labels.index(answer)]) if answer in labels else 0)
+        return f"{wrong:,} photographs of other labels were answered by {answer}"
+    row = table[labels.index(label)]
+    total = int(row.sum())
+    if not answer:
+        wrong = total - int(row[labels.index(label)])
+        return f"{wrong:,} of {total:,} photographs labelled {label} are wrong"
+    count = int(row[answers.index(answer)])
+    return f"{count:,} of {total:,} photographs labelled {label} were answered by {answer}"
+
+
+def _counted(found: Audit) -> str:
+    bad = len(found.errors)
+    return f"{len(found):,}{f', {bad:,} of them cannot be read' * bool(bad)}"
+
+
+def _invitation(scene: Scene) -> str:
+    count = scene.audits.count
+    line = (
+        f"Press the button, and {scene.network_name} is asked about all {count:,} photographs: how "
+        "many are right, what is taken for what, and which are wrong. A run that is stopped goes "
+        "on where it was."
+    )
+    if not scene.audits.labelled:
+        line += (
+            " These photographs have no labels, so none can be right or wrong: give labels by "
+            "folders, or by pairs (picture, label)."
+        )
+    return line

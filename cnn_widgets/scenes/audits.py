@@ -1,0 +1,110 @@
+"""What the networks of an explorer said of all its photographs, and what their labels stand for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnn_widgets.auditing import Audit, audit
+from cnn_widgets.auditing.labels import Classes, match_labels
+from cnn_widgets.auditing.selecting import select
+from cnn_widgets.datasets import ImageSet, Label
+from cnn_widgets.engine.weights import weights_digest
+from cnn_widgets.networks.network import Network
+from cnn_widgets.scenes.photographs import closed
+
+#: Everything an audit depends on: network, its revision, how photographs are resized.
+Question = tuple[Network, int, str]
+
+
+class Audits:
+    """The audits of one set of photographs, one for each network and way of resizing.
+
+    Parameters
+    ----------
+    images : ImageSet
+    classes : mapping, optional
+        The classes that labels stand for where they are not named so; see `audit`.
+    """
+
+    def __init__(self, images: ImageSet, classes: Classes | None = None) -> None:
+        self._images, self._classes = images, classes
+        self._found: dict[Question, Audit] = {}
+        self._meant: dict[tuple[Network, Label], tuple[int, ...]] = {}
+        self._folders: dict[Question, str] = {}
+        self._chosen: tuple[object, tuple[str, ...]] = None, ()
+        # Answers are written as they come: an audit that was stopped goes on where it was
+        self._folder = tempfile.TemporaryDirectory("cnn-widgets", ignore_cleanup_errors=True)
+
+    @property
+    def count(self) -> int:
+        """How many photographs are asked about."""
+        return len(self._images)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any of them has a label."""
+        return self._images.labelled
+
+    def label_classes(self, net: Network, label: Label) -> tuple[int, ...]:
+        """Return the classes that a label stands for; none if that is not known."""
+        key = net, label
+        if label is not None and key not in self._meant:
+            try:
+                table = match_labels([label], net, self._classes)
+                self._meant[key] = table.classes[0] if table.classes else ()
+            except ValueError:  # this network has no such class; `run` says so
+                self._meant[key] = ()
+        return self._meant.get(key, ())
+
+    def run(self, question: Question, progress: Callable[[int, int], Any] | None = None) -> Audit:
+        """Ask about every photograph, from where an earlier run was stopped; see `audit`."""
+        net, _, fit = question
+        place = self._folders.setdefault(question, f"audit {len(self._folders)}")
+        out = Path(self._folder.name) / place
+        return audit(net, self._images, classes=self._classes, fit=fit, out=out, progress=progress)
+
+    def get(self, question: Question) -> Audit | None:
+        """Return the audit of a question, if it has been run."""
+        return self._found.get(question)
+
+    def keep(self, question: Question, found: Audit) -> None:
+        """Keep an audit, in place of those of the same network with other weights.
+
+        A ValueError if it is one of another network, or of other photographs.
+        """
+        net = question[0]
+        if found.about["weights"] != weights_digest(net.model):
+            raise ValueError(
+                f"This is an audit of {found.about['network']!r} with other weights than those of "
+                f"{net.name!r} on screen."
+            )
+        if not set(found.names) & set(self._images.names):
+            raise ValueError("None of the photographs of this audit is on the table.")
+        outdated = [each for each in self._found if each[0] is net and each[1] != question[1]]
+        for each in outdated:
+            del self._found[each]
+        self._found[question] = found
+
+    def selected(self, found: Audit, kind: str, label: str, answer: str) -> tuple[str, ...]:
+        """Return the names of the photographs that `select` chooses; those that are on the table.
+
+        Without labels nothing is right or wrong: then all are chosen.
+        """
+        kind = kind if found.judged.any() else "all"
+        key = id(found), kind, label, answer
+        if self._chosen[0] != key:
+            there = frozenset(self._images.names)
+            names = (found.names[index] for index in select(found, kind, label, answer))
+            self._chosen = key, tuple(name for name in names if name in there)
+        return self._chosen[1]
+
+    def close(self) -> None:
+        """Let go of everything, and remove the folder of answers."""
+        self._images = ImageSet((), (), closed)
+        self._chosen = None, ()
+        self._found.clear()
+        self._meant.clear()
+        self._folder.cleanup()

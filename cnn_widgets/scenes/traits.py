@@ -1,0 +1,82 @@
+"""What can be chosen in an explorer: one trait for each choice, with its first value."""
+
+from __future__ import annotations
+
+from traitlets import Any, Bool, Float, HasTraits, Int, TraitType, Tuple, Unicode
+
+from cnn_widgets.attribution.methods import QUICK
+
+
+class Traits(HasTraits):
+    """Every choice of an explorer, as a trait that can be read and set.
+
+    ``image`` and ``network`` are names; ``kinds`` is one of `choices.KINDS`; ``layer`` is the name
+    of the layer browsed and ``filter`` the index of the filter in it. ``class_index`` is the class
+    explained (None: the most likely one; ``"its label"``: the class of the photograph's label, or
+    the most likely one without), ``versus`` the class it is compared with (None: none), likewise;
+    ``counter`` whether to show the evidence against it. ``target`` is what is explained, the
+    ``"logit"`` or the ``"probability"``; ``cam_layer`` is ``"default"``, ``"follow"`` (the layer
+    browsed) or the name of a layer; ``alpha`` is the opacity of heat-maps in [0, 1]. ``fit`` is
+    how pictures are resized; another ``network`` sets it to its own. ``pairs`` and ``trust`` are
+    whether the folds of all photographs and of the evaluation are open; ``instrument`` is the
+    evaluation chosen, ``ranked`` the methods it compares, ``baseline`` what replaces a deleted
+    pixel. ``pictures`` (read-only) is the number of photographs.
+
+    ``face`` is what the large picture shows, one of `choices.FACES`, magnified ``zoom`` times about
+    the place ``center``, shares (x, y) of its sides. ``region`` is a part of the photograph, (left,
+    top, right, bottom) in its pixels, a `Brush`, or None; another ``image`` clears it. ``pins`` are
+    up to two cells, (layer, row, column) each, whose receptive fields are shown; another
+    ``network`` clears them. The mosaic shows ``filter_count`` filters in ``filter_order``.
+    ``strip`` is whether the film-strip is open, ``strip_of`` what it shows, ``display`` whether the
+    rare settings are. ``compare`` is whether other evidence stands beside: ``compare_by`` is what
+    differs, one of `choices.COMPARED`, and ``compare_with`` which one it is ("": the first other).
+
+    ``audit`` is whether the fold is open that tells where the network is wrong. Once it was asked
+    about all photographs, those of an ``audit_kind`` (see `SELECTIONS`), of the label
+    ``audit_label`` and answered by ``audit_answer`` ("": any) are on the table.
+    """
+
+    image = Unicode()
+    network = Unicode()
+    kinds = Unicode("article")
+    layer = Unicode()
+    filter = Int()
+    class_index = Any(None, allow_none=True)
+    versus = Any(None, allow_none=True)
+    counter = Bool(False)
+    method = Unicode("grad-cam")
+    target = Unicode("logit")
+    cam_layer = Unicode("default")
+    alpha = Float(0.6)
+    colormap = Unicode("inferno")
+    scale = Unicode("filter")
+    filter_colormap = Unicode("viridis")
+    fit = Unicode("squash")
+    size = Unicode("laptop")
+    pairs = Bool(False)
+    trust = Bool(False)
+    instrument = Unicode("curves")
+    baseline = Unicode("blur")
+    ranked = Tuple(QUICK)
+    face = Unicode("evidence")
+    zoom = Float(1.0)
+    center = Tuple((0.5, 0.5))
+    region = Any(None, allow_none=True)
+    pins = Tuple(())
+    filter_count = Unicode("24")
+    filter_order = Unicode("index")
+    strip = Bool(False)
+    strip_of = Unicode("evidence")
+    display = Bool(False)
+    compare = Bool(False)
+    compare_by = Unicode("method")
+    compare_with = Unicode("")
+    audit = Bool(False)
+    audit_kind = Unicode("mistakes")
+    audit_label = Unicode("")
+    audit_answer = Unicode("")
+    #: The order in which `update` sets traits, that of the lines above: a trait comes after those
+    #: it depends on.
+    ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))
+
+    pictures = Int(0, read_only=True)
