@@ -41,7 +41,7 @@ from cnn_widgets.scenes.state import State
 Request = Callable[..., None]
 
 #: The kinds of long computations, and the label of each one's button.
-TASKS = {"compute": "Compute", "judge": "Judge", "audit": "Ask about all photographs"}
+TASKS = {"compute": "Compute", "judge": "Judge", "audit": "Ask about all"}
 
 
 class Controls:

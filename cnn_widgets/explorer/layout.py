@@ -115,6 +115,7 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
         controls.bars["audit"],
         views["audit"],
         _box("cnnw-wide", _touch("confusion", views["confusion"])),
+        views["chosen"],
     ])  # fmt: skip
     rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
     places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)

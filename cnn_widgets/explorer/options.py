@@ -170,9 +170,9 @@ WIDTHS = {
     "compare_with": "330px",
     "instrument": "240px",
     "baseline": "255px",
-    "audit_kind": "430px",
-    "audit_label": "250px",
-    "audit_answer": "270px",
+    "audit_kind": "385px",
+    "audit_label": "230px",
+    "audit_answer": "245px",
 }
 
 

@@ -126,8 +126,10 @@ class Thumbnails:
         for each in self._turning:
             each.layout.display = None if several else "none"
         last, found = min(self._start + PAGE, len(self._found)), len(self._found)
-        of = f"{found:,}" if found == len(table) else f"{found:,} found among {len(table):,}"
-        self.told.value = f"{self._start + 1}–{last} of {of}" if found else f"none of {of}"
+        every = found == len(table)
+        of = f"of {found:,}" if every else f"of {found:,} found among {len(table):,}"
+        none = f"none found among {len(table):,}"
+        self.told.value = f"{self._start + 1}–{last} {of}" if found else none
         bad = len(table.unreadable)
         notes = [self._about] if self._about else []
         notes += [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.panels import captions
+from cnn_widgets.panels.photograph import over_photograph
 from cnn_widgets.panels.places import shown_confusion
 from cnn_widgets.panels.view import Matrix, View
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import about_selection, audited, selected
+
+#: So many of the photographs chosen are shown with their evidence.
+_SHOWN = 4
 
 
 def audit_words(scene: Scene) -> View:
@@ -52,6 +57,42 @@ def confusion(scene: Scene) -> View:
     )
     alt = "How often each label (rows) got each answer (columns)."
     return View(alt, matrix=Matrix(answers, rows, chosen))
+
+
+def chosen_evidence(scene: Scene) -> View:
+    """Return the first photographs chosen, each with the evidence for its answer and its label."""
+    names = first_chosen(scene)
+    if not names or METHODS[scene.method].slow:
+        return View("")
+    found, net = [], scene.network
+    for name in names:
+        try:
+            sample = scene.samples[name]
+        except ValueError:  # the thumbnails say why
+            continue
+        label = scene.samples.photographs.label(name)
+        meant = scene.audits.label_class(net, sample, label)
+        best = net.predict(sample, top=1)[0]
+        asked = [("answer", best.class_index)]
+        if meant not in (None, best.class_index):
+            asked.append(("label", meant))
+        for word, index in asked:
+            evidence = scene.attribution_of(sample, index)
+            photo, colors = over_photograph(scene, sample, evidence)
+            line = (
+                f"{name}, {word}: {evidence.class_name} ({captions.percent(evidence.probability)})"
+            )
+            found.append((line, photo, colors, f"{line}. {captions.evidence(evidence)}"))
+    return View(
+        "The first photographs chosen, with the evidence for the answer and for the label.",
+        pairs=tuple(found),
+        alpha=scene.alpha,
+    )
+
+
+def first_chosen(scene: Scene) -> tuple[str, ...]:
+    """Return the photographs chosen in the audit that are shown with their evidence."""
+    return (selected(scene) or ())[:_SHOWN]
 
 
 def about_cell(found: Audit, label: str, answer: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import colorize, diverging_colormap, resize, stretched
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.panels import captions
 from cnn_widgets.panels.view import View
-from cnn_widgets.records import Floats, Pixels
+from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 
@@ -101,8 +102,7 @@ def pairs(scene: Scene) -> View:
             bad += 1
             continue
         attribution = scene.attribution_of(sample, None)
-        photo = cached_thumbnail(sample, 224)
-        shown = _colors_over(photo, scene, attribution.heatmap, attribution.signed)
+        photo, shown = over_photograph(scene, sample, attribution)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
         found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
     alt = f"Original and heat-map of {len(found)} photographs."
@@ -117,6 +117,14 @@ def pairs(scene: Scene) -> View:
 def paired(scene: Scene) -> tuple[str, ...]:
     """Return the photographs shown with their evidence: of many, the page of the one chosen."""
     return scene.samples.photographs.page(scene.image, PAGE)
+
+
+def over_photograph(
+    scene: Scene, sample: ImageSample, evidence: Attribution
+) -> tuple[Pixels, Pixels]:
+    """Return a photograph, small, and the colours of the evidence over it."""
+    photo = cached_thumbnail(sample, 224)
+    return photo, _colors_over(photo, scene, evidence.heatmap, evidence.signed)
 
 
 def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.panels import captions
-from cnn_widgets.panels.audit_panels import audit_words, confusion
+from cnn_widgets.panels.audit_panels import (
+    audit_words,
+    chosen_evidence,
+    confusion,
+    first_chosen,
+)
 from cnn_widgets.panels.comparison import side_by_side
 from cnn_widgets.panels.evaluation_panels import evaluation
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
@@ -118,6 +123,15 @@ PANELS: dict[str, Panel] = {
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
         Panel("audit", "Where is it wrong?", _AUDIT_TRAITS, audit_words, False, "audit"),
         Panel("confusion", "What is taken for what", _AUDIT_TRAITS, confusion, False, "audit"),
+        Panel(
+            "chosen",
+            "Evidence for the answer and for the label",
+            _PAIRS_TRAITS | _AUDIT_TRAITS,
+            chosen_evidence,
+            True,
+            "audit",
+            first_chosen,
+        ),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from cnn_widgets.auditing import Audit, audit
@@ -13,6 +14,7 @@ from cnn_widgets.auditing.selecting import select
 from cnn_widgets.datasets import ImageSet, Label
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.photographs import closed
 
 #: Everything an audit depends on: network, its revision, how photographs are resized.
@@ -35,8 +37,6 @@ class Audits:
         self._meant: dict[tuple[Network, Label], tuple[int, ...]] = {}
         self._folders: dict[Question, str] = {}
         self._chosen: tuple[object, tuple[str, ...]] = None, ()
-        # Answers are written as they come: an audit that was stopped goes on where it was
-        self._folder = tempfile.TemporaryDirectory("cnn-widgets", ignore_cleanup_errors=True)
 
     @property
     def count(self) -> int:
@@ -59,11 +59,22 @@ class Audits:
                 self._meant[key] = ()
         return self._meant.get(key, ())
 
+    def label_class(self, net: Network, sample: ImageSample, label: Label) -> int | None:
+        """Return the likeliest of the classes that a label stands for; None if there is none."""
+        classes = self.label_classes(net, label)
+        if len(classes) < 2:
+            return classes[0] if classes else None
+        probabilities = net.scores(sample)[1]
+        return max(classes, key=lambda index: float(probabilities[index]))
+
     def run(self, question: Question, progress: Callable[[int, int], Any] | None = None) -> Audit:
         """Ask about every photograph, from where an earlier run was stopped; see `audit`."""
         net, _, fit = question
-        place = self._folders.setdefault(question, f"audit {len(self._folders)}")
-        out = Path(self._folder.name) / place
+        out = self._folders.get(question)
+        if out is None:
+            # Answers are written as they come: an audit that was stopped goes on where it was
+            out = self._folders[question] = tempfile.mkdtemp(prefix="cnn-widgets-audit-")
+            weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
         return audit(net, self._images, classes=self._classes, fit=fit, out=out, progress=progress)
 
     def get(self, question: Question) -> Audit | None:
@@ -102,9 +113,11 @@ class Audits:
         return self._chosen[1]
 
     def close(self) -> None:
-        """Let go of everything, and remove the folder of answers."""
+        """Let go of everything, and remove the folders of answers."""
         self._images = ImageSet((), (), closed)
         self._chosen = None, ()
         self._found.clear()
         self._meant.clear()
-        self._folder.cleanup()
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
@@ -27,9 +23,9 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
         sample, label = fitted[state.image], catalogue.samples.label(state.image)
-        meant = catalogue.audits.label_classes(network, label)
+        meant = catalogue.audits.label_class(network, sample, label)
         wanted = {
-            trait: _its_label(network, sample, meant) if value == ITS_LABEL else value
+            trait: meant if value == ITS_LABEL else value
             for trait, value in (("class", state.class_index), ("versus", state.versus))
         }
         return Scene(
@@ -41,7 +37,7 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             added=state.image in catalogue.uploads,
             samples=fitted,
             label=label,
-            label_class=_its_label(network, sample, meant),
+            label_class=meant,
             layer=info,
             layers=state.layers(),
             filter=min(state.filter, info.filters - 1),
@@ -54,11 +50,3 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             results=catalogue.results,
             audits=catalogue.audits,
         )
-
-
-def _its_label(network: Network, sample: ImageSample, classes: Sequence[int]) -> int | None:
-    """Return the likeliest of the classes that a photograph's label stands for; None of none."""
-    if len(classes) < 2:
-        return classes[0] if classes else None
-    probabilities = network.scores(sample)[1]
-    return max(classes, key=lambda index: float(probabilities[index]))

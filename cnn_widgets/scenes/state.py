@@ -108,13 +108,13 @@ class State(Traits):
         return self._catalog.audits.get((network, network.revision, self.fit))
 
     def _show_selected(self) -> None:
-        """Show the first photograph of those chosen in the audit, unless one of them is shown."""
+        """Show the first photograph of those chosen in the audit."""
         found = self._audit()
         if not self.audit or found is None:
             return
         chosen = self.audit_kind, self.audit_label, self.audit_answer
         names = self._catalog.audits.selected(found, *chosen)
-        if names and self.image not in names:
+        if names:
             self.image = names[0]
 
     def layers(self) -> tuple[LayerInfo, ...]:

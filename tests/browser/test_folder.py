@@ -112,3 +112,32 @@ def test_high_contrast_shows_what_is_chosen_and_hides_what_is_hidden(explorer):
     assert looks["chosen"] != looks["other"]
     assert looks["bar"] != "rgba(0, 0, 0, 0)"
     assert "gradient" in looks["legend"]
+
+
+def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer):
+    page = explorer.page
+    explorer.root.get_by_text("Where is it wrong?").click()
+    button = explorer.root.locator(".cnnw-control-audit.jupyter-button")
+    button.click()
+    matrix = explorer.root.locator(".cnnw-matrix")
+    matrix.wait_for(timeout=90_000)
+    assert matrix.locator("[role=rowheader]").count() == 3
+    told(explorer, "none found among 45")  # it knows these photographs: there is no mistake
+    own = matrix.locator("[role=cell].cnnw-same").nth(1)
+    own.scroll_into_view_if_needed()
+    box = own.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    told(explorer, "1–15 of 15 found among 45")
+    assert "narrowly right" in page.locator(".cnnw-control-audit_kind option:checked").inner_text()
+    explorer.wait_alt("overlay", "espresso/")
+    picked = matrix.locator("[role=cell].cnnw-picked")
+    picked.wait_for()
+    assert picked.inner_text() == own.inner_text() == "15"
+    explorer.root.locator(".cnnw-touch-confusion").press("Escape")
+    told(explorer, "none found among 45")
+    explorer.root.locator(".cnnw-control-audit_kind select").select_option(
+        label="all photographs, in their order"
+    )
+    told(explorer, "1–18 of 44 found among 45")  # one cannot be read
+    explorer.root.get_by_text("Where is it wrong?").click()
+    told(explorer, "1–18 of 45")

@@ -87,8 +87,8 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "panels": [
         {"captions", "places", "view"},
-        {"audit_panels", "comparison", "evaluation_panels", "filters", "glossary", "marks"},
-        {"photograph"},
+        {"comparison", "evaluation_panels", "filters", "glossary", "marks", "photograph"},
+        {"audit_panels"},
         {"table"},
     ],
     "rendering": [{"tables"}, {"figure", "html"}, {"export"}],
