@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from cnn_widgets.images.bands import Picture
-from cnn_widgets.images.damage import damage_as_value_error, one_line
-from cnn_widgets.images.limits import (
+from cnn_widgets.images.tiff import read_bands, read_samples
+from cnn_widgets.picture_files import libtiff
+from cnn_widgets.picture_files.avif import refuse_hidden_pixels
+from cnn_widgets.picture_files.damage import damage_as_value_error, one_line
+from cnn_widgets.picture_files.limits import (
     MAX_PIXELS,
     BoundedReader,
     refuse_decompression_bombs,
     too_many_pixels,
 )
-from cnn_widgets.images.tiff import read_bands, read_samples
 from cnn_widgets.records import Pixels
 
 #: Pillow's names of the formats that every build of it can read.
@@ -95,6 +97,8 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
         ) from None
     with image:
         refuse_decompression_bombs(image, data, label)
+        if image.format == "AVIF":
+            refuse_hidden_pixels(image, data, label)
         if at_least and image.format == "JPEG":
             share = at_least / min(image.size)
             image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
@@ -121,6 +125,8 @@ def from_pil(image: Image.Image, label: str = "the image") -> Picture:
         raise ValueError(too_many_pixels(label, image.size))
     if not image.width * image.height:
         raise ValueError(f"{label} has no pixels ({image.width}×{image.height}).")
+    if image.format == "TIFF":
+        libtiff.send_to_log()
     with damage_as_value_error(label):
         image.load()
         orientation = _orientation(image)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from cnn_widgets.images.bands import Bands, as_bands, check_band_size, check_finite
-from cnn_widgets.images.damage import damage_as_value_error
-from cnn_widgets.images.limits import (
+from cnn_widgets.picture_files import libtiff
+from cnn_widgets.picture_files.damage import damage_as_value_error
+from cnn_widgets.picture_files.limits import (
     BoundedReader,
     refuse_decompression_bombs,
     refuse_vast_tile,
@@ -98,6 +99,7 @@ def read_samples(data: bytes, label: str) -> Bands | None:
 
 def _stack(image: Any, numbers: Sequence[int], kind: Any, label: str) -> NDArray[Any]:
     """Return the pages with these numbers, all of one size, as an array (H, W, C) of `kind`."""
+    libtiff.send_to_log()
     with damage_as_value_error(label):
         image.seek(numbers[0])
         stack = np.empty((image.height, image.width, len(numbers)), kind)
