@@ -32,6 +32,7 @@ from cnn_widgets.picture_files.limits import (
     refuse_decompression_bombs,
     too_many_pixels,
 )
+from cnn_widgets.picture_files.strips import shrunk
 from cnn_widgets.records import Pixels
 
 #: Pillow's names of the formats that every build of it can read.
@@ -106,6 +107,10 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
             _release_decoder_early(image)
         if image.format == "TIFF" and (bands := read_bands(image, data, label)) is not None:
             return Picture(None, bands)
+        if at_least:
+            with damage_as_value_error(label):
+                small = shrunk(image, data, at_least)
+            return from_pil(small or image, label)
         return from_pil(image, label)
 
 

@@ -28,7 +28,12 @@ HOUSE: dict[str, list[set[str]]] = {
         {"rules"},
         {"positions"},
     ],
-    "picture_files": [{"limits"}, {"av1", "damage"}, {"avif", "libtiff"}],
+    "picture_files": [
+        {"limits", "directories"},
+        {"av1", "damage"},
+        {"avif", "libtiff"},
+        {"strips"},
+    ],
     "images": [
         {"addresses", "resizing"},
         {"bands"},

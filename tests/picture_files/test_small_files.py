@@ -82,7 +82,7 @@ CRAFTED = {
     ),
     "a HEIC that states 64×64": (
         HEIF,
-        lambda: crafted.heic_that_states((64, 64), flat(4000)),
+        lambda: crafted.heic_that_states((64, 64), flat(2000)),
         "is damaged",
     ),
     "a GIF of a small screen": (
