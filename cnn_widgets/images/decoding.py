@@ -77,8 +77,8 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
     label : str
         The name of the picture in error messages.
     at_least : int, optional
-        A JPEG is decoded at a half, a quarter or an eighth of its size, as long as its shorter
-        side keeps so many pixels.
+        A JPEG, and any large picture of 8 bits, is returned at a half, a quarter or an eighth of
+        its size, as long as its shorter side keeps so many pixels.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
         refuse_decompression_bombs(image, data, label)
         if image.format == "AVIF":
             refuse_hidden_pixels(image, data, label)
-        if at_least and image.format == "JPEG":
+        if at_least and image.format in ("JPEG", "MPO"):
             share = at_least / min(image.size)
             image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
         if image.format == "WEBP":

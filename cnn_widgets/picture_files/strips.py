@@ -1,7 +1,7 @@
-"""Large PNGs and TIFFs decoded in strips and shrunk on the way, so that no full copy is held.
+"""Large pictures are shrunk strip by strip, so that no second copy is held; many not even a first.
 
-Pillow decodes a file whole: 50 megapixels take 200 MB. Here the coded rows of some strips are
-handed to it as a small file of their own, one after the other.
+Pillow decodes a file whole: 50 megapixels take 200 MB. Here the coded rows of some strips of a PNG
+or TIFF are handed to it as a small file of their own, one after the other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -22,6 +22,7 @@ _LARGE = 2**23  # pixels; what is smaller is decoded whole, and so exactly
 _STRIP = 2**20  # pixels of a strip, about
 _SHARES = (8, 4, 2)
 _PNG_MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}  # and bytes per pixel
+_EIGHT_BITS = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _TIFF_MODES = {"L", "RGB", "RGBA", "CMYK", "YCbCr"}
 # TIFF tag numbers
 _WIDTH, _HEIGHT, _COMPRESSION, _STRIPS, _ORIENTATION, _ROWS = 256, 257, 259, 273, 274, 278
@@ -46,8 +47,7 @@ def shrunk(image: Any, data: bytes, at_least: int) -> Image.Image | None:
     -------
     PIL image or None
         Each of its pixels is the mean of a square of pixels. None if the picture has not more than
-        8 million pixels, is none of PNG and TIFF, or is coded in a way that is not read here: it
-        is to be decoded whole then.
+        8 million pixels, or more than 8 bits per sample: it is to be decoded whole then.
 
     Raises
     ------
@@ -55,21 +55,33 @@ def shrunk(image: Any, data: bytes, at_least: int) -> Image.Image | None:
         Whatever Pillow, zlib and struct raise for damaged files.
     """
     share = next((n for n in _SHARES if min(image.size) // n >= at_least), 1)
-    if share == 1 or image.width * image.height <= _LARGE or "transparency" in image.info:
+    if share == 1 or image.width * image.height <= _LARGE or image.mode not in _EIGHT_BITS:
         return None
-    strips = _strips_of_tiff if image.format == "TIFF" else _strips_of_png
-    if image.format not in ("PNG", "TIFF") or (rows := strips(image, data, share)) is None:
-        return None
-    width, height = (-(-side // share) for side in image.size)
-    found, top = Image.new(image.mode, (width, height)), 0
-    for strip in rows:
-        small = strip.reduce(share)
+    clear = image.has_transparency_data
+    mode = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
+    mode = "RGBA" if clear and mode != "LA" else mode
+    strips = None
+    if mode == image.mode and image.format in _WAYS:
+        strips = _WAYS[image.format](image, data, share)
+    found = Image.new(mode, tuple(-(-side // share) for side in image.size))
+    top = 0
+    for strip in strips or _strips_of_decoded(image, share):
+        small = strip.convert(mode).reduce(share)
         found.paste(small, (0, top))
         top += small.height
-    if top != height:
+    if top != found.height:
         raise ValueError("it is cut off")
-    found.info = dict(image.info)  # its orientation is among them
+    kept = ("exif", "xmp", "XML:com.adobe.xmp")  # which tell the orientation
+    found.info = {key: image.info[key] for key in kept if key in image.info}
     return found
+
+
+def _strips_of_decoded(image: Any, share: int) -> Iterator[Image.Image]:
+    """Yield the strips of a picture that has to be decoded whole."""
+    image.load()
+    down = share * max(1, _STRIP // (image.width * share))
+    for top in range(0, image.height, down):
+        yield image.crop((0, top, image.width, min(top + down, image.height)))
 
 
 def _strips_of_png(image: Any, data: bytes, share: int) -> Iterator[Image.Image] | None:
@@ -207,3 +219,9 @@ def _as_tiff(
         b"".join(coded),
         [{tag: [each] if isinstance(each, int) else each for tag, each in page.items()}],
     )
+
+
+_WAYS: dict[str | None, Callable[[Any, bytes, int], Iterator[Image.Image] | None]] = {
+    "PNG": _strips_of_png,
+    "TIFF": _strips_of_tiff,
+}

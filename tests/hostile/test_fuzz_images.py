@@ -34,7 +34,8 @@ from cnn_widgets.images.sample_gallery import gallery
 
 KINDS = ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM"]
 KINDS += ["AVIF"] if features.check("avif") else []
-ENV = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}  # helpers, for the child
+HERE = Path(__file__)
+ENV = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, HERE.parents[1:3]))}  # for the child
 SOON, MEGABYTES = 5, 300  # times what a whole photograph of 20 megapixels takes
 NUMBERS = [0, 1, 2, 3, 7, 8, 16, 17, 255, 256, 4097, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31,
            2**32 - 1]  # fmt: skip

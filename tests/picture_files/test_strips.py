@@ -84,20 +84,56 @@ def test_a_usual_photograph_is_decoded_whole_and_so_exactly(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "mode"),
     [
-        encoded(PHOTO.convert("P")),
-        encoded(PHOTO.convert("1")),
-        encoded(PHOTO, transparency=(1, 2, 3)),
-        encoded(Image.fromarray(np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257)),
-        encoded(PHOTO.convert("F"), "TIFF"),
-        encoded(PHOTO.convert("1"), "TIFF", compression="group4"),
-        encoded(PHOTO, "WEBP"),
+        (encoded(PHOTO.convert("P")), "RGB"),
+        (encoded(PHOTO.convert("1")), "L"),
+        (encoded(PHOTO.convert("P"), transparency=bytes(range(256))), "RGBA"),
+        (encoded(PHOTO, transparency=(1, 2, 3)), "RGBA"),
+        (encoded(PHOTO.convert("1"), "TIFF", compression="group4"), "L"),
+        (encoded(PHOTO.convert("P"), "GIF"), "RGB"),
+        (encoded(PHOTO, "WEBP"), "RGB"),
+        (encoded(CLEAR, "WEBP"), "RGBA"),
+        (encoded(PHOTO, "BMP"), "RGB"),
     ],
 )
-def test_what_is_coded_in_another_way_is_decoded_whole(data):
+def test_what_pillow_decodes_whole_is_shrunk_in_strips_too(data, mode):
+    found = read(data, 90)
+    with Image.open(io.BytesIO(data)) as whole:
+        expected = whole.convert(mode).reduce(4)
+    assert found.mode == mode
+    assert np.array_equal(np.asarray(found), np.asarray(expected))
+    sample = load_image(data, at_least=90)
+    assert sample.size == (93, 134)
+    assert (sample.channels == 4) == (mode == "RGBA")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(Image.fromarray(np.asarray(PHOTO.convert("L")).astype(np.uint16) * 257)),
+        encoded(PHOTO.convert("F"), "TIFF"),
+        encoded(PHOTO.convert("I"), "TIFF"),
+    ],
+)
+def test_more_than_8_bits_are_kept_at_their_full_size(data):
     assert read(data, 10) is None
     assert load_image(data, at_least=10).size == (371, 533)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_every_orientation_is_that_of_the_whole_picture(kind, turned):
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    smooth = Image.linear_gradient("L").resize((533, 371)).rotate(30).convert("RGB")
+    options = {"lossless": True} if kind == "WEBP" else {}
+    data = encoded(smooth, kind, exif=exif, **options)
+    small, whole = load_image(data, at_least=90), load_image(data)
+    width, height = small.size[::-1]
+    again = np.asarray(Image.fromarray(whole.pixels).resize((width, height), Image.Resampling.BOX))
+    assert small.size == ((134, 93) if turned >= 5 else (93, 134))
+    assert np.abs(small.pixels.astype(int) - again).mean() < 3
 
 
 def test_orientation_and_opacity_are_as_of_the_whole_picture():
