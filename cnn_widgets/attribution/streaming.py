@@ -126,6 +126,7 @@ def _readable(
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             order.append(Explained(name, error=error, label=label))
             continue
+        _ = sample.key  # digested here, in the thread that reads ahead, not between two batches
         order.append(Explained(name, sample, label=label))
         yield sample
 

@@ -252,7 +252,7 @@ def test_an_open_file_in_a_list_is_read_as_often_as_it_is_asked_for(tmp_path, ti
     with (tmp_path / "a.png").open("rb") as first, (tmp_path / "b.png").open("rb") as second:
         behind = io.BytesIO(b"head" + (tmp_path / "b.png").read_bytes())
         behind.seek(4)
-        images = open_images([first, (second, "cat"), behind])
+        images = open_images([first, (second, 1), behind])
         for _ in range(2):
             np.testing.assert_array_equal(pixels(images), COLORS[[0, 1, 1]])
         assert images.names == ("a", "b", "image 2")
