@@ -78,8 +78,9 @@ def stream(
         See `load_image`.
     whole : bool
         Whether every photograph is decoded at its full size. Otherwise a JPEG of more than four
-        times the input's sides is decoded at a half, a quarter or an eighth of its size, see
-        `load_image(at_least=)`: sample and heat-map have that size, scores differ slightly.
+        times the input's sides, and any larger picture of more than 8 million pixels, is read at a
+        half, a quarter or an eighth of its size, see `load_image(at_least=)`: sample and heat-map
+        have that size, scores differ slightly.
 
     Yields
     ------
@@ -125,6 +126,7 @@ def _readable(
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             order.append(Explained(name, error=error, label=label))
             continue
+        _ = sample.key  # digested here, in the thread that reads ahead, not between two batches
         order.append(Explained(name, sample, label=label))
         yield sample
 

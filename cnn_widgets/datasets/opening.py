@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,14 @@ from cnn_widgets.datasets.batches import (
     frames_of,
     has_range,
     is_many,
+    is_named,
+    named_parts,
     reader,
 )
 from cnn_widgets.datasets.files import csv_set, file_mark, folder_set, pattern_set, zip_set
 from cnn_widgets.datasets.image_set import ImageSet, Label, title
 from cnn_widgets.datasets.labels import labels_of
-from cnn_widgets.images.loading import is_picture, load_image
+from cnn_widgets.images.loading import is_picture, load_image, read_limited
 from cnn_widgets.records import ImageSample
 
 
@@ -44,7 +48,8 @@ def open_images(
         CSV of path and label; a list of anything that `load_image` takes, or of (picture, label);
         a mapping from names to such; an array (N, H, W), (N, H, W, 1) or (N, H, W, C); a
         `tf.data.Dataset`, a Keras `PyDataset` or any other iterable, of pictures or batches, with
-        or without labels; or a single picture.
+        or without labels; or a single picture. Elements of a list or a data set may be mappings
+        with an ``image`` and a ``label``, as those of `tensorflow_datasets`.
     labels : sequence, optional
         One for each picture, in order: numbers of classes, their names, or one-hot rows.
     channels : int, optional
@@ -103,13 +108,20 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
     if isinstance(source, list | tuple):
         if not source:
             raise ValueError("Expected at least one image. Received an empty list.")
-        pairs = [each if _is_labelled(each) else (each, None) for each in source]
+        pairs = [_pair(each) for each in source]
         given, told = zip(*pairs, strict=True)
         return _listed(given, labels_of(list(told)), bands, allow_private)
     if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
         endless = hasattr(source, "cardinality") and int(source.cardinality()) == -1
         return StreamSet(frames_of(source, channels), bands, endless)
     return _listed([source], [None], bands, allow_private)
+
+
+def _pair(each: Any) -> tuple[Any, Any]:
+    """Return an element of a list as (picture, label)."""
+    if is_named(each):
+        return named_parts(each)
+    return (each[0], each[1]) if _is_labelled(each) else (each, None)
 
 
 def _is_labelled(each: Any) -> bool:
@@ -141,16 +153,45 @@ def _listed(
     ranged = [each for each in given if has_range(each)]
     as_picture, notes = reader(ranged[0], ranged, bands) if ranged else (None, [])
 
+    names = [title(each, index) for index, each in enumerate(given)]
+    given = [_OpenFile(each) if hasattr(each, "read") else each for each in given]
+
     def read(index: int, at_least: int | None) -> ImageSample:
         one = given[index]
+        if isinstance(one, _OpenFile):
+            named = {"name": one.name, "content": one.content()}
+            return replace(load_image(named, at_least=at_least), source=one.name)
         if as_picture is not None and has_range(one):
             return as_picture(one)
         only = bands if isinstance(one, np.ndarray) else None
         return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
 
-    names = [title(each, index) for index, each in enumerate(given)]
     uploads = [index for index, each in enumerate(given) if _is_upload(each)]
     return ImageSet(names, labels, read, notes, lambda index: _mark(given[index]), uploads)
+
+
+class _OpenFile:
+    """An open binary file, read again from where it stood whenever it is asked for."""
+
+    def __init__(self, file: Any) -> None:
+        self.name = Path(str(getattr(file, "name", "file"))).name
+        self._file, self._lock, self._read = file, threading.Lock(), False
+        again = getattr(file, "seekable", None)
+        self._start = file.tell() if again is not None and again() else None
+
+    def content(self) -> bytes:
+        """Return the content; a ValueError if it came only once and has been read."""
+        with self._lock:
+            if self._start is not None:
+                self._file.seek(self._start)
+            elif self._read:
+                raise ValueError(f"{self.name} can be read only once. Pass its bytes: file.read().")
+            self._read = True
+            return read_limited(self._file)
+
+    def mark(self) -> str | None:
+        """Return a digest of the content; None if that can be read only once."""
+        return None if self._start is None else hashlib.sha256(self.content()).hexdigest()
 
 
 def _is_upload(source: Any) -> bool:
@@ -167,6 +208,6 @@ def _mark(source: Any) -> object:
         source = source.get("content", b"")
     if isinstance(source, bytes | bytearray | memoryview):
         return hashlib.sha256(source).hexdigest()
-    if hasattr(source, "read"):  # an open file: it has been read, or will be, only once
-        return None
+    if isinstance(source, _OpenFile):
+        return source.mark()
     return hashlib.sha256(np.ascontiguousarray(source).tobytes()).hexdigest()

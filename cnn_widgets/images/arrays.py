@@ -11,7 +11,7 @@ from PIL import Image
 
 from cnn_widgets.images.bands import Picture, as_bands, looks_channels_first
 from cnn_widgets.images.decoding import to_rgb
-from cnn_widgets.images.limits import MAX_PIXELS, too_many_pixels
+from cnn_widgets.picture_files.limits import MAX_PIXELS, too_many_pixels
 from cnn_widgets.records import Pixels
 
 _LABEL = "the array"  # in error messages

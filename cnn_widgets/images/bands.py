@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.images.limits import MAX_BAND_BYTES, MAX_PIXELS, too_many_pixels, too_many_values
+from cnn_widgets.picture_files.limits import (
+    MAX_BAND_BYTES,
+    MAX_PIXELS,
+    too_many_pixels,
+    too_many_values,
+)
 from cnn_widgets.records import Floats, ImageSample, Pixels
 
 Bands = Pixels | Floats

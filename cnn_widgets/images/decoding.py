@@ -22,14 +22,17 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from cnn_widgets.images.bands import Picture
-from cnn_widgets.images.damage import damage_as_value_error, one_line
-from cnn_widgets.images.limits import (
+from cnn_widgets.images.tiff import read_bands, read_samples
+from cnn_widgets.picture_files import libtiff
+from cnn_widgets.picture_files.avif import refuse_hidden_pixels
+from cnn_widgets.picture_files.damage import damage_as_value_error, one_line
+from cnn_widgets.picture_files.limits import (
     MAX_PIXELS,
     BoundedReader,
     refuse_decompression_bombs,
     too_many_pixels,
 )
-from cnn_widgets.images.tiff import read_bands, read_samples
+from cnn_widgets.picture_files.strips import shrunk
 from cnn_widgets.records import Pixels
 
 #: Pillow's names of the formats that every build of it can read.
@@ -74,8 +77,8 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
     label : str
         The name of the picture in error messages.
     at_least : int, optional
-        A JPEG is decoded at a half, a quarter or an eighth of its size, as long as its shorter
-        side keeps so many pixels.
+        A JPEG, and any large picture of 8 bits, is returned at a half, a quarter or an eighth of
+        its size, as long as its shorter side keeps so many pixels.
 
     Raises
     ------
@@ -95,13 +98,19 @@ def decode(data: bytes, label: str, at_least: int | None = None) -> Picture:
         ) from None
     with image:
         refuse_decompression_bombs(image, data, label)
-        if at_least and image.format == "JPEG":
+        if image.format == "AVIF":
+            refuse_hidden_pixels(image, data, label)
+        if at_least and image.format in ("JPEG", "MPO"):
             share = at_least / min(image.size)
             image.draft(None, (math.ceil(image.width * share), math.ceil(image.height * share)))
         if image.format == "WEBP":
             _release_decoder_early(image)
         if image.format == "TIFF" and (bands := read_bands(image, data, label)) is not None:
             return Picture(None, bands)
+        if at_least:
+            with damage_as_value_error(label):
+                small = shrunk(image, data, at_least)
+            return from_pil(small or image, label)
         return from_pil(image, label)
 
 
@@ -121,6 +130,8 @@ def from_pil(image: Image.Image, label: str = "the image") -> Picture:
         raise ValueError(too_many_pixels(label, image.size))
     if not image.width * image.height:
         raise ValueError(f"{label} has no pixels ({image.width}×{image.height}).")
+    if image.format == "TIFF":
+        libtiff.send_to_log()
     with damage_as_value_error(label):
         image.load()
         orientation = _orientation(image)

@@ -62,6 +62,8 @@ def load_image(
     at_least : int, optional
         The pixels needed of the shorter side: a JPEG of more than twice as many is decoded at a
         half, a quarter or an eighth of its size, which is faster and gives about the same picture.
+        So is any other picture of more than 8 million pixels, which is kept in less memory; a PNG
+        or TIFF is decoded in less, too.
 
     Returns
     -------
@@ -145,7 +147,7 @@ def _read(source: Any, allow_private: bool, at_least: int | None) -> tuple[Pictu
         return _decode(bytes(source), "the bytes given", at_least), "bytes", "bytes"
     if hasattr(source, "read"):
         label = Path(str(getattr(source, "name", "file"))).name
-        return _decode(_read_limited(source), label, at_least), Path(label).stem, label
+        return _decode(read_limited(source), label, at_least), Path(label).stem, label
     if isinstance(source, str) and "://" in source:
         label = Path(unquote(urlsplit(source).path)).name or urlsplit(source).netloc
         data = download(source, allow_private=allow_private)
@@ -159,8 +161,8 @@ def _read(source: Any, allow_private: bool, at_least: int | None) -> tuple[Pictu
     )
 
 
-def _read_limited(file: Any) -> bytes:
-    """Return the content of a binary file, cut off one byte above the limit."""
+def read_limited(file: Any) -> bytes:
+    """Return the content of a binary file, cut off one byte above the limit, which is refused."""
     data = file.read(10 * MAX_BYTES + 1)
     if not isinstance(data, bytes):
         raise TypeError("Expected a file opened in binary mode ('rb').")
@@ -174,7 +176,7 @@ def _read_file(path: Path) -> bytes:
     if not path.is_file():
         raise ValueError(f"{str(path)!r} is a folder or a device, not a picture file.")
     with path.open("rb") as file:
-        return _read_limited(file)
+        return read_limited(file)
 
 
 def _decode(data: bytes, label: str, at_least: int | None) -> Picture:

@@ -7,7 +7,6 @@ anew, as a grey page of bytes, so that Pillow decompresses it; the bytes are the
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from cnn_widgets.images.bands import Bands, as_bands, check_band_size, check_finite
-from cnn_widgets.images.damage import damage_as_value_error
-from cnn_widgets.images.limits import (
+from cnn_widgets.picture_files import libtiff
+from cnn_widgets.picture_files.damage import damage_as_value_error
+from cnn_widgets.picture_files.directories import with_directories
+from cnn_widgets.picture_files.limits import (
     BoundedReader,
     refuse_decompression_bombs,
     refuse_vast_tile,
@@ -98,6 +99,7 @@ def read_samples(data: bytes, label: str) -> Bands | None:
 
 def _stack(image: Any, numbers: Sequence[int], kind: Any, label: str) -> NDArray[Any]:
     """Return the pages with these numbers, all of one size, as an array (H, W, C) of `kind`."""
+    libtiff.send_to_log()
     with damage_as_value_error(label):
         image.seek(numbers[0])
         stack = np.empty((image.height, image.width, len(numbers)), kind)
@@ -190,7 +192,7 @@ class _Layout:
         written = [
             fixed | {places: list(offsets[part]), lengths: list(counts[part])} for part in parts
         ]
-        return _with_directories(self.data, written)
+        return with_directories(self.data, written)
 
     def _in_order(self, raw: NDArray[np.uint8], count: int) -> NDArray[Any]:
         """Return a page of bytes (H, W·bytes) as samples (H, W, count), without the predictor.
@@ -249,29 +251,6 @@ def _layout(data: bytes, label: str) -> _Layout | None:
             tags.get(_COMPRESSION, 1),
             tags.get(_PLANAR, 1) == 2,
         )
-
-
-def _with_directories(data: bytes, pages: Sequence[dict[int, list[int]]]) -> bytes:
-    """Return a TIFF with new pages, each tag number to numbers, in place of its own."""
-    order = "<" if data[:2] == b"II" else ">"
-    start = len(data) + len(data) % 2
-    written = bytearray()
-    for number, tags in enumerate(pages):
-        entries, values = b"", b""
-        here = start + len(written)
-        after = here + 2 + 12 * len(tags) + 4
-        for tag, numbers in sorted(tags.items()):
-            packed = struct.pack(f"{order}{len(numbers)}I", *numbers)
-            place = packed
-            if len(numbers) > 1:
-                place = struct.pack(f"{order}I", after + len(values))
-                values += packed
-            entries += struct.pack(f"{order}HHI", tag, 4, len(numbers)) + place  # 4: uint32
-        following = after + len(values) if number + 1 < len(pages) else 0
-        written += struct.pack(f"{order}H", len(tags)) + entries
-        written += struct.pack(f"{order}I", following) + values
-    head = data[:2] + struct.pack(f"{order}HI", 42, start)
-    return b"".join((head, data[8:], b"\0" * (start - len(data)), written))
 
 
 def _upright(stored: NDArray[Any], orientation: Any) -> NDArray[Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ def rows() -> Iterator[Row]:
     yield from _opened()
     yield from _megapixels()
     yield from _streams()
+    yield from _many()
 
 
 def _opened(count: int = 100_000) -> Iterator[Row]:
@@ -77,6 +80,52 @@ def _streams() -> Iterator[Row]:
               f"{found['held']:.0f} MB resident", "–", "≤ +10 MB", found["mb"] <= 10)  # fmt: skip
 
 
+def _many(count: int = 10_000) -> Iterator[Row]:
+    """How much the memory grows with the number of photographs, from the first tenth to the last.
+
+    A tiny network, so that it takes some two minutes; all photographs differ.
+    """
+    import cnn_widgets as cw
+    from cnn_widgets.environment import tensorflow
+
+    tensorflow()
+    import keras
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from helpers.networks import tiny
+
+    net = cw.load_network(tiny(keras))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "photographs")
+        folder.mkdir()
+        photographs(folder, count, (96, 96))
+        packed = shutil.make_archive(str(Path(place, "packed")), "zip", folder)
+        some = [cw.load_image(each).pixels for each in sorted(folder.iterdir())[: count // 10]]
+
+        def audited(folder: Path) -> list[float]:
+            seen: list[float] = []
+
+            def progress(done: int, _: int) -> None:
+                if done % (count // 10) == 0:
+                    seen.append(resident())
+
+            cw.audit(net, folder, out=Path(place, "audit"), progress=progress)
+            return seen
+
+        def walked(source: object) -> list[float]:
+            return [resident() for number, _ in enumerate(cw.stream(net, source), 1)
+                    if number % (count // 10) == 0]  # fmt: skip
+
+        sources = {"a folder": lambda: walked(folder), "a zip": lambda: walked(packed),
+                   "a list of arrays": lambda: walked(some * 10),
+                   "an audit with out=": lambda: audited(folder)}  # fmt: skip
+        for what, run in sources.items():
+            first, *_, last = run()
+            yield Row(f"memory over {count:,} photographs of {what}, from the first tenth to the "
+                      "last", f"{last - first:+.1f} MB", f"{last:.0f} MB resident", "–",
+                      "≤ +50 MB", last - first <= 50)  # fmt: skip
+
+
 def photographs(folder: Path, count: int, size: tuple[int, int] = (480, 360)) -> None:
     """Write different JPEG files of (width, height) pixels, cut out of the gallery's."""
     from PIL import Image
@@ -90,7 +139,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = (480, 360)) ->
         top, left = (int(rng.integers(n - m + 1)) for n, m in
                      zip(pixels.shape[:2], (rows, columns), strict=True))  # fmt: skip
         part = Image.fromarray(pixels[top : top + rows, left : left + columns])
-        part.resize(size).save(folder / f"{number:04}.jpg", quality=90)
+        part.resize(size).save(folder / f"{number:05}.jpg", quality=90)
 
 
 def streamed(count: int = 1000) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Arrays, lists, `tf.data` and Keras data sets: how many pictures, of which values and labels."""
 
+import io
 import itertools
 
 import numpy as np
@@ -213,6 +214,70 @@ def test_several_classes_to_a_picture_are_refused(tf, tiny_net):
     many = tf.data.Dataset.from_tensor_slices((COLORS, np.ones((6, 3)))).batch(2)
     with pytest.raises(ValueError, match="Expected one class to a picture"):
         list(cw.stream(tiny_net, many))
+
+
+# --- elements with names, open files ------------------------------------------------------------
+
+
+def test_elements_with_names_are_taken_by_their_names(tf, tiny_net):
+    parts = {"image": COLORS, "label": np.arange(6) % 3, "id": list("abcdef")}
+    data = tf.data.Dataset.from_tensor_slices(parts)
+    for source in (data, data.batch(4)):
+        images = open_images(source)
+        np.testing.assert_array_equal(pixels(images), COLORS)
+        assert images.labels == (0, 1, 2, 0, 1, 2)
+        assert [each.error for each in cw.stream(tiny_net, source)] == [None] * 6
+    listed = [{"image": Image.fromarray(each), "label": "cat"} for each in COLORS]
+    for source in (listed, iter(listed)):
+        images = open_images(source)
+        np.testing.assert_array_equal(pixels(images), COLORS)
+        assert images.labels == ("cat",) * 6
+    assert open_images([{"img": COLORS[0]}]).labels == (None,)
+
+
+@pytest.mark.parametrize(
+    "keys", [("x", "label"), ("image", "img"), ("image", "label", "class"), ("left", "right")]
+)
+def test_names_that_do_not_say_which_is_the_picture_are_one_error(keys, tf, tiny_net):
+    element = {key: COLORS[0] if key not in ("label", "class") else 1 for key in keys}
+    data = tf.data.Dataset.from_tensors(element)
+    for source in ([element], iter([element]), data):
+        with pytest.raises(ValueError, match=r"Expected elements with one picture.*Received: \['"):
+            list(cw.stream(tiny_net, source))
+
+
+def test_an_open_file_in_a_list_is_read_as_often_as_it_is_asked_for(tmp_path, tiny_net):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    Image.fromarray(COLORS[1]).save(tmp_path / "b.png")
+    with (tmp_path / "a.png").open("rb") as first, (tmp_path / "b.png").open("rb") as second:
+        behind = io.BytesIO(b"head" + (tmp_path / "b.png").read_bytes())
+        behind.seek(4)
+        images = open_images([first, (second, 1), behind])
+        for _ in range(2):
+            np.testing.assert_array_equal(pixels(images), COLORS[[0, 1, 1]])
+        assert images.names == ("a", "b", "image 2")
+        assert images.fingerprint() == images.fingerprint()
+        assert len({each.name for each in cw.stream(tiny_net, images)}) == 3
+        assert len(cw.audit(tiny_net, images)) == 3
+
+
+def test_a_pipe_in_a_list_says_that_it_is_read_only_once(tmp_path):
+    class Pipe(io.RawIOBase):
+        name, content = "pipe.png", b""
+
+        def seekable(self):
+            return False
+
+        def read(self, size=-1):
+            return self.content
+
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    pipe = Pipe()
+    pipe.content = (tmp_path / "a.png").read_bytes()
+    images = open_images([pipe])
+    np.testing.assert_array_equal(images.read(0).pixels, COLORS[0])
+    with pytest.raises(ValueError, match=r"pipe\.png can be read only once. Pass its bytes"):
+        images.read(0)
 
 
 # --- what went wrong once ------------------------------------------------------------------------

@@ -44,6 +44,29 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+def tiled_tiff(pixels: np.ndarray, side: int = 16) -> bytes:
+    """Return RGB pixels as a TIFF in deflated tiles."""
+    height, width, _ = pixels.shape
+    down, across = -(-height // side), -(-width // side)
+    full = np.zeros((down * side, across * side, 3), np.uint8)
+    full[:height, :width] = pixels
+    blocks = full.reshape(down, side, across, side, 3).swapaxes(1, 2)
+    tiles = [zlib.compress(block.tobytes()) for row in blocks for block in row]
+    starts = np.cumsum([8] + [len(tile) for tile in tiles])
+    after = int(starts[-1])
+    bits, places = after, after + 6
+    lengths = places + 4 * len(tiles)
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, bits), (259, 3, 1, 8),
+            (262, 3, 1, 2), (277, 3, 1, 3), (322, 4, 1, side), (323, 4, 1, side),
+            (324, 4, len(tiles), places), (325, 4, len(tiles), lengths)]  # fmt: skip
+    data = b"".join(tiles) + struct.pack("<3H", 8, 8, 8)
+    data += struct.pack(f"<{len(tiles)}I", *starts[:-1])
+    data += struct.pack(f"<{len(tiles)}I", *map(len, tiles))
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<I", 8 + len(data))
+    return head + data + struct.pack("<H", len(tags)) + directory + bytes(4)
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "six colours.v2.png"

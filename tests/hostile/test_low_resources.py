@@ -12,6 +12,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from helpers.disk import full_disk
 from helpers.networks import tiny
 from PIL import Image
 
@@ -184,18 +185,6 @@ def test_a_process_without_standard_error_is_served():
 
 
 # --- a full disk --------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def full_disk(most=600):
-    """Let no file grow beyond some bytes: the write that would is refused by the system."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))  # Python ignores SIGXFSZ
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="module")

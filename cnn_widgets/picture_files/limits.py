@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 
 from PIL import Image
 
@@ -41,6 +42,19 @@ class BoundedReader(io.BytesIO):
         if self.left < 0:
             raise ValueError(f"it has more than {_MAX_READS} parts")
         return super().read(size)
+
+
+@dataclass
+class Parts:
+    """Counts the parts of a file that are looked at, which a crafted file has by the million."""
+
+    left: int = _MAX_READS
+
+    def take(self) -> None:
+        """Count one part; raise a ValueError after too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"it has more than {_MAX_READS} parts")
 
 
 def too_many_pixels(label: str, size: tuple[int, int] | None = None) -> str:

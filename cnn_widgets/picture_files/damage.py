@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from PIL import Image, UnidentifiedImageError
 
-from cnn_widgets.images.limits import too_many_pixels
+from cnn_widgets.picture_files.limits import too_many_pixels
 
 
 def one_line(text: object) -> str:
