@@ -74,10 +74,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
+        {"answers", "calibration", "changes", "labels", "shares"},
         {"result", "sections"},
         {"page", "robustness", "running"},
     ],
+    "data_checks": [{"duplicates"}],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
@@ -117,6 +118,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "data_checks": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
