@@ -74,11 +74,15 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"answers", "calibration", "changes", "labels", "shares"},
+        {"answers", "calibration", "changes", "labels", "probabilities", "shares"},
         {"result", "sections"},
         {"page", "robustness", "running"},
     ],
-    "data_checks": [{"duplicates"}],
+    "data_checks": [
+        {"confident", "distances", "features", "tables"},
+        {"doubts", "duplicates", "odd"},
+        {"pages"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
