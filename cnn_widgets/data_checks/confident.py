@@ -130,14 +130,16 @@ def _counted(p: Floats, thresholds: Doubles) -> NDArray[np.int64]:
     """Return as which label the photographs of a label count, (L,)."""
     reached = p >= np.nan_to_num(thresholds, nan=np.inf) - 1e-7  # float32 against its own mean
     best = np.where(reached, p, -1).argmax(axis=1)
-    return np.bincount(best[reached.any(axis=1)], minlength=p.shape[1])
+    counts = np.bincount(best[reached.any(axis=1)], minlength=p.shape[1])
+    return np.asarray(counts, np.int64)
 
 
 def _scaled(counts: NDArray[np.int64], place: int, total: int) -> Doubles:
     """Return the counts of a label, adding up to its photographs."""
+    found = np.asarray(counts, np.float64)
     if not counts.any():
-        return np.eye(len(counts))[place] * total
-    return counts * (total / counts.sum())
+        found[place] = 1
+    return np.asarray(found * (total / found.sum()), np.float64)
 
 
 def noisiest(p: Floats, place: int, expected: Doubles) -> Places:

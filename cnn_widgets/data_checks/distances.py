@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,5 +75,9 @@ def _centred(distances: Doubles) -> Doubles:
 
 
 def threshold_of(false_rate: float) -> float:
-    """Return the score that a share of ordinary points exceeds, if scores are normal."""
-    return NormalDist().inv_cdf(1 - false_rate)
+    """Return the score that a share of ordinary points exceeds, at most a half.
+
+    It is that of scores whose upper half falls off exponentially, which is slower than a normal
+    distribution does: distances in a network's features have long tails.
+    """
+    return _NORMAL_75 * float(np.log2(0.5 / false_rate))

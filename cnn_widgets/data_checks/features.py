@@ -105,5 +105,7 @@ def _readable(
 
 def _feature(activations: Floats) -> Floats:
     """Return the signed square root of each filter's mean, (K,), of activations (…, K)."""
-    means = np.asarray(activations, np.float32).reshape(-1, activations.shape[-1]).mean(axis=0)
+    values = np.asarray(activations, np.float64).reshape(-1, activations.shape[-1])
+    with np.errstate(invalid="ignore"):  # of both infinities there is no mean: it is NaN
+        means = values.mean(axis=0)
     return np.asarray(np.sign(means) * np.sqrt(np.abs(means)), np.float32)

@@ -46,7 +46,7 @@ def doubted_section(found: DoubtedLabels, images: Any, pictures: int = PICTURES)
     >>> given = [(cat, "tabby"), (espresso, "espresso"), (espresso, "tabby")]
     >>> doubted = cw.doubted_labels(cw.audit(cw.load_network(), given))
     >>> doubted_section(doubted, given)[:40]
-    '<section><h2>Doubted labels</h2><p class='
+    '<section><h2>Doubted labels</h2><p class'
     """
     photographs = _readable(images)
     cards = (
