@@ -104,7 +104,8 @@ def doubted_labels(audit: Audit) -> DoubtedLabels:
 
     This is confident learning: a label is doubted where the network is as sure of another one as it
     usually is of that other's photographs, and as often as it is estimated to be wrong. Whether the
-    label is wrong, or the network, is for a person to see.
+    label is wrong, or the network, is for a person to see. A photograph that shows nothing any
+    label stands for is not found here; `odd_ones_out` looks for such.
 
     The network must not have been trained on these photographs: one that has learnt wrong labels by
     heart cannot doubt them. Audit photographs that were held out; to judge all of a set, train

@@ -16,7 +16,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
 #: Beyond so many bytes, features are kept as `DIMENSIONS` numbers each.
-KEPT_BYTES, DIMENSIONS = 256 * 2**20, 128
+KEPT_BYTES, DIMENSIONS = 64 * 2**20, 128
 _AT_ONCE = 16  # photographs in memory
 
 
