@@ -118,8 +118,8 @@ def odd_ones_out(
     neighbours are searched among 10,000 of them.
 
     What a network was never taught to tell apart, it may not see here either. Photographs of one
-    label are compared more sharply than a set of many kinds. A group of alike foreign photographs
-    larger than `neighbours` hides itself.
+    label are compared more sharply than a set of many kinds; one with a wrong label is odd, too. A
+    group of alike foreign photographs larger than `neighbours` hides itself.
 
     Parameters
     ----------

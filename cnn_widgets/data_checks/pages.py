@@ -136,8 +136,8 @@ def duplicates_section(
     total = sum(map(len, groups))
     return section(
         "Duplicates",
-        f"{len(found.near):,} groups of photographs show the same picture, {len(found.exact):,} of "
-        f"them in the very same pixels; {len(found.across):,} pairs are in both sets."
+        f"Groups of photographs that show the same picture: {len(found.near):,}; groups in the very "
+        f"same pixels: {len(found.exact):,}; pairs that are in both sets: {len(found.across):,}."
         f"{_shown(total, pictures)}",
         body or " ",
     )

@@ -86,7 +86,10 @@ def test_duplicates_are_shown_in_their_groups_and_across():
     second = {"b too": b, "c": cv2.resize(a, (90, 60))[::-1]}
     found = duplicates(first, second)
     told = words(duplicates_section(found, first, second))
-    assert "1 groups of photographs show the same picture, 1 of them in the very same" in told
+    assert (
+        "the same picture: 1; groups in the very same pixels: 1; pairs that are in both sets: 1"
+        in told
+    )
     assert "exact copy a exact copy a again" in told
     assert "in the first set b in the second set b too" in told
     assert found.records() == [
