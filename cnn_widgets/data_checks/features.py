@@ -77,13 +77,13 @@ def go_through(
         told = len(seen.names)
         some = list(islice(samples, _AT_ONCE))
         values = net.activations([sample for _, sample in some], layer) if some else ()
-        for (number, sample), value in zip(some, values, strict=True):
+        for (number, _), value in zip(some, values, strict=True):
             point = _feature(value)
             if np.isfinite(point).all():
                 seen.points.add(point)
                 seen.numbers.append(number)
             else:
-                seen.errors[sample.name] = f"Layer {layer!r} gives NaN or infinite values."
+                seen.errors[seen.names[number]] = f"Layer {layer!r} gives NaN or infinite values."
         done = len(seen.names)
         if progress is not None and told < done and progress(done, total) is False:
             raise CancelledError(f"Stopped after {done}{f' of {total}' if total else ''}.")

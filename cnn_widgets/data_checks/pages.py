@@ -136,8 +136,9 @@ def duplicates_section(
     total = sum(map(len, groups))
     return section(
         "Duplicates",
-        f"Groups of photographs that show the same picture: {len(found.near):,}; groups in the very "
-        f"same pixels: {len(found.exact):,}; pairs that are in both sets: {len(found.across):,}."
+        f"Groups of photographs that show the same picture: {len(found.near):,}; groups in the "
+        f"very same pixels: {len(found.exact):,}; pairs that are in both sets: "
+        f"{len(found.across):,}."
         f"{_shown(total, pictures)}",
         body or " ",
     )
