@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnn_widgets.attribution import METHODS, Attribution, attribute, load_attribution, stream
     from cnn_widgets.auditing import audit, load_audit
+    from cnn_widgets.data_checks import doubted_labels, odd_ones_out
+    from cnn_widgets.data_checks.duplicates import duplicates
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
@@ -31,6 +33,9 @@ _HOMES = {
     "audit": "auditing",
     "load_audit": "auditing",
     "configure": "environment",
+    "doubted_labels": "data_checks",
+    "duplicates": "data_checks",
+    "odd_ones_out": "data_checks",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
     "mosaic": "drawing",
@@ -58,12 +63,15 @@ __all__ = [
     "attribute",
     "audit",
     "configure",
+    "doubted_labels",
+    "duplicates",
     "gallery",
     "load_attribution",
     "load_audit",
     "load_image",
     "load_network",
     "mosaic",
+    "odd_ones_out",
     "open_images",
     "overlay",
     "stream",

@@ -22,6 +22,7 @@ from cnn_widgets.records import Floats
 GRID = 14
 #: Entry of the manifest that is told and not compared: a text file more is no other run.
 NOTES = "image_notes"
+_BYTES = ("evidence", "probabilities")
 ANSWERS, MANIFEST = "answers.jsonl", "manifest.json"
 
 
@@ -47,6 +48,8 @@ class Answer:
         if no map was asked for.
     error : str
         Why the photograph cannot be read, or "".
+    probabilities : bytes
+        Of every class, as `packed` keeps them; empty in audits written before these were kept.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Answer:
     confidence: float = math.nan
     evidence: bytes = b""
     error: str = ""
+    probabilities: bytes = b""
 
     def as_line(self) -> str:
         """Return the answer as a line of JSON."""
@@ -66,7 +70,8 @@ class Answer:
         for name, value in found.items():
             if isinstance(value, float) and not math.isfinite(value):
                 found[name] = None
-        found["evidence"] = base64.b64encode(self.evidence).decode("ascii")
+        for name in _BYTES:
+            found[name] = base64.b64encode(found[name]).decode("ascii")
         return json.dumps(found)  # ASCII: one line, whatever characters a name holds
 
     @classmethod
@@ -75,7 +80,8 @@ class Answer:
         found = json.loads(line)
         for name in ("probability", "second_probability", "label_probability", "confidence"):
             found[name] = math.nan if found[name] is None else float(found[name])
-        found["evidence"] = base64.b64decode(found["evidence"])
+        for name in _BYTES:
+            found[name] = base64.b64decode(found.get(name, ""))
         return cls(**found)
 
 

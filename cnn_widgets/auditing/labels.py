@@ -26,11 +26,14 @@ class LabelTable:
         Of each label, the indices of its classes.
     known : dict
         From a label as it is told to its place in `names`; one that is left out is not in it.
+    notes : tuple of str
+        Which spellings were taken as one label.
     """
 
     names: tuple[str, ...]
     classes: tuple[tuple[int, ...], ...]
     known: dict[Label, int]
+    notes: tuple[str, ...] = ()
 
     def place(self, label: Label) -> int:
         """Return the place of a label in `names`; -1 if it is left out, or if there is none."""
@@ -55,7 +58,8 @@ def match_labels(
     ----------
     labels : iterable of int, str or None
         A number is a class index. A name is that of a class, whatever its capitals, and with a
-        space, a hyphen or an underscore between words.
+        space, a hyphen or an underscore between words. Names that differ in nothing else, and
+        stand for the same classes, are one label, spelled as it was met first.
     net : Network
     classes : mapping, optional
         For labels that no class is named after: the class or classes (indices or names) that a
@@ -77,6 +81,7 @@ def match_labels(
         by_name.setdefault(_plain(name), []).append(index)
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
+    spellings: dict[Any, dict[str, None]] = {}
     unknown: list[str] = []
     for label in dict.fromkeys(each for each in labels if each is not None):
         if str(label) in told:
@@ -98,8 +103,10 @@ def match_labels(
         if not indices:
             unknown.append(str(label))
             continue
-        known[label] = name
-        found[name] = indices
+        alike = spellings.setdefault((_plain(name), frozenset(indices)), {})
+        alike[name] = None
+        known[label] = next(iter(alike))
+        found[known[label]] = indices
     if unknown:
         raise ValueError(_unknown(unknown, net, list(by_name)))
     names = tuple(sorted(found))
@@ -107,6 +114,11 @@ def match_labels(
         names,
         tuple(found[name] for name in names),
         {label: names.index(name) for label, name in known.items()},
+        tuple(
+            f"Labels {', '.join(map(repr, alike))} are taken as one label, {next(iter(alike))!r}"
+            for alike in spellings.values()
+            if len(alike) > 1
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cnn_widgets.auditing.answers import ANSWERS, MANIFEST, Answer, grids
 from cnn_widgets.auditing.calibration import Calibration, calibration
 from cnn_widgets.auditing.labels import LabelTable
+from cnn_widgets.auditing.probabilities import of_labels
 from cnn_widgets.auditing.shares import LabelRow, Share, confusion
 from cnn_widgets.environment import atomic_files, versions
 from cnn_widgets.records import Floats
@@ -85,6 +86,21 @@ class Audit:
     def label_names(self) -> tuple[str, ...]:
         """The labels, sorted."""
         return self._labels.names
+
+    @property
+    def label_classes(self) -> tuple[tuple[int, ...], ...]:
+        """The classes that each label stands for."""
+        return self._labels.classes
+
+    @property
+    def has_probabilities(self) -> NDArray[np.bool_]:
+        """Of which photographs `label_probabilities` are kept, (N,)."""
+        return np.array([bool(each.probabilities) for each in self._answers], bool)
+
+    def label_probabilities(self, indices: Iterable[int]) -> Floats:
+        """Return the probability of each label for some photographs, (n, L); NaN if not kept."""
+        kept = [self._answers[int(index)].probabilities for index in indices]
+        return of_labels(kept, len(self.class_names), self.label_classes)
 
     @property
     def judged(self) -> NDArray[np.bool_]:

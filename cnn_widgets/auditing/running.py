@@ -15,6 +15,7 @@ from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import NOTES, Answer, AnswerFile, gridded
 from cnn_widgets.auditing.labels import Classes, LabelTable, match_labels
+from cnn_widgets.auditing.probabilities import packed
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet, Label, open_images
 from cnn_widgets.engine.weights import weights_digest
@@ -99,8 +100,8 @@ def audit(
     about = _about(net, found, find_method(method).name, fit)
     file = None
     if out is not None:
-        kept = {**about, "class_names": list(net.class_names), "label_table": matched.as_json()}
-        file = AnswerFile(Path(out).expanduser(), kept)
+        kept = {"class_names": list(net.class_names), "label_table": matched.as_json()}
+        file = AnswerFile(Path(out).expanduser(), {**matched.noted(about), **kept})
     answers = file.found if file is not None else []
     try:
         if not found.repeatable or len(answers) < len(found):
@@ -111,7 +112,7 @@ def audit(
     finally:
         if file is not None:
             file.close()
-    made = Audit(about, net.class_names, matched.table, answers)
+    made = Audit(matched.noted(about), net.class_names, matched.table, answers)
     if out is not None:
         made.save(out)
     return made
@@ -131,6 +132,10 @@ class _Matched:
             self._met[label] = None
             self.table = match_labels(self._met, self._net, self._classes)
         return self.table
+
+    def noted(self, about: dict[str, Any]) -> dict[str, Any]:
+        """Return what the answers depend on, with the notes on the labels met so far."""
+        return {**about, NOTES: [*about[NOTES], *self.table.notes]}
 
     def as_json(self) -> dict[str, Any]:
         """Return the table as plain values."""
@@ -190,6 +195,7 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
         together(place, float("nan")),
         together(answered, first.probability),
         gridded(each.attribution.heatmap),
+        probabilities=packed(probabilities),
     )
 
 

@@ -64,9 +64,43 @@ def test_each_photograph_is_answered_as_the_network_answers_it(net, found):
 
 
 def test_names_are_found_whatever_their_capitals_and_joints(found):
-    assert found.label_names == ("Red", "Sky-Blue", "green", "red", "sky blue")
+    assert found.label_names == ("Red", "green", "sky blue")
+    assert list(found.truth[[0, 6, 2, 7]]) == [0, 0, 2, 2]
     assert found.truth[-1] == -1
     assert math.isnan(found.label_probability[-1])
+
+
+def test_spellings_of_one_label_are_one_row_under_the_first_and_it_is_said(net, tmp_path):
+    given = [(picture("red"), "Red"), (picture("red"), "red"), (picture("blue"), "RED"),
+             (picture("blue"), "sky_blue"), (picture("blue"), 2)]  # fmt: skip
+    found = cw.audit(net, given, out=tmp_path)
+    assert found.label_names == ("Red", "sky_blue")
+    assert [row.recall for row in found.per_label] == [Share(2, 3), Share(2, 2)]
+    (note,) = found.about["image_notes"]
+    assert note == "Labels 'Red', 'red', 'RED' are taken as one label, 'Red'"
+    assert cw.load_audit(tmp_path).about["image_notes"] == [note]
+    assert cw.audit(net, given, out=tmp_path).records() == found.records()
+    assert cw.audit(net, iter(given)).about["image_notes"] == [note]
+
+
+def test_spellings_of_other_classes_stay_apart(net):
+    given = [(picture("red"), "Red"), (picture("green"), "red")]
+    found = cw.audit(net, given, classes={"Red": "red", "red": "green"})
+    assert found.label_names == ("Red", "red")
+    assert found.accuracy.right == 2
+    assert found.about["image_notes"] == []
+
+
+def test_the_probability_of_every_label_is_kept(net, tmp_path):
+    meant = {"warm": ["red"], "cold": ["green", 2]}
+    given = [(picture("red"), "warm"), (picture("green", weak=85), "cold")]
+    found = cw.audit(net, given, classes=meant, out=tmp_path)
+    assert found.has_probabilities.all()
+    p = np.stack([net.scores(cw.load_image(each))[1] for each, _ in given])
+    wanted = np.stack([p[:, 1] + p[:, 2], p[:, 0]], axis=1)
+    assert found.label_probabilities([0, 1]) == pytest.approx(wanted, abs=1e-4)
+    again = cw.load_audit(tmp_path)
+    np.testing.assert_array_equal(again.label_probabilities([1]), found.label_probabilities([1]))
 
 
 def test_accuracy_has_its_interval(found):

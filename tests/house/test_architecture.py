@@ -80,9 +80,14 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
+        {"answers", "calibration", "changes", "labels", "probabilities", "shares"},
         {"result", "sections"},
         {"page", "robustness", "running", "selecting"},
+    ],
+    "data_checks": [
+        {"confident", "distances", "features", "tables"},
+        {"doubts", "duplicates", "odd"},
+        {"pages"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
@@ -125,6 +130,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "data_checks": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnn_widgets.auditing import duplicates
-from cnn_widgets.auditing.duplicates import _alike, _Print
+from cnn_widgets.data_checks import duplicates
+from cnn_widgets.data_checks.duplicates import _alike, _Print
 
 
 def scene(seed, size=(120, 160)):

@@ -19,11 +19,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.data_checks.tables import frame
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.records import Pixels
 
 #: Two hashes of 64 bits that differ in at most so many are of the same picture.
 DISTANCE = 6
+_COLUMNS = ("kind", "group", "name")
 _SMALL, _LOW, _COLORS = 32, 8, 8  # sides of the grey picture, of the frequencies, of the colours
 _FLAT = 3.0  # a picture with less contrast (standard deviation) has no frequencies to compare
 _COLOR_LIMIT, _FLAT_LIMIT = 40.0, 4.0  # mean difference of colours: of a copy, of flat pictures
@@ -49,6 +51,24 @@ class Duplicates:
     near: tuple[tuple[str, ...], ...]
     across: tuple[tuple[str, str], ...]
     unreadable: dict[str, str]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a dict per photograph that has a copy: kind, number of its group, and name.
+
+        The kind is "exact", "near" or "across"; a photograph may be in a group of each kind. In a
+        group "across" the first is of the first set, the second of the other.
+        """
+        kinds = {"exact": self.exact, "near": self.near, "across": self.across}
+        return [
+            dict(zip(_COLUMNS, (kind, number, name), strict=True))
+            for kind, groups in kinds.items()
+            for number, group in enumerate(groups)
+            for name in group
+        ]
+
+    def to_pandas(self) -> Any:
+        """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
+        return frame(self.records(), _COLUMNS)
 
 
 def duplicates(

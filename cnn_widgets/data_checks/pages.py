@@ -1,0 +1,182 @@
+"""The data's faults as sections of an audit's page: the worst photographs, with their words.
+
+Each is one of the `sections` that `cnn_widgets.auditing.write_page` takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.auditing.sections import SIDE, image, percent, section, table
+from cnn_widgets.data_checks.doubts import DoubtedLabels
+from cnn_widgets.data_checks.duplicates import Duplicates
+from cnn_widgets.data_checks.odd import OddOnes
+from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.images.resizing import shrink_sample
+
+#: So many photographs are shown in a section.
+PICTURES = 30
+_PAIRS = 20  # so many pairs of labels are listed
+
+
+def doubted_section(found: DoubtedLabels, images: Any, pictures: int = PICTURES) -> str:
+    """Return a section of HTML: which labels are likely wrong, the worst photographs first.
+
+    Parameters
+    ----------
+    found : DoubtedLabels
+    images : object
+        The photographs that were audited, as `open_images` takes them.
+    pictures : int
+        How many photographs are shown.
+
+    Raises
+    ------
+    ValueError
+        If the photographs are not those that were audited, or come as a data set or a generator:
+        they cannot be read again.
+
+    Examples
+    --------
+    >>> cat, espresso = cw.gallery()["cat"], cw.gallery()["espresso"]
+    >>> given = [(cat, "tabby"), (espresso, "espresso"), (espresso, "tabby")]
+    >>> doubted = cw.doubted_labels(cw.audit(cw.load_network(), given))
+    >>> doubted_section(doubted, given)[:40]
+    '<section><h2>Doubted labels</h2><p class'
+    """
+    photographs = _readable(images)
+    cards = (
+        _card(photographs, each.index, each.name,
+              f"{each.label} ({percent(each.label_probability)}), more likely {each.likely} "
+              f"({percent(each.likely_probability)})")
+        for each in found.doubts[:pictures]
+    )  # fmt: skip
+    pairs = [
+        (label, likely, f"{count:.0f}") for label, likely, count in found.pairs if count >= 0.5
+    ]
+    return section(
+        "Doubted labels",
+        f"{len(found):,} of {found.judged:,} photographs have a label that is likely wrong; "
+        f"{found.joint.wrong:,.0f} are estimated to have one (confident learning, arXiv "
+        "1911.00068). This holds for a network that was not trained on these photographs: one that "
+        "has learnt wrong labels by heart does not doubt them."
+        f"{_shown(len(found), pictures)}",
+        (
+            table(("label given", "label likely", "photographs, estimated"), pairs[:_PAIRS])
+            + _row(cards)
+            + _told(found.notes)
+        )
+        or " ",
+    )
+
+
+def odd_section(found: OddOnes, images: Any, pictures: int = PICTURES) -> str:
+    """Return a section of HTML: which photographs are unlike the rest, the oddest first.
+
+    Parameters, errors and use are those of `doubted_section`.
+
+    Examples
+    --------
+    >>> cat = cw.gallery()["cat"].pixels
+    >>> given = [cat[n : n + 200, :200] for n in range(10)]
+    >>> odd_section(cw.odd_ones_out(cw.load_network(), given), given)[:42]
+    '<section><h2>Odd ones out</h2><p class="ab'
+    """
+    photographs, odd = _readable(images), found.odd
+    cards = (
+        _card(photographs, int(index), found.names[index],
+              f"{found.labels[index]}, " * (found.labels[index] is not None)
+              + f"score {found.scores[index]:.1f}")
+        for index in odd[:pictures]
+    )  # fmt: skip
+    judged = int(np.isfinite(found.scores).sum())
+    return section(
+        "Odd ones out",
+        f"{len(odd):,} of {judged:,} photographs lie further from their neighbours than usual "
+        f"(score above {found.threshold:.1f}), by what layer {found.layer} makes of them. Each is "
+        f"worth a look: foreign, damaged, or rare.{_shown(len(odd), pictures)}",
+        (_row(cards) + _told(found.notes)) or " ",
+    )
+
+
+def duplicates_section(
+    found: Duplicates, images: Any, other: Any = None, pictures: int = PICTURES
+) -> str:
+    """Return a section of HTML: photographs that are there twice, or in both sets.
+
+    `other` is the second set, if there was one; parameters, errors and use are otherwise those of
+    `doubted_section`.
+
+    Examples
+    --------
+    >>> given = {"a": cw.gallery()["cat"], "b": cw.gallery()["cat"]}
+    >>> duplicates_section(cw.duplicates(given), given)[:40]
+    '<section><h2>Duplicates</h2><p class="ab'
+    """
+    sets = [_readable(images)] + ([] if other is None else [_readable(other)])
+    numbers = [{name: number for number, name in enumerate(each.names)} for each in sets]
+    exact = {name for group in found.exact for name in group}
+    groups = [[(0, name, "exact copy" if name in exact else "near copy") for name in group]
+              for group in found.near]  # fmt: skip
+    if found.across and other is None:
+        raise ValueError("Expected other=, the second set: some photographs are in both.")
+    groups += [[(0, a, "in the first set"), (1, b, "in the second set")] for a, b in found.across]
+    body, shown = "", 0
+    for group in groups:
+        if shown < pictures:
+            body += _row(
+                _card(sets[place], numbers[place].get(name, -1), name, told)
+                for place, name, told in group[: pictures - shown]
+            )
+            shown += len(group)
+    total = sum(map(len, groups))
+    return section(
+        "Duplicates",
+        f"Groups of photographs that show the same picture: {len(found.near):,}; groups in the "
+        f"very same pixels: {len(found.exact):,}; pairs that are in both sets: "
+        f"{len(found.across):,}."
+        f"{_shown(total, pictures)}",
+        body or " ",
+    )
+
+
+def _readable(images: Any) -> ImageSet:
+    """Return photographs as a set; a ValueError if they cannot be read again."""
+    found = open_images(images)
+    if not found.repeatable:
+        raise ValueError(
+            "The photographs of a data set or a generator cannot be shown: they cannot be read "
+            "again. Give a folder, a zip, a CSV, a list or an array."
+        )
+    return found
+
+
+def _card(images: ImageSet, index: int, name: str, told: str) -> str:
+    """Return a photograph with its name and a word about it; with the error if it is gone."""
+    if not 0 <= index < len(images) or images.names[index] != name:
+        raise ValueError(f"Expected the photographs that were judged. {name!r} is not there.")
+    try:
+        shown = image(shrink_sample(images.read(index, 2 * SIDE), SIDE).pixels, name)
+    except (ValueError, TypeError, OSError) as error:
+        shown, told = "", f"{told}. {error}"
+    return (
+        f"<figure class='thumb'>{shown}<figcaption>{escape(told)}<br>"
+        f"<small>{escape(name)}</small></figcaption></figure>"
+    )
+
+
+def _row(cards: Iterable[str]) -> str:
+    joined = "".join(cards)
+    return f"<div class='row'>{joined}</div>" if joined else ""
+
+
+def _shown(count: int, pictures: int) -> str:
+    return f" Shown are {pictures:,} of {count:,}." if count > pictures else ""
+
+
+def _told(notes: Iterable[str]) -> str:
+    return "".join(f"<p class='about'>{escape(note)}</p>" for note in notes)
