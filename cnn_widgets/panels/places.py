@@ -18,7 +18,7 @@ _WIDTH, _HEIGHT = 832, 320
 #: Least longer side of a tile, in pixels.
 LEAST_TILE = 24
 #: Width and height of the heads of the confusion table, and of a cell, in widths of a letter.
-MATRIX_HEADS, MATRIX_CELL = (14.0, 7.0), (3.2, 1.9)
+MATRIX_HEADS, MATRIX_CELL = (14.0, 8.0), (3.2, 1.9)
 #: Up to so many labels it shows all of them.
 MOST_LABELS = 16
 #: Pictures of the film-strip in one row.

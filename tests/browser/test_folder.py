@@ -7,6 +7,8 @@ from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import watched
 from PIL import Image
 
+import cnn_widgets as cw
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -14,6 +16,7 @@ pytestmark = [
 ]
 
 COUNT = 45
+CLASSES = {"cat": ["Egyptian cat", "tabby", "tiger cat"], "rocket": ["missile", "projectile"]}
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +29,15 @@ def session(browser, folder, gallery, tmp_path_factory):
         pixels = gallery[names[number % 3]].pixels
         Image.fromarray(pixels).resize((90 + number, 70)).save(kind / f"{number:02}.jpg")
     (photos / "cat" / "03.jpg").write_bytes(b"broken")
-    cell = f"import cnn_widgets as cw\nexplorer = cw.CNNExplorer(images={json.dumps(str(photos))})"
+    given = f"images={json.dumps(str(photos))}, classes={json.dumps(CLASSES)}"
+    cell = f"import cnn_widgets as cw\nexplorer = cw.CNNExplorer({given})"
     notebook(folder / "folder.ipynb", f"{cell}\nexplorer")
     with jupyterlab(folder, tmp_path_factory.mktemp("home")) as address:
         page, errors = watched(browser, 1280, 800)
         run_all(page, address, "folder.ipynb")
         explorer = Explorer(page)
         explorer.wait_alt("depth", "silent", timeout=90_000)
+        explorer.photos = photos
         yield explorer, errors
         page.close()
 
@@ -114,30 +119,40 @@ def test_high_contrast_shows_what_is_chosen_and_hides_what_is_hidden(explorer):
     assert "gradient" in looks["legend"]
 
 
-def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer):
+def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer, lite0):
+    expected = cw.audit(lite0, explorer.photos, classes=CLASSES)
     page = explorer.page
     explorer.root.get_by_text("Where is it wrong?").click()
-    button = explorer.root.locator(".cnnw-control-audit.jupyter-button")
-    button.click()
+    explorer.root.locator(".cnnw-control-audit.jupyter-button").click()
     matrix = explorer.root.locator(".cnnw-matrix")
     matrix.wait_for(timeout=90_000)
-    assert matrix.locator("[role=rowheader]").count() == 3
-    told(explorer, "none found among 45")  # it knows these photographs: there is no mistake
-    own = matrix.locator("[role=cell].cnnw-same").nth(1)
+    cells = matrix.locator("[role=cell]")
+    counts = [int(each or 0) for each in cells.all_inner_texts()]
+    assert counts == expected.confusion.ravel().tolist()
+    wrong = len(expected.mistakes())
+    told(explorer, shown(wrong))
+    row, column = divmod(int(expected.confusion.argmax()), 4)
+    own = cells.nth(4 * row + column)
     own.scroll_into_view_if_needed()
     box = own.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    told(explorer, "1–15 of 15 found among 45")
-    assert "narrowly right" in page.locator(".cnnw-control-audit_kind option:checked").inner_text()
-    explorer.wait_alt("overlay", "espresso/")
+    told(explorer, shown(int(expected.confusion[row, column])))
     picked = matrix.locator("[role=cell].cnnw-picked")
     picked.wait_for()
-    assert picked.inner_text() == own.inner_text() == "15"
+    assert picked.inner_text() == own.inner_text()
+    explorer.wait_alt("overlay", f"{expected.label_names[row]}/")
     explorer.root.locator(".cnnw-touch-confusion").press("Escape")
-    told(explorer, "none found among 45")
-    explorer.root.locator(".cnnw-control-audit_kind select").select_option(
-        label="all photographs, in their order"
-    )
-    told(explorer, "1–18 of 44 found among 45")  # one cannot be read
+    told(explorer, shown(wrong))
+    kinds = explorer.root.locator(".cnnw-control-audit_kind select")
+    kinds.select_option(label="all photographs, in their order")
+    told(explorer, shown(COUNT - 1))  # one cannot be read
     explorer.root.get_by_text("Where is it wrong?").click()
-    told(explorer, "1–18 of 45")
+    told(explorer, f"1–18 of {COUNT}")
+
+
+def shown(found):
+    return (
+        f"1–{min(18, found)} of {found} found among {COUNT}"
+        if found
+        else f"none found among {COUNT}"
+    )
