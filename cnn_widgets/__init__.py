@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
+    from cnn_widgets.regression import check_against, keep_evidence
 
 _HOMES = {
     "METHODS": "attribution",
     "attribute": "attribution",
     "audit": "auditing",
     "load_audit": "auditing",
+    "check_against": "regression",
+    "keep_evidence": "regression",
     "configure": "environment",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
@@ -57,8 +60,10 @@ __all__ = [
     "Prediction",
     "attribute",
     "audit",
+    "check_against",
     "configure",
     "gallery",
+    "keep_evidence",
     "load_attribution",
     "load_audit",
     "load_image",

@@ -78,6 +78,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"result", "sections"},
         {"page", "robustness", "running"},
     ],
+    "regression": [
+        {"inputs", "layers", "photographs", "result", "similarity"},
+        {"comparison", "evidence", "matching"},
+        {"checking"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
@@ -117,6 +122,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "regression": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
