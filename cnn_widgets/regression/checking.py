@@ -229,6 +229,7 @@ class _Run:
         """Return where to look, in words, the first cause first."""
         failed = [case for case in self.cases if case.status == "failed"]
         found = [case.words for case in failed if case.subject == "network"]
+        network = bool(found)
         if not failed and not drifted:
             return []
         if self.kept.about["weights"] == values_digest(self.net.model.weights):
@@ -242,7 +243,7 @@ class _Run:
             found.append(_least_alike(layers))
         kept, now = ([pair[n] for pair in self._pairs] for n in (0, 1))
         told = swapped(kept, now, self.net.class_names)  # type: ignore[arg-type]
-        return [told, *found] if told else found
+        return [told, *found] if told and not network else found
 
 
 def _least_alike(layers: list[Case]) -> str:

@@ -173,12 +173,13 @@ class Check:
 
     def summary(self) -> str:
         """Return the verdict in one line."""
-        compared = [case for case in self.cases if case.status != "skipped"]
-        photographs, layers = (sum(case.subject == each for case in compared)
-                               for each in ("photograph", "layer"))  # fmt: skip
+        parts_of = {each: [case for case in self.cases if case.subject == each]
+                    for each in ("photograph", "layer")}  # fmt: skip
+        photographs, layers = (sum(bool(case.figures) and case.status != "skipped" for case in some)
+                               for some in parts_of.values())  # fmt: skip
         over = f"{photographs:,} photographs and {layers:,} layers compared"
-        skipped = len(self.cases) - len(compared)
-        over += f", {skipped:,} not" if skipped else ""
+        rest = sum(map(len, parts_of.values())) - photographs - layers
+        over += f", {rest:,} not" if rest else ""
         if self.passed:
             return f"passed: {over}"
         told = {

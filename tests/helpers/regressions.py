@@ -124,7 +124,7 @@ class World:
         return copied(self.keras, self.model, **options)
 
 
-# --- regressions: each returns the network, and the photographs if others --------------------------
+# --- regressions: each returns the network, and the photographs if others --------------
 
 
 def channels_swapped(world):
