@@ -197,6 +197,9 @@ class _Run:
                 f"None of the photographs is among the {len(self.kept.photographs)} of the "
                 "evidence, so nothing can be compared."
             )
+        some, every = len(self._pairs), len(self.kept.photographs)
+        if 2 * some < every:
+            self.notes.append(f"Only {some:,} of the {every:,} photographs kept were compared.")
         layers = self._layer_cases()
         drifted = [n for n, case in enumerate(layers) if case.status == "failed"]
         first = layers[drifted[0]].name if drifted else None
@@ -232,18 +235,31 @@ class _Run:
         network = bool(found)
         if not failed and not drifted:
             return []
-        if self.kept.about["weights"] == values_digest(self.net.model.weights):
+        if self.kept.about["weights"] == values_digest(self.net) != "":
             found.append("The weights are the same to the last bit.")
         if drifted:
-            fine = [case.name for case in layers[: drifted[0]] if case.status == "passed"]
-            after = f"; {fine[-1]!r} before it is what it was" if fine else ""
-            found.append(f"The drift begins at layer {layers[drifted[0]].name!r}{after}.")
+            found.append(self._beginning(layers, drifted[0]))
         elif layers and any({"answer", "evidence", "probability"} & {*case.changed}
                             for case in failed):  # fmt: skip
             found.append(_least_alike(layers))
         kept, now = ([pair[n] for pair in self._pairs] for n in (0, 1))
         told = swapped(kept, now, self.net.class_names)  # type: ignore[arg-type]
         return [told, *found] if told and not network else found
+
+    def _beginning(self, layers: list[Case], first: int) -> str:
+        """Return in words where the drift begins, as exactly as the layers watched tell."""
+        name = layers[first].name
+        fine = [case.name for case in layers[:first] if case.status == "passed"]
+        if not fine:
+            return f"The drift begins at layer {name!r}."
+        names = [info.name for info in self.kept.table]
+        between = names.index(name) - names.index(fine[-1]) - 1
+        if between:
+            return (
+                f"The drift begins at layer {name!r} or in the {between} between it and "
+                f"{fine[-1]!r}, which is what it was."
+            )
+        return f"The drift begins at layer {name!r}; {fine[-1]!r} before it is what it was."
 
 
 def _least_alike(layers: list[Case]) -> str:

@@ -160,7 +160,7 @@ def keep_evidence(
     folder : str or Path
         Gets ``evidence.json`` and ``evidence.npz``; what was kept in it before is replaced. They
         hold no pictures, and take about 1 KB per photograph and, of up to 200 spread evenly,
-        4 bytes per filter of each layer watched: SIZE KB each for the bundled network.
+        4 bytes per filter of each layer watched: 40 KB each for the bundled network.
     method : str
         The map that is kept of each answer; a name in `METHODS`.
     layer : str, optional
@@ -262,7 +262,7 @@ def _refuse_random(net: Network, steady: bool) -> None:
 def _about(net: Network) -> dict[str, Any]:
     return {
         "network": net.name,
-        "weights": values_digest(net.model.weights),
+        "weights": values_digest(net),
         "input_size": list(net.input_size),
         "channels": net.channels,
         "network_fit": net.fit,

@@ -23,8 +23,8 @@ MOST_LAYERS = 24
 _MOST_FILTERS = 4096
 #: Layers that pass on what came in, at least when a network answers.
 _PASSING = ("Dropout", "Flatten", "Reshape", "Permute", "InputLayer", "Noise", "ZeroPadding")
-#: Values that differ by less, relative to their mean, differ by rounding.
-_ROUNDING = 1e-6
+#: Figures that differ by less, relative to the largest of the layer, differ by rounding.
+_ROUNDING = 1e-5
 
 
 def watched(net: Network, wanted: Sequence[str] | None = None) -> tuple[LayerInfo, ...]:
@@ -71,12 +71,12 @@ def _figures(output: Floats) -> Floats:
 def packed(rows: Sequence[Floats]) -> NDArray[np.float16]:
     """Return a layer's figures (N, K), less their mean over photographs, at most 1 in size.
 
-    CKA sees neither mean nor scale; without them float16 keeps what tells photographs apart.
+    CKA sees neither mean nor scale; without them float16 keeps what tells photographs apart. What
+    differs by rounding only is 0: of a layer that normalises each photograph that may be all.
     """
-    values = np.array(rows, np.float64)
-    means = values.mean(axis=0)
-    values = values - means
-    values[:, np.abs(values).max(axis=0) <= _ROUNDING * np.abs(means)] = 0
+    given = np.array(rows, np.float64)
+    values = given - given.mean(axis=0)
+    values[:, np.abs(values).max(axis=0) <= _ROUNDING * np.abs(given).max()] = 0
     largest = np.abs(values).max()
     return np.asarray(values / largest if largest > 0 else values, np.float16)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -107,10 +105,15 @@ def repeats(net: Network, sample: ImageSample) -> bool:
     return bool(np.abs(beside - alone).max() <= allowed)
 
 
-def values_digest(weights: Sequence[Any]) -> str:
-    """Return a digest of weights' values in order, equal where only names differ."""
+def values_digest(net: Network) -> str:
+    """Return a digest of the weights' values in order, equal where only names differ.
+
+    "" for a private copy, whose weights are not those of its model.
+    """
+    if net.private_weights:
+        return ""
     found = hashlib.sha256()
-    for weight in weights:
+    for weight in net.model.weights:
         values = np.ascontiguousarray(weight.value)
         found.update(f"{values.dtype}{values.shape}".encode())
         found.update(values.reshape(-1).view(np.uint8).data)

@@ -259,7 +259,7 @@ REGRESSIONS = {
     "filters out of step": (filters_out_of_step, "layer", "bn1"),
     "dropout left on": (dropout_left_on, "random", None),
     "pruned by 70 %": (pruned, "layer", "conv1"),
-    "padding changed": (padding_changed, "evidence", None),
+    "padding changed": (padding_changed, "probability", None),
     "another activation": (activation_changed, "layer", None),
     "another pooling": (pooling_changed, "layer", "pool1"),
     "trained on for an epoch": (trained_on, "layer", None),

@@ -231,7 +231,8 @@ def test_photographs_are_known_by_their_pixels_and_the_rest_is_told(net, folder)
         "It is not here, or is another photograph now: not compared.",
     }
     assert found.passed
-    assert "With 4 photographs CKA is too high" in found.notes[0]
+    assert found.notes[0] == "Only 4 of the 12 photographs kept were compared."
+    assert "With 4 photographs CKA is too high" in found.notes[1]
     assert found.summary() == "passed: 4 photographs and 3 layers compared, 9 not"
 
 
@@ -309,13 +310,15 @@ def test_classes_are_followed_by_name_where_the_names_are_the_same():
 
 def test_figures_of_a_layer_survive_half_precision():
     rng = np.random.default_rng(0)
-    rows = 1e6 + rng.normal(size=(20, 5)) * [1, 1, 1, 1, 0]
+    rows = 1e4 + rng.normal(size=(20, 5)) * [1, 1, 1, 1, 1e-4]
     kept = packed(list(rows.astype(np.float64)))
     assert kept.dtype == np.float16
     assert np.abs(kept).max() == 1
     for column in range(4):
         assert np.corrcoef(kept[:, column], rows[:, column])[0, 1] > 0.9999
-    assert not kept[:, 4].any()
+    assert not kept[:, 4].any()  # rounding
+    noise = 1 + 1e-7 * rng.normal(size=(20, 5))
+    assert not packed(list(noise)).any()
 
 
 def test_a_layer_that_went_silent_or_broke_is_a_failure():

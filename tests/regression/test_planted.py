@@ -100,6 +100,24 @@ def test_another_process_with_other_settings_passes(world, setting):
     assert passed, summary
 
 
+def test_the_bundled_network_passes_and_a_layer_of_it_initialised_again_is_named(
+    lite0, gallery, tmp_path
+):
+    cw.keep_evidence(lite0, gallery, tmp_path)
+    again = dict(reversed(gallery.items()))
+    assert cw.check_against(lite0, again, tmp_path).passed
+    changed = lite0.private_copy()
+    kernel = next(each for each in changed.private_weights if each.layer == "block6_expand")
+    values = kernel.read()
+    rng = np.random.default_rng(0)
+    kernel.write(rng.normal(0, values.std(), values.shape).astype(np.float32))
+    changed.forget()
+    found = cw.check_against(changed, gallery, tmp_path)
+    assert found.changed[0] == "answer"
+    assert found.first_drift.startswith("block6_")
+    assert not any("weights are the same" in words for words in found.causes)
+
+
 def test_the_names_are_those_of_the_network(world):
     assert opened(world.model).class_names == tuple(NAMES)
 
