@@ -24,6 +24,14 @@ from helpers.regressions import (
 import cnn_widgets as cw
 
 pytestmark = pytest.mark.slow
+#: Run by hand: near relatives of other cases, or long.
+BY_HAND = ("made grey", "another activation", "another pooling", "trained on for an epoch")
+
+
+def cases(table):
+    """Return the names of a table, those of `BY_HAND` marked as a sweep."""
+    marks = {name: pytest.mark.sweep for name in BY_HAND}
+    return [pytest.param(name, marks=marks.get(name, ())) for name in table]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +52,7 @@ def checked(world, change):
     return cw.check_against(net, photographs, world.evidence)
 
 
-@pytest.mark.parametrize("name", REGRESSIONS)
+@pytest.mark.parametrize("name", cases(REGRESSIONS))
 def test_a_regression_fails_and_is_named(world, name):
     change, kind, first = REGRESSIONS[name]
     found = checked(world, change)
@@ -81,10 +89,16 @@ print(json.dumps([found.passed, found.summary()]))
 
 @pytest.mark.parametrize(
     "setting",
-    [{}, {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2",
-          "TF_ENABLE_ONEDNN_OPTS": "0"}],
-    ids=["another process", "more threads and no oneDNN"],
-)  # fmt: skip
+    [
+        {
+            "TF_NUM_INTRAOP_THREADS": "2",
+            "TF_NUM_INTEROP_THREADS": "2",
+            "TF_ENABLE_ONEDNN_OPTS": "0",
+        },
+        pytest.param({}, marks=pytest.mark.sweep),
+    ],
+    ids=["more threads and no oneDNN", "as here"],
+)
 def test_another_process_with_other_settings_passes(world, setting):
     path = world.scratch / "for_a_child.keras"
     world.model.save(path)
