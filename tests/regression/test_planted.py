@@ -30,7 +30,7 @@ BY_HAND = ("made grey", "another activation", "another pooling", "trained on for
 
 def cases(table):
     """Return the names of a table, those of `BY_HAND` marked as a sweep."""
-    marks = {name: pytest.mark.sweep for name in BY_HAND}
+    marks = dict.fromkeys(BY_HAND, pytest.mark.sweep)
     return [pytest.param(name, marks=marks.get(name, ())) for name in table]
 
 
