@@ -27,10 +27,10 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 class Tolerances:
     """How much may change until a check fails.
 
-    Measured: saving again, other batches, threads, processes and orders change probabilities by less
-    than 1e-6; weights stored in half precision by up to 0.003 in the bundled network, with maps
-    correlated by more than 0.9999 and layers alike by a CKA of more than 0.99999. Of the planted
-    regressions that leave the input as it was, each changed a probability by 0.07 or more.
+    Measured: saving again, other batches, threads, processes and orders change probabilities by
+    less than 1e-6; weights stored in half precision by up to 0.003 in the bundled network, with
+    maps correlated by more than 0.9999 and layers alike by a CKA of more than 0.99999. Of the
+    planted regressions that leave the input as it was, each changed a probability by 0.07 or more.
 
     Attributes
     ----------
