@@ -30,7 +30,7 @@ class Tolerances:
     Measured: saving again, other batches, threads, processes and orders change probabilities by
     less than 1e-6; weights stored in half precision by up to 0.003 in the bundled network, with
     maps correlated by more than 0.9999 and layers alike by a CKA of more than 0.99999. Of the
-    planted regressions that leave the input as it was, each changed a probability by 0.07 or more.
+    planted regressions of weights and layers, each changed a probability by 0.07 or more.
 
     Attributes
     ----------
