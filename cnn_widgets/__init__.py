@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
+    from cnn_widgets.regression import check_against, keep_evidence
 
 _HOMES = {
     "METHODS": "attribution",
     "attribute": "attribution",
     "audit": "auditing",
     "load_audit": "auditing",
+    "check_against": "regression",
+    "keep_evidence": "regression",
     "configure": "environment",
     "doubted_labels": "data_checks",
     "duplicates": "data_checks",
@@ -62,10 +65,12 @@ __all__ = [
     "Prediction",
     "attribute",
     "audit",
+    "check_against",
     "configure",
     "doubted_labels",
     "duplicates",
     "gallery",
+    "keep_evidence",
     "load_attribution",
     "load_audit",
     "load_image",

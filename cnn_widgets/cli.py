@@ -1,4 +1,4 @@
-"""The command line: `cnn-widgets` opens JupyterLab; `report` and `audit` write files."""
+"""The command line: `cnn-widgets` opens JupyterLab; `report`, `audit` and `check` write files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST = "01_explore.ipynb"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code.
+    """Run the command line and return the exit code: 0; 1 if `check` finds a regression.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
@@ -28,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report(options)
         if options.command == "audit":
             return _audit(options)
+        if options.command == "check":
+            return _check(options)
         return _explore(options)
     except (ValueError, OSError, ImportError, TypeError) as error:
         parser.exit(2, f"cnn-widgets: {error}\n")
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         target.add_argument("--port", type=int, default=8888)
         target.add_argument("--no-browser", action="store_true", help="only print the address")
     _add_audit(commands)
+    _add_check(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(
@@ -86,6 +89,55 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--pictures", type=int, default=60, metavar="N",
                        help="mistakes shown on the page (default: 60)")  # fmt: skip
     audit.add_argument("-o", "--out", type=Path, default=Path("audit"))
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check", help="whether a network still answers as it did, and why")
+    check.add_argument("model", help="a keras.applications classifier or a .keras file")
+    check.add_argument("images", help="a folder, a pattern, a zip or a CSV")
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("--keep", type=Path, metavar="FOLDER",
+                      help="write down what the network answers, and the evidence")  # fmt: skip
+    what.add_argument("--against", type=Path, metavar="FOLDER",
+                      help="compare with what was kept; exit code 1 if it changed")  # fmt: skip
+    check.add_argument("--method", default=None, help="with --keep: the map (default: grad-cam)")
+    check.add_argument("--junit", type=Path, default=None, metavar="XML",
+                       help="with --against: write a JUnit report")  # fmt: skip
+    check.add_argument("--tolerance", action="append", default=[], metavar="NAME=NUMBER",
+                       help="with --against: how much may change, such as cka=0.9")  # fmt: skip
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Keep a network's answers and evidence, or compare it with what was kept."""
+    from cnn_widgets.attribution import find_method
+    from cnn_widgets.datasets import open_images
+    from cnn_widgets.networks import load_network
+    from cnn_widgets.regression import check_against, keep_evidence, load_evidence, tolerances_from
+
+    if options.keep and (options.junit or options.tolerance):
+        raise ValueError("--junit and --tolerance belong to --against.")
+    if options.against and options.method:
+        raise ValueError("--method belongs to --keep; a check uses the method that was kept.")
+    method = find_method(options.method or "grad-cam").name  # before the network, which takes long
+    allowed = tolerances_from(options.tolerance)
+    if options.against:
+        load_evidence(options.against)
+    images = open_images(options.images)
+    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
+    if options.keep:
+        kept = keep_evidence(net, images, options.keep, method=method)
+        print(f"kept: {len(kept.photographs):,} photographs in {options.keep}")
+        return 0
+    found = check_against(net, images, options.against, tolerances=allowed)
+    if options.junit:
+        print(f"written: {found.write_junit(options.junit)}")
+    for line in [found.summary(), *found.causes, *found.notes]:
+        print(line)
+    for case in found.failures[:20]:
+        print(f"  {case.subject} {case.name!r}: {case.words}")
+    if len(found.failures) > 20:
+        print(f"  … and {len(found.failures) - 20:,} more")
+    return 0 if found.passed else 1
 
 
 def _audit(options: argparse.Namespace) -> int:

@@ -89,6 +89,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"doubts", "duplicates", "odd"},
         {"pages"},
     ],
+    "regression": [
+        {"inputs", "layers", "photographs", "result", "similarity"},
+        {"comparison", "evidence", "matching"},
+        {"checking"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
         {"audits"},
@@ -131,6 +136,7 @@ MAY_USE = {
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
     "data_checks": {"cv2"},
+    "regression": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},

@@ -1,0 +1,148 @@
+"""Compares a photograph's answer and evidence, layers, classes and input with what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnn_widgets.records import Floats
+from cnn_widgets.regression.photographs import Photograph, centre_moved, correlation, overlap
+from cnn_widgets.regression.result import Case, Tolerances
+
+
+def same_classes(kept: Sequence[str], now: Sequence[str]) -> list[int]:
+    """Return for each class kept its place now, -1 if there is none.
+
+    Names that are the same in another order are followed, and so they are where classes were added
+    or taken away. Where as many have other names, the order stays.
+    """
+    places = {name: n for n, name in enumerate(now)}
+    unique = len(places) == len(now) and len(set(kept)) == len(kept)
+    if unique and (set(kept) == set(places) or len(kept) != len(now)):
+        return [places.get(name, -1) for name in kept]
+    return [n if n < len(now) else -1 for n in range(len(kept))]
+
+
+def classes_case(kept: Sequence[str], now: Sequence[str]) -> Case:
+    """Return whether there are as many classes as there were."""
+    if len(kept) == len(now):
+        return Case("network", "classes", "passed")
+    words = f"The network has {len(now)} classes; it had {len(kept)}."
+    return Case("network", "classes", "failed", ("classes",), words, 1.0)
+
+
+def photograph_case(
+    kept: Photograph,
+    name: str,
+    probabilities: Floats,
+    evidence: Floats,
+    classes: Sequence[int],
+    names: Sequence[str],
+    allowed: Tolerances,
+) -> Case:
+    """Return what became of a photograph's answer and of the evidence for it.
+
+    Parameters
+    ----------
+    kept : Photograph
+    name : str
+        What it is called now.
+    probabilities : ndarray, shape (C,)
+    evidence : ndarray, shape (14, 14)
+        For the class that was answered.
+    classes : sequence of int
+        For each class kept its place now, see `same_classes`.
+    names : sequence of str
+        Of the classes now.
+    allowed : Tolerances
+    """
+    before = {classes[n]: p for n, p in kept.top if classes[n] >= 0}
+    was, now = classes[kept.answer], int(probabilities.argmax())
+    changes = [abs(float(probabilities[n]) - p) for n, p in before.items()]
+    change = max(changes, default=1.0)
+    lead = _lead(kept, was, now, before, probabilities)
+    alike = correlation(kept.evidence, evidence)
+    moved = centre_moved(kept.evidence, evidence)
+    changed, told = [], []
+    if lead > allowed.tie:
+        changed.append("answer")
+        told.append(f"{_named(names, was)} ({kept.top[0][1]:.1%}) was answered, now "
+                    f"{_named(names, now)} ({probabilities[now]:.1%})")  # fmt: skip
+    if alike < allowed.correlation or moved > allowed.centre:
+        changed.append("evidence")
+        told.append(f"the evidence for {_named(names, was)} is elsewhere: correlation {alike:.2f}, "
+                    f"its centre moved by {moved:.0%} of the diagonal")  # fmt: skip
+    if change > allowed.probability:
+        changed.append("probability")
+        told.append(f"a probability changed by {change:.1%}")
+    figures = {
+        "was": _named(names, was).strip("'"), "now": names[now],
+        "probability_was": kept.top[0][1],
+        "probability": float(probabilities[was]) if was >= 0 else None,
+        "probability_changed": change, "correlation": alike,
+        "centre_moved": _known(moved), "overlap": _known(overlap(kept.evidence, evidence)),
+    }  # fmt: skip
+    severity = lead if changed[:1] == ["answer"] else 1 - alike if changed else change
+    words = "; ".join(told)
+    words = words[:1].upper() + words[1:] + "." if words else ""
+    status = "failed" if changed else "passed"
+    return Case("photograph", name, status, tuple(changed), words, severity, figures)
+
+
+def _lead(kept: Photograph, was: int, now: int, before: dict[int, float], p: Floats) -> float:
+    """Return by how much another class won or had lost, whichever is more; 0 if it is the same."""
+    if now == was:
+        return 0.0
+    if was < 0:
+        return 1.0
+    # of a class that was not among the most likely, no more is known than the last of these
+    other = before.get(now, min(before.values()))
+    return max(kept.top[0][1] - other, float(p[now] - p[was]))
+
+
+def layer_case(name: str, cka: float, was_flat: bool, is_flat: bool, allowed: Tolerances) -> Case:
+    """Return what became of a layer; one that says the same of all photographs is `flat`."""
+    figures: dict[str, Any] = {"cka": _known(cka)}
+    if was_flat and is_flat:
+        words = "It says the same of every photograph, as it did: nothing to compare."
+        return Case("layer", name, "skipped", (), words, 0.0, figures)
+    if was_flat or is_flat:
+        words = f"It {'says' if is_flat else 'said'} the same of every photograph."
+        return Case("layer", name, "failed", ("layer",), words, 1.0, figures)
+    if not np.isfinite(cka):
+        words = "It puts out NaN or infinity."
+        return Case("layer", name, "failed", ("layer",), words, 1.0, figures)
+    if cka < allowed.cka:
+        words = f"It drifted: CKA {cka:.3f}, where 1 is the same and {allowed.cka:g} is allowed."
+        return Case("layer", name, "failed", ("layer",), words, 1 - cka, figures)
+    return Case("layer", name, "passed", (), "", 1 - cka, figures)
+
+
+def swapped(kept: Sequence[Photograph], now: Sequence[Floats], names: Sequence[str]) -> str:
+    """Return in words which classes answer for which others, if that alone explains the flips.
+
+    That is so if each answer has become one other answer, no two of them the same, with the same
+    probability.
+    """
+    became: dict[int, int] = {}
+    for photograph, probabilities in zip(kept, now, strict=True):
+        best = int(probabilities.argmax())
+        if became.setdefault(photograph.answer, best) != best:
+            return ""
+        if abs(photograph.top[0][1] - float(probabilities[best])) > 1e-3:
+            return ""
+    moved = {was: is_ for was, is_ in became.items() if was != is_}
+    if not moved or len(set(became.values())) < len(became):
+        return ""
+    told = [f"{_named(names, was)} became {_named(names, is_)}" for was, is_ in moved.items()]
+    return f"The order of the classes changed: {', '.join(told[:5])}, with the same probabilities."
+
+
+def _named(names: Sequence[str], index: int) -> str:
+    return repr(names[index]) if 0 <= index < len(names) else "a class that is no more"
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
