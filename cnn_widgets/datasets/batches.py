@@ -56,7 +56,20 @@ def array_set(
     def mark(index: int) -> str:
         return hashlib.sha256(np.ascontiguousarray(array[index]).tobytes()).hexdigest()
 
-    return ImageSet(names, labels, lambda index, _: as_picture(array[index]), note, mark)
+    return ImageSet(
+        names,
+        labels,
+        lambda index, _: as_picture(array[index]),
+        note,
+        mark,
+        reader=lambda index: partial(_picture_of, array[index], as_picture),
+    )
+
+
+def _picture_of(
+    one: NDArray[Any], as_picture: Callable[[NDArray[Any]], ImageSample], at_least: int | None
+) -> ImageSample:
+    return as_picture(one)
 
 
 def has_range(one: Any) -> bool:

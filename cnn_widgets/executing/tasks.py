@@ -1,0 +1,89 @@
+"""What a worker does with one shard of photographs; it all comes and goes as bytes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_widgets import storage
+from cnn_widgets.datasets import ImageSet
+from cnn_widgets.executing.packing import COMPUTING, PackedNetwork, dumps, unpack
+from cnn_widgets.executing.trial import deadly
+from cnn_widgets.networks.network import Network
+
+#: Called with a network and the photographs of a shard; returns what can be pickled.
+Work = Callable[[Network, ImageSet], Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One shard, as it is sent to a worker.
+
+    Attributes
+    ----------
+    number : int
+        The shard's number, from 0.
+    network : PackedNetwork
+    images : ImageSet
+        The photographs of the shard, which can be pickled.
+    work : callable
+    folder : str
+        Where a worker notes that it has begun; every worker reaches it.
+    """
+
+    number: int
+    network: PackedNetwork
+    images: ImageSet
+    work: Work
+    folder: str
+
+    @property
+    def begun(self) -> str:
+        """The name of the file that is there while a worker has the shard."""
+        return f"begun-{self.number:08}"
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a worker sends back: a value, or the error that the work has raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def do_task(data: bytes) -> bytes:
+    """Do a pickled `Task` and return a pickled `Returned`; whatever Python can catch is in it.
+
+    A worker notes in the folder that it has begun, and takes the note back when it ends. A note
+    that is there already was left by one that died over this shard, whoever hands it out again:
+    so the photographs are then tried in a process of their own first.
+    """
+    try:
+        found = Returned(_done(pickle.loads(data)))
+    except Exception as error:
+        found = Returned(error=_sendable(error))
+    return dumps(found, "what the work has returned")
+
+
+def _done(task: Task) -> Any:
+    images, note = task.images, storage.joined(task.folder, task.begun)
+    if storage.exists(note):
+        found = deadly(dumps(task, "the task"), len(images))
+        images = images.part(0, len(images), found) if found else images
+    storage.write(task.folder, {task.begun: b""})
+    try:
+        with COMPUTING:
+            return task.work(unpack(task.network), images)
+    finally:
+        storage.remove(note)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error that another process can read: itself, or one with the same words."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # an error with a constructor of its own may fail in any way
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
