@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -137,10 +138,11 @@ def _by_workers(
     executor: Executor | Callable[[], Executor],
 ) -> Iterator[Explained]:
     """Yield what workers send back, in the order of the images."""
-    job = Job(net, images, partial(_sent, asked=asked), net.batch or BATCH_SIZE)
-    for _, found in shard_results(job, executor, range(job.count), ordered=True):
-        for each in found:
-            yield _with_origin(each, net)
+    job = Job(net, images, partial(_sent, asked=asked), net.batch or BATCH_SIZE, asked["whole"])
+    with closing(shard_results(job, executor, range(job.count), ordered=True)) as results:
+        for _, found in results:
+            for each in found:
+                yield _with_origin(each, net)
 
 
 def _sent(net: Network, images: ImageSet, asked: dict[str, Any]) -> list[Explained]:

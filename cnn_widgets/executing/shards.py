@@ -45,12 +45,20 @@ class Job:
         or a `functools.partial` of one.
     size : int
         Photographs in a shard; the last one may have fewer.
+    whole : bool
+        Whether photographs are read at their full size; else as `stream` does.
     """
 
     net: Network
     images: ImageSet
     work: Work
     size: int
+    whole: bool = False
+
+    @property
+    def at_least(self) -> int | None:
+        """At which size photographs are read, see `load_image`."""
+        return None if self.whole else 2 * max(self.net.input_size)
 
     @property
     def count(self) -> int:
@@ -108,7 +116,7 @@ def shard_results(
         network = pack(job.net, shared)
 
         def task(number: int) -> bytes:
-            found = Task(number, network, job.part(number), job.work, shared)
+            found = Task(number, network, job.part(number), job.work, shared, job.at_least)
             return dumps(found, "these photographs")
 
         run = _Run(workers, task, ordered)

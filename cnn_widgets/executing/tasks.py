@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnn_widgets import storage
@@ -31,6 +31,8 @@ class Task:
     work : callable
     folder : str
         Where a worker notes that it has begun; every worker reaches it.
+    at_least : int or None
+        At which size photographs are read, see `load_image`.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Task:
     images: ImageSet
     work: Work
     folder: str
+    at_least: int | None
 
     @property
     def begun(self) -> str:
@@ -58,7 +61,7 @@ def do_task(data: bytes) -> bytes:
 
     A worker notes in the folder that it has begun, and takes the note back when it ends. A note
     that is there already was left by one that died over this shard, whoever hands it out again:
-    so the photographs are then tried in a process of their own first.
+    so the photographs are then tried in a process of their own first. The note holds how often.
     """
     try:
         found = Returned(_done(pickle.loads(data)))
@@ -69,15 +72,30 @@ def do_task(data: bytes) -> bytes:
 
 def _done(task: Task) -> Any:
     images, note = task.images, storage.joined(task.folder, task.begun)
-    if storage.exists(note):
-        found = deadly(dumps(task, "the task"), len(images))
-        images = images.part(0, len(images), found) if found else images
-    storage.write(task.folder, {task.begun: b""})
+    died = int(storage.read(note)) if storage.exists(note) else 0
+    if died:
+        images = _without_deadly(task, died)
+    storage.write(task.folder, {task.begun: str(died + 1).encode()})
     try:
         with COMPUTING:
             return task.work(unpack(task.network), images)
     finally:
         storage.remove(note)
+
+
+def _without_deadly(task: Task, died: int) -> ImageSet:
+    """Return the photographs of a shard, of which those are not read that make a process die.
+
+    They are only read at first: nearly always it is a decoder that crashes. If none is found so,
+    or if a worker died again, the network is asked about each as well.
+    """
+    images, count = task.images, len(task.images)
+    found = deadly(dumps(task, "the task"), count, network=False)
+    images = images.part(0, count, found)
+    if died > 1 or not found:
+        more = deadly(dumps(replace(task, images=images), "the task"), count, network=True)
+        images = images.part(0, count, more)
+    return images
 
 
 def _sendable(error: Exception) -> Exception:

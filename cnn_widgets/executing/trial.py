@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -16,7 +17,7 @@ _BEGINS, _DONE = "photograph", "photographs done"
 _COMMAND = "from cnn_widgets.executing.trial import main; main()"
 
 
-def deadly(task: bytes, count: int) -> dict[int, str]:
+def deadly(task: bytes, count: int, network: bool) -> dict[int, str]:
     """Return the photographs of a shard over which a process dies, by number, and how it died.
 
     Parameters
@@ -25,6 +26,8 @@ def deadly(task: bytes, count: int) -> dict[int, str]:
         The pickled `Task`.
     count : int
         How many photographs it has.
+    network : bool
+        Whether the network is asked about each, too: that takes seconds more to begin with.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def deadly(task: bytes, count: int) -> dict[int, str]:
     found: dict[int, str] = {}
     start = 0
     while start < count:
-        last = _tried(task, start)
+        last = _tried(task, start, network)
         if last is None:
             break
         number, how = last
@@ -46,13 +49,13 @@ def deadly(task: bytes, count: int) -> dict[int, str]:
     return found
 
 
-def _tried(task: bytes, start: int) -> tuple[int, str] | None:
+def _tried(task: bytes, start: int, network: bool) -> tuple[int, str] | None:
     """Try the photographs from a number on; return that over which the process died, and how."""
     paths = os.pathsep.join(each for each in sys.path if each)
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
         given.write(task)
         given.seek(0)
-        command = [sys.executable, "-c", _COMMAND, str(start)]
+        command = [sys.executable, "-c", _COMMAND, str(start), str(int(network))]
         done = subprocess.run(
             command, stdin=given, stdout=subprocess.PIPE, stderr=said, check=False,
             env={**os.environ, "PYTHONPATH": paths},
@@ -77,18 +80,23 @@ def _how(code: int) -> str:
     return f"exit code {code}"
 
 
-def _each(task: bytes, start: int) -> Iterator[str]:
-    """Do the work for each photograph alone; a line is yielded before each, and at the end."""
+def _each(task: bytes, start: int, network: bool) -> Iterator[str]:
+    """Read each photograph, or do the work for it; yield a line before each, and at the end."""
     found = pickle.loads(task)
-    net = unpack(found.network)
+    net = unpack(found.network) if network else None
     for number in range(start, len(found.images)):
         yield f"{_BEGINS} {number}"
-        found.work(net, found.images.part(number, number + 1))
+        if net is not None:
+            found.work(net, found.images.part(number, number + 1))
+            continue
+        with contextlib.suppress(ValueError, TypeError, OSError):  # an unreadable one does no harm
+            found.images.read(number, found.at_least)
     yield _DONE
 
 
 def main() -> None:
     """Run the trial in this process: a task comes in, a line before each photograph goes out."""
-    for line in _each(sys.stdin.buffer.read(), int(sys.argv[1])):
+    start, network = map(int, sys.argv[1:])
+    for line in _each(sys.stdin.buffer.read(), start, bool(network)):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

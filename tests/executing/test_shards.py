@@ -14,6 +14,7 @@ from concurrent.futures import (
 
 import numpy as np
 import pytest
+from helpers.deadly import DEADLY, deadly_set
 
 import cnn_widgets as cw
 from cnn_widgets import storage
@@ -370,3 +371,21 @@ def test_a_stream_of_photographs_is_not_cut_up(colors):
         cw.stream(colors, frames, executor=Here())
     with pytest.raises(ValueError, match="shard to be at least 1"):
         cw.audit(colors, np.zeros((3, 8, 8, 3), np.uint8), shard=0)
+
+
+# --- photographs that kill -----------------------------------------------------------------------
+
+
+def test_a_deadly_photograph_is_found_in_a_process_of_its_own(colors, photos, tmp_path):
+    """As if a worker had died over the second shard: its note is there."""
+    whole = cw.audit(colors, photos, shard=8).records()
+    (photos / "blue" / "29.png").write_bytes(DEADLY)
+    images = deadly_set(photos, tmp_path / "log")
+    storage.write(str(tmp_path / "out" / WORK), {"begun-00000001": b"1"})
+    found = cw.audit(colors, images, shard=8, out=tmp_path / "out", executor=Here())
+    assert found.errors.keys() == {"blue/29.png", "green/broken.png"}
+    assert "over this photograph (SIGKILL)" in found.errors["blue/29.png"]
+    pairs = [(a, b) for a, b in zip(found.records(), whole, strict=True) if a["error"] is None]
+    assert len(pairs) == 42
+    assert all(a["answer"] == b["answer"] for a, b in pairs)
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
