@@ -72,7 +72,7 @@ def do_task(data: bytes) -> bytes:
 
 def _done(task: Task) -> Any:
     images, note = task.images, storage.joined(task.folder, task.begun)
-    died = int(storage.read(note)) if storage.exists(note) else 0
+    died = _deaths(note)
     if died:
         images = _without_deadly(task, died)
     storage.write(task.folder, {task.begun: str(died + 1).encode()})
@@ -81,6 +81,14 @@ def _done(task: Task) -> Any:
             return task.work(unpack(task.network), images)
     finally:
         storage.remove(note)
+
+
+def _deaths(note: str) -> int:
+    """Return how many workers have died over a shard, by the note that the last one left."""
+    try:
+        return max(int(storage.read(note) or b"1"), 1)
+    except FileNotFoundError:
+        return 0
 
 
 def _without_deadly(task: Task, died: int) -> ImageSet:
