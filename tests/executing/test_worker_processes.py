@@ -5,13 +5,12 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor
 
+import distributed
 import pytest
 from helpers.deadly import DEADLY, deadly_set
 
 import cnn_widgets as cw
 
-distributed = pytest.importorskip("distributed")
-pytest.importorskip("pyarrow")
 pytestmark = [
     pytest.mark.slow,
     # Dask's own, while workers come and go
