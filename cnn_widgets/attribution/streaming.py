@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from cnn_widgets.attribution.explain import streamed
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.datasets import ImageSet, Label, open_images
+from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Prediction
@@ -54,6 +59,7 @@ def stream(
     top: int = 5,
     fit: str | None = None,
     whole: bool = False,
+    executor: Executor | Callable[[], Executor] | None = None,
     **options: Any,
 ) -> Iterator[Explained]:
     """Yield predictions and a map of each photograph in a folder, or of any iterable.
@@ -81,6 +87,9 @@ def stream(
         times the input's sides, and any larger picture of more than 8 million pixels, is read at a
         half, a quarter or an eighth of its size, see `load_image(at_least=)`: sample and heat-map
         have that size, scores differ slightly.
+    executor : Executor or callable, optional
+        Who does the work, a batch at a time, see `cnn_widgets.auditing.audit`. Photographs and
+        maps come back as arrays: for the figures of many photographs, `audit` sends far less.
 
     Yields
     ------
@@ -93,8 +102,9 @@ def stream(
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If there is no photograph, or for the same reasons as `attribute`. Both errors are
-        raised by the call itself, before a photograph is read.
+        If there is no photograph, or for the same reasons as `attribute`; or with an executor
+        for a data set or a generator. These errors are raised by the call itself, before a
+        photograph is read.
 
     Examples
     --------
@@ -109,7 +119,46 @@ def stream(
     at_least = None if whole else 2 * max(net.input_size)
     samples = _readable(net, pictures, fit, at_least, order)
     maps = streamed(net, samples, method, class_index, layer, target, **options)
-    return _merged(net, maps, order, top)
+    if executor is None:
+        return _merged(net, maps, order, top)
+    if not pictures.repeatable:
+        raise ValueError(
+            "executor= is for photographs that can be read by number: a folder, a zip, a CSV, a "
+            "list or an array. Those of a data set or a generator come one after the other."
+        )
+    checked_executor(executor)
+    asked = {"method": method, "class_index": class_index, "layer": layer, "target": target,
+             "top": top, "fit": fit, "whole": whole, **options}  # fmt: skip
+    return _by_workers(net, pictures, asked, executor)
+
+
+def _by_workers(
+    net: Network,
+    images: ImageSet,
+    asked: dict[str, Any],
+    executor: Executor | Callable[[], Executor],
+) -> Iterator[Explained]:
+    """Yield what workers send back, in the order of the images."""
+    job = Job(net, images, partial(_sent, asked=asked), net.batch or BATCH_SIZE, asked["whole"])
+    with closing(shard_results(job, executor, range(job.count), ordered=True)) as results:
+        for _, found in results:
+            for each in found:
+                yield _with_origin(each, net)
+
+
+def _sent(net: Network, images: ImageSet, asked: dict[str, Any]) -> list[Explained]:
+    """Return a shard's photographs and maps as they are sent: without the network."""
+    return [_with_origin(each, None) for each in stream(net, images, **asked)]
+
+
+def _with_origin(each: Explained, net: Network | None) -> Explained:
+    """Return a photograph whose map comes from another network, that of another process."""
+    found = each.attribution
+    if found is None or found.origin is None:
+        return each
+    weights = None if net is None else net.weights_state(reread=False)
+    origin = replace(found.origin, network=net, weights=weights)
+    return replace(each, attribution=replace(found, origin=origin))
 
 
 def _readable(

@@ -13,14 +13,12 @@ calibration, and the mean evidence per label. It can be interrupted and goes on 
 """
 
 from cnn_widgets.auditing.calibration import Calibration
-from cnn_widgets.auditing.changes import CHANGES, Change
+from cnn_widgets.auditing.loading import load_audit
 from cnn_widgets.auditing.page import write_page
-from cnn_widgets.auditing.result import Audit, load_audit
-from cnn_widgets.auditing.robustness import Curve, robustness
+from cnn_widgets.auditing.result import Audit
 from cnn_widgets.auditing.running import audit
 from cnn_widgets.auditing.shares import LabelRow, Share
 
 __all__ = [
-    "CHANGES", "Audit", "Calibration", "Change", "Curve", "LabelRow", "Share", "audit",
-    "load_audit", "robustness", "write_page",
+    "Audit", "Calibration", "LabelRow", "Share", "audit", "load_audit", "write_page",
 ]  # fmt: skip

@@ -143,3 +143,26 @@ def _unknown(labels: list[str], net: Network, names: list[str]) -> str:
         "classes they stand for: classes={'label': ['class', …]}, or None to leave such "
         "photographs out."
     )
+
+
+class MatchedLabels:
+    """The labels met so far, and the classes they stand for."""
+
+    def __init__(self, net: Network, classes: Classes | None, labels: Iterable[Label]) -> None:
+        self._net, self._classes = net, classes
+        self._met = dict.fromkeys(labels)
+        self.table = match_labels(self._met, net, classes)
+
+    def meet(self, label: Label) -> LabelTable:
+        """Return the table with a label in it; a ValueError if it stands for no class."""
+        if label not in self._met:
+            self._met[label] = None
+            self.table = match_labels(self._met, self._net, self._classes)
+        return self.table
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the table as plain values."""
+        table = self.table
+        known = [[label, index] for label, index in table.known.items()]
+        listed = [list(each) for each in table.classes]
+        return {"names": list(table.names), "classes": listed, "known": known}

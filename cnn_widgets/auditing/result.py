@@ -14,18 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.auditing.answers import ANSWERS, MANIFEST, Answer, grids
+from cnn_widgets import storage
+from cnn_widgets.auditing.answers import Answer, grids
 from cnn_widgets.auditing.calibration import Calibration, calibration
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.probabilities import of_labels
 from cnn_widgets.auditing.shares import LabelRow, Share, confusion
-from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.environment import versions
+from cnn_widgets.executing import write_table
 from cnn_widgets.records import Floats
 
 #: Column of the confusion matrix for answers that belong to no label.
 ANOTHER = "another class"
 _COLUMNS = ("name", "label", "answer", "probability", "right", "second", "second_probability",
             "label_probability", "error")  # fmt: skip
+_KINDS = (*("string",) * 3, "float64", "bool_", "string", "float64", "float64", "string", "binary")
 
 
 class Audit:
@@ -250,50 +253,35 @@ class Audit:
             "versions": versions(),
         }
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path) -> Path | str:
         """Write ``answers.csv`` and ``audit.json`` into a folder, which is made; return it.
 
-        Both are written whole or not at all; an OSError names the file.
+        The folder may be the address of one in a store. Both files are written whole or not at
+        all; an OSError names the file.
         """
-        place = Path(folder).expanduser()
-        place.mkdir(parents=True, exist_ok=True)
         table = io.StringIO(newline="")
         writer = csv.DictWriter(table, _COLUMNS)
         writer.writeheader()
         writer.writerows(self.records())
-        with atomic_files(place, "answers.csv", "audit.json") as made:
-            (made / "answers.csv").write_text(table.getvalue(), "utf-8", newline="")
-            text = json.dumps(self.summary(), indent=2)
-            (made / "audit.json").write_text(text + "\n", "utf-8")
-        return place
+        text = json.dumps(self.summary(), indent=2) + "\n"
+        files = {"answers.csv": table.getvalue().encode(), "audit.json": text.encode()}
+        storage.write(str(folder), files)
+        return str(folder) if storage.is_store(folder) else Path(folder).expanduser()
 
+    def to_parquet(self, path: str | Path) -> None:
+        """Write `records`, with the evidence of each answer, as a Parquet table.
 
-def load_audit(folder: str | Path) -> Audit:
-    """Return the audit that `audit(…, out=folder)` has written, also one that was interrupted.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds none.
-    ValueError
-        If its files are damaged.
-    """
-    place = Path(folder).expanduser()
-    try:
-        kept = json.loads((place / MANIFEST).read_text("utf-8"))
-        lines = (place / ANSWERS).read_text("utf-8").split("\n")
-        answers = [Answer.from_line(line) for line in lines[:-1]]
-        table = kept.pop("label_table")
-        labels = LabelTable(
-            tuple(table["names"]),
-            tuple(map(tuple, table["classes"])),
-            dict(table["known"]),
-        )
-        return Audit(kept, kept.pop("class_names"), labels, answers)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{str(place)!r} holds no audit: {error.filename!r}.") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"The audit in {str(place)!r} is damaged: {error}") from None
+        The same answers give the same bytes. A label that is a number is written as text. The path
+        may be an address in a store; an ImportError says if `pyarrow` is missing.
+        """
+        rows = (
+            [each.name, None if each.label is None else str(each.label),
+             *list(self._record(index).values())[2:], each.evidence]
+            for index, each in enumerate(self._answers)
+        )  # fmt: skip
+        file = io.BytesIO()
+        write_table(file, dict(zip((*_COLUMNS, "evidence"), _KINDS, strict=True)), rows)
+        storage.write_file(path, file.getvalue())
 
 
 def _finite(value: float) -> float | None:

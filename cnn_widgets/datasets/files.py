@@ -11,7 +11,8 @@ import posixpath
 import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from cnn_widgets.datasets.image_set import ImageSet
@@ -50,11 +51,17 @@ def folder_set(folder: Path) -> ImageSet:
         )
     return ImageSet(
         found,
-        _folders_as_labels(found),
-        lambda index, at_least: load_image(folder / found[index], at_least=at_least),
-        [*notes, *_beside(found)],
+        folders_as_labels(found),
+        lambda index, at_least: read_file(str(folder / found[index]), at_least),
+        [*notes, *beside(found)],
         lambda index: file_mark(folder / found[index]),
+        reader=lambda index: partial(read_file, os.path.abspath(folder / found[index])),
     )
+
+
+def read_file(path: str, at_least: int | None) -> ImageSample:
+    """Return the picture of a file, or of an ``http(s)`` address."""
+    return load_image(path, at_least=at_least)
 
 
 def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
@@ -111,7 +118,7 @@ def file_mark(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     return about.st_size, about.st_mtime_ns
 
 
-def _beside(paths: Sequence[str]) -> list[str]:
+def beside(paths: Sequence[str]) -> list[str]:
     """Return what is to be said if pictures beside the folders keep these from being labels."""
     alone = [path for path in paths if "/" not in path]
     if not alone or len({path.split("/", 1)[0] for path in paths if "/" in path}) < 2:
@@ -120,7 +127,7 @@ def _beside(paths: Sequence[str]) -> list[str]:
     return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
 
 
-def _folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
+def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
     """Return the first folder of each relative path, if these can be classes; else nothing."""
     heads = [path.split("/", 1)[0] if "/" in path else "" for path in paths]
     return tuple(heads) if "" not in heads and len(set(heads)) > 1 else ()
@@ -141,10 +148,11 @@ def pattern_set(pattern: str) -> ImageSet:
     below = [Path(os.path.relpath(path, base or ".")).as_posix() for path in found]
     return ImageSet(
         below,
-        _folders_as_labels(below),
-        lambda index, at_least: load_image(found[index], at_least=at_least),
-        _beside(below),
+        folders_as_labels(below),
+        lambda index, at_least: read_file(found[index], at_least),
+        beside(below),
         lambda index: file_mark(found[index]),
+        reader=lambda index: partial(read_file, os.path.abspath(found[index])),
     )
 
 
@@ -161,7 +169,11 @@ def zip_set(path: Path) -> ImageSet:
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
     members = sorted(
-        (each for each in archive.infolist() if not each.is_dir() and _is_picture(each.filename)),
+        (
+            each
+            for each in archive.infolist()
+            if not each.is_dir() and is_picture_file(each.filename)
+        ),
         key=lambda each: _normal(each.filename).split("/"),
     )
     if not members:
@@ -171,25 +183,41 @@ def zip_set(path: Path) -> ImageSet:
     common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
     below = [name[len(common) + 1 :] for name in names]
     lock = threading.Lock()
-
-    def read(index: int, at_least: int | None) -> ImageSample:
-        member = members[index]
-        if member.file_size > 10 * MAX_BYTES:
-            raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
-        try:
-            with lock, archive.open(member) as file:
-                data = file.read(member.file_size + 1)
-        except _UNPACKING as error:
-            raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
-        return load_image({"name": member.filename, "content": data}, at_least=at_least)
-
     return ImageSet(
         below,
-        _folders_as_labels(below),
-        read,
-        _beside(below),
+        folders_as_labels(below),
+        lambda index, at_least: _read_member(archive, lock, members[index], at_least),
+        beside(below),
         lambda index: (members[index].CRC, members[index].file_size),
+        reader=lambda index: partial(
+            _read_zipped, os.path.abspath(path), file_mark(path), members[index]
+        ),
     )
+
+
+def _read_member(
+    archive: zipfile.ZipFile, lock: threading.Lock, member: zipfile.ZipInfo, at_least: int | None
+) -> ImageSample:
+    if member.file_size > 10 * MAX_BYTES:
+        raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
+    try:
+        with lock, archive.open(member) as file:
+            data = file.read(member.file_size + 1)
+    except _UNPACKING as error:
+        raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
+    return load_image({"name": member.filename, "content": data}, at_least=at_least)
+
+
+def _read_zipped(
+    path: str, mark: object, member: zipfile.ZipInfo, at_least: int | None
+) -> ImageSample:
+    return _read_member(*_opened_zip(path, mark), member, at_least)
+
+
+@lru_cache(maxsize=2)
+def _opened_zip(path: str, mark: object) -> tuple[zipfile.ZipFile, threading.Lock]:
+    """Return a zip that another process has listed; it stays open for the next picture."""
+    return zipfile.ZipFile(path), threading.Lock()
 
 
 def _normal(name: str) -> str:
@@ -197,7 +225,7 @@ def _normal(name: str) -> str:
     return posixpath.normpath("/" + name.lstrip("/"))
 
 
-def _is_picture(name: str) -> bool:
+def is_picture_file(name: str) -> bool:
     parts = [part for part in name.split("/") if part not in (".", "..")]
     hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
     return not hidden and name.lower().endswith(SUFFIXES)
@@ -214,25 +242,35 @@ def csv_set(path: Path) -> ImageSet:
     ValueError
         If the file is no text of such rows.
     """
+    rows = csv_rows(path.read_bytes(), path.name, lambda name: (path.parent / name).exists())
+    files = [
+        name if "://" in name else os.path.abspath(path.parent / Path(name).expanduser())
+        for name, _ in rows
+    ]
+    return ImageSet(
+        [name for name, _ in rows],
+        as_labels([label for _, label in rows]),
+        lambda index, at_least: read_file(files[index], at_least),
+        mark=lambda index: file_mark(files[index]),
+        reader=lambda index: partial(read_file, files[index]),
+    )
+
+
+def csv_rows(data: bytes, name: str, there: Callable[[str], bool]) -> list[tuple[str, str]]:
+    """Return (path, label or "") of each row of a CSV; `there` says whether a path is a file."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         first = text.partition("\n")[0]
         mark = next((each for each in "\t;" if each in first and "," not in first), ",")
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
         rows = [[cell.strip() for cell in row] for row in lines if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path.name} is no CSV that can be read: {error}.") from None
-    if rows and rows[0][0].lower() in _HEADS and not (path.parent / rows[0][0]).exists():
+        raise ValueError(f"{name} is no CSV that can be read: {error}.") from None
+    if rows and rows[0][0].lower() in _HEADS and not there(rows[0][0]):
         rows = rows[1:]
     if not rows or any(len(row) > 2 or not row[0] for row in rows):
         raise ValueError(
-            f"Expected rows of path and label, or of a path alone, in {path.name}. Received: "
+            f"Expected rows of path and label, or of a path alone, in {name}. Received: "
             f"{next((row for row in rows if len(row) > 2 or not row[0]), 'no row')!r:.120}"
         )
-    files = [row[0] if "://" in row[0] else path.parent / Path(row[0]).expanduser() for row in rows]
-    return ImageSet(
-        [row[0] for row in rows],
-        as_labels([row[1] if len(row) == 2 else "" for row in rows]),
-        lambda index, at_least: load_image(files[index], at_least=at_least),
-        mark=lambda index: file_mark(files[index]),
-    )
+    return [(row[0], row[1] if len(row) == 2 else "") for row in rows]

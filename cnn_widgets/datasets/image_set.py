@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from cnn_widgets.records import ImageSample
 
 #: What a picture shows, as its owner says: the number or the name of a class; None if not said.
 Label = int | str | None
+#: Reads one picture, given `at_least`; see `load_image`.
+Reader = Callable[[int | None], ImageSample]
 
 
 class ImageSet:
@@ -36,6 +38,9 @@ class ImageSet:
         time of its file, for instance.
     private : collection of int
         The numbers of pictures that were uploaded on a page.
+    reader : callable, optional
+        Returns, given a number, how that picture is read, as something that can be pickled: so
+        that another process can read it.
 
     Attributes
     ----------
@@ -61,6 +66,7 @@ class ImageSet:
         notes: Sequence[str] = (),
         mark: Callable[[int], object] | None = None,
         private: Collection[int] = (),
+        reader: Callable[[int], Reader] | None = None,
     ) -> None:
         self.names, self.notes = unique([plain(name) for name in names]), tuple(notes)
         self.labels: tuple[Label, ...] = tuple(
@@ -68,7 +74,7 @@ class ImageSet:
         ) or (None,) * len(self.names)
         self.private = frozenset(self.names[number] for number in private)
         self.start = 0
-        self._read, self._mark = read, mark
+        self._read, self._mark, self._reader = read, mark, reader
 
     def __len__(self) -> int:
         return len(self.names)
@@ -112,12 +118,50 @@ class ImageSet:
         found.start = self.start + start
         return found
 
+    def part(self, start: int, stop: int, refused: Mapping[int, str] | None = None) -> ImageSet:
+        """Return the pictures from one number to before another, as a set of their own.
+
+        It can be pickled if its pictures can be read by another process: files and arrays can.
+        `refused` says, by their numbers in this set, why some are not to be read.
+        """
+        told = refused or {}
+        reader = self._reader or (lambda number: partial(self._read, number))
+        readers = [_Refused(told[number]) if number in told else reader(number)
+                   for number in range(start, stop)]  # fmt: skip
+        each = _Readers(tuple(readers))
+        found = ImageSet(self.names[start:stop], self.labels[start:stop], each, reader=each.of)
+        found.start = self.start + start
+        return found
+
     def walk(
         self, at_least: int | None = None
     ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
         """Yield (name, label, how to read it) of each picture, in order."""
         for index, (name, label) in enumerate(zip(self.names, self.labels, strict=True)):
             yield name, label, partial(self.read, index, at_least)
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """How the pictures of a part are read."""
+
+    each: tuple[Reader, ...]
+
+    def __call__(self, number: int, at_least: int | None) -> ImageSample:
+        return self.each[number](at_least)
+
+    def of(self, number: int) -> Reader:
+        return self.each[number]
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """In place of the reader of a picture that is not to be read."""
+
+    reason: str
+
+    def __call__(self, at_least: int | None) -> ImageSample:
+        raise ValueError(self.reason)
 
 
 def plain(text: str) -> str:

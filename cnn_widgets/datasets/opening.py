@@ -6,28 +6,24 @@ import glob
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cnn_widgets.datasets.batches import (
-    StreamSet,
-    array_set,
-    frames_of,
-    has_range,
-    is_many,
-    is_named,
-    named_parts,
-    reader,
-)
+from cnn_widgets.datasets.batches import StreamSet, array_set, has_range, reader
+from cnn_widgets.datasets.elements import frames_of, is_many, is_named, named_parts
 from cnn_widgets.datasets.files import csv_set, file_mark, folder_set, pattern_set, zip_set
-from cnn_widgets.datasets.image_set import ImageSet, Label, title
+from cnn_widgets.datasets.image_set import ImageSet, Label, Reader, title
 from cnn_widgets.datasets.labels import labels_of
+from cnn_widgets.datasets.stores import store_set
 from cnn_widgets.images.loading import is_picture, load_image, read_limited
 from cnn_widgets.records import ImageSample
+from cnn_widgets.storage import is_store
 
 
 def open_images(
@@ -45,11 +41,13 @@ def open_images(
     source : object
         A folder, with all folders in it (the names of its own folders are the labels, if there
         are several and nothing lies beside them); a pattern such as ``photos/**/*.jpg``; a zip; a
-        CSV of path and label; a list of anything that `load_image` takes, or of (picture, label);
-        a mapping from names to such; an array (N, H, W), (N, H, W, 1) or (N, H, W, C); a
-        `tf.data.Dataset`, a Keras `PyDataset` or any other iterable, of pictures or batches, with
-        or without labels; or a single picture. Elements of a list or a data set may be mappings
-        with an ``image`` and a ``label``, as those of `tensorflow_datasets`.
+        CSV of path and label; the address of a folder, a pattern, a CSV or a picture in a store,
+        ``s3://bucket/photos`` (see `cnn_widgets.storage`); a list of anything that `load_image`
+        takes, or of (picture, label); a mapping from names to such; an array (N, H, W),
+        (N, H, W, 1) or (N, H, W, C); a `tf.data.Dataset`, a Keras `PyDataset` or any other
+        iterable, of pictures or batches, with or without labels; or a single picture. Elements of
+        a list or a data set may be mappings with an ``image`` and a ``label``, as those of
+        `tensorflow_datasets`.
     labels : sequence, optional
         One for each picture, in order: numbers of classes, their names, or one-hot rows.
     channels : int, optional
@@ -87,10 +85,14 @@ def open_images(
     if len(listed) != len(found):
         raise ValueError(f"Expected {len(found)} labels. Received: {len(listed)}")
     numbers = [number for number, name in enumerate(found.names) if name in found.private]
-    return ImageSet(found.names, listed, found.read, found.notes, found._mark, numbers)
+    return ImageSet(
+        found.names, listed, found.read, found.notes, found._mark, numbers, found._reader
+    )
 
 
 def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) -> ImageSet:
+    if is_store(source):
+        return store_set(str(source))
     if isinstance(source, str | os.PathLike) and "://" not in str(source):
         return _on_disk(os.fspath(source))
     if isinstance(source, np.ndarray) and is_many(source.shape, channels):
@@ -102,7 +104,9 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
         found = _listed(list(source.values()), [None] * len(source), bands, allow_private)
         names = [str(name) for name in source]
         numbers = [n for n, each in enumerate(source.values()) if _is_upload(each)]
-        return ImageSet(names, found.labels, found.read, found.notes, found._mark, numbers)
+        return ImageSet(
+            names, found.labels, found.read, found.notes, found._mark, numbers, found._reader
+        )
     if is_picture(source):
         return _listed([source], [None], bands, allow_private)
     if isinstance(source, list | tuple):
@@ -156,18 +160,40 @@ def _listed(
     names = [title(each, index) for index, each in enumerate(given)]
     given = [_OpenFile(each) if hasattr(each, "read") else each for each in given]
 
-    def read(index: int, at_least: int | None) -> ImageSample:
+    def reader_of(index: int) -> Reader:
         one = given[index]
         if isinstance(one, _OpenFile):
-            named = {"name": one.name, "content": one.content()}
-            return replace(load_image(named, at_least=at_least), source=one.name)
-        if as_picture is not None and has_range(one):
-            return as_picture(one)
-        only = bands if isinstance(one, np.ndarray) else None
-        return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
+            one = one.named()  # a file that is open stays where it is
+        if isinstance(one, str | os.PathLike) and "://" not in str(one):
+            one = Path(one).expanduser().absolute()  # a worker may run in another folder
+        return partial(_read_one, one, as_picture, bands, allow_private)
 
     uploads = [index for index, each in enumerate(given) if _is_upload(each)]
-    return ImageSet(names, labels, read, notes, lambda index: _mark(given[index]), uploads)
+    return ImageSet(
+        names,
+        labels,
+        lambda index, at_least: _read_one(given[index], as_picture, bands, allow_private, at_least),
+        notes,
+        lambda index: _mark(given[index]),
+        uploads,
+        reader_of,
+    )
+
+
+def _read_one(
+    one: Any,
+    as_picture: Callable[[NDArray[Any]], ImageSample] | None,
+    bands: Any,
+    allow_private: bool,
+    at_least: int | None,
+) -> ImageSample:
+    """Return a picture of a list; `as_picture` reads arrays whose numbers have a range."""
+    if isinstance(one, _OpenFile):
+        return replace(load_image(one.named(), at_least=at_least), source=one.name)
+    if as_picture is not None and has_range(one):
+        return as_picture(one)
+    only = bands if isinstance(one, np.ndarray) else None
+    return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
 
 
 class _OpenFile:
@@ -178,6 +204,10 @@ class _OpenFile:
         self._file, self._lock, self._read = file, threading.Lock(), False
         again = getattr(file, "seekable", None)
         self._start = file.tell() if again is not None and again() else None
+
+    def named(self) -> dict[str, Any]:
+        """Return name and content, as `load_image` takes them."""
+        return {"name": self.name, "content": self.content()}
 
     def content(self) -> bytes:
         """Return the content; a ValueError if it came only once and has been read."""

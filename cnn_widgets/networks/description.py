@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cnn_widgets.analysis.fields import Box, MapField, whole_input
 from cnn_widgets.engine.compiled import Engine
@@ -17,6 +18,8 @@ class ModelDescription:
 
     name: str
     engine: Engine
+    #: What the network was opened with: `Network(model, **asked)` opens it again.
+    asked: dict[str, Any]
     _model_input: ModelInput
     _classes: ClassTable
     _notes: tuple[str, ...]

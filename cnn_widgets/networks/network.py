@@ -1,7 +1,6 @@
 """A Keras model opened for looking inside: predictions, activations and gradients as arrays.
 
-`Network` is the public interface of the engine. It checks each question, prepares the images, keeps
-the results of recent images, and runs lists of images in batches.
+`Network` checks each question, prepares images, keeps recent results, and runs lists in batches.
 """
 
 from __future__ import annotations
@@ -107,9 +106,11 @@ class Network(ModelDescription):
         if not isinstance(model, keras.Model):
             came = what_object(model) or type(model).__name__
             raise TypeError(f"Expected a Keras model. Received: {came}")
-        self.model = model
-        self.name = name or model.name
+        self.model, self.name = model, name or model.name
         names = None if class_names is None else read_class_names(class_names)
+        self.asked = {"preprocess": preprocess, "class_names": names, "input_size": input_size,
+                      "head": head, "output": output, "at": at, "name": self.name, "notes": notes,
+                      "fit": fit, "inputs": inputs, "max_cache_bytes": max_cache_bytes}  # fmt: skip
         hub = hub_input(model)
         found = read_model_input(model, input_size, hub.size if hub else None, inputs)
         fit = fit or (hub.fit if hub else found.fit)
@@ -268,8 +269,7 @@ class Network(ModelDescription):
     def private_copy(self) -> Network:
         """Return a network that computes the same, with weights of its own to experiment on.
 
-        Change its `private_weights`, then call its `forget`. Nothing is rebuilt, the compiled
-        functions read other variables: so it works for nested and subclassed models too.
+        Change its `private_weights`, then call its `forget`. Nothing is rebuilt: any model will do.
         """
         private = copy.copy(self)
         private.engine = engine = PrivateEngine(self.engine)

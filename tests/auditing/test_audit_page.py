@@ -6,16 +6,18 @@ import re
 
 import numpy as np
 import pytest
+from helpers.colors import COLORS, NAMES, PICTURES, color_net, picture
 from PIL import Image
-from test_auditing import COLORS, NAMES, PICTURES, net, picture  # noqa: F401  (net: a fixture)
 
 import cnn_widgets as cw
 from cnn_widgets import cli
 from cnn_widgets.auditing import write_page
 from cnn_widgets.datasets import open_images
 
+net = color_net  # the fixture
 
-def page_of(net, given, tmp_path, **options):  # noqa: F811
+
+def page_of(net, given, tmp_path, **options):
     images = open_images(given)
     path = write_page(cw.audit(net, images), net, images, tmp_path / "audit.html", **options)
     return path.read_text("utf-8")
@@ -25,7 +27,7 @@ def words(text):
     return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", text)))
 
 
-def test_the_page_holds_everything_and_runs_nothing(net, tmp_path):  # noqa: F811
+def test_the_page_holds_everything_and_runs_nothing(net, tmp_path):
     text = page_of(net, PICTURES, tmp_path)
     assert "<script" not in text
     assert not re.search(r"(src|href)=[\"'](?!data:)", text)
@@ -37,7 +39,7 @@ def test_the_page_holds_everything_and_runs_nothing(net, tmp_path):  # noqa: F81
     assert "red is taken for sky_blue" in told
 
 
-def test_each_mistake_has_the_evidence_for_the_answer_and_for_the_label(net, tmp_path):  # noqa: F811
+def test_each_mistake_has_the_evidence_for_the_answer_and_for_the_label(net, tmp_path):
     text = page_of(net, PICTURES, tmp_path)
     cards = re.findall(r"<figure class='card'>.*?</figure>", text)
     assert len(cards) == 2
@@ -49,7 +51,7 @@ def test_each_mistake_has_the_evidence_for_the_answer_and_for_the_label(net, tmp
     assert "1 of 2." in words(few)
 
 
-def test_names_are_text_and_no_markup(net, tmp_path):  # noqa: F811
+def test_names_are_text_and_no_markup(net, tmp_path):
     pictures = {"<b>bold</b>": (picture("red")), "a&amp;b": picture("blue")}
     images = open_images(pictures, labels=["green", "green"])
     found = cw.audit(net, images)
@@ -58,7 +60,7 @@ def test_names_are_text_and_no_markup(net, tmp_path):  # noqa: F811
     assert "<b>bold</b>" in words(text)
 
 
-def test_without_labels_only_what_is_known_is_shown(net, tmp_path):  # noqa: F811
+def test_without_labels_only_what_is_known_is_shown(net, tmp_path):
     told = words(page_of(net, [picture("red"), picture("green")], tmp_path))
     assert "Where the evidence lies" in told
     for absent in ("Label by label", "taken for", "Is it right", "nan", "NaN", "None"):
@@ -80,7 +82,7 @@ def test_of_many_labels_the_most_frequent_confusions_are_listed(keras, tmp_path)
     assert "class='matrix'" not in text
 
 
-def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):  # noqa: F811
+def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):
     for color in COLORS:
         for kind in ("red", "green"):
             path = tmp_path / "photos" / kind / f"{color}.png"
@@ -97,7 +99,7 @@ def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):  # noqa: F
 
 
 @pytest.fixture
-def colors(net, tmp_path, monkeypatch):  # noqa: F811
+def colors(net, tmp_path, monkeypatch):
     """A folder of labelled photographs, and the network in place of the bundled one."""
     monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *_, **__: net)
     for number in range(12):

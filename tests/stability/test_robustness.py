@@ -4,11 +4,13 @@ from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
-from test_auditing import COLORS, net, picture  # noqa: F401  (net: a fixture)
+from helpers.colors import COLORS, color_net, picture
 
 import cnn_widgets as cw
-from cnn_widgets.auditing import CHANGES, robustness
-from cnn_widgets.auditing.changes import _shift, _turn
+from cnn_widgets.stability import CHANGES, robustness
+from cnn_widgets.stability.changes import _shift, _turn
+
+net = color_net  # the fixture
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_with_labels_the_right_ones_are_counted(bright):
     assert curve.first is None
 
 
-def test_a_network_of_mean_colours_does_not_mind_most_changes(net):  # noqa: F811
+def test_a_network_of_mean_colours_does_not_mind_most_changes(net):
     curves = robustness(net, [picture(color) for color in COLORS])
     assert [curve.name for curve in curves] == list(CHANGES)
     for curve in curves:
@@ -57,7 +59,7 @@ def test_a_network_of_mean_colours_does_not_mind_most_changes(net):  # noqa: F81
             assert [share.right for share in curve.same] == [3, 3, 3, 3], curve.name
 
 
-def test_evidence_that_moves_with_the_photograph_agrees(net):  # noqa: F811
+def test_evidence_that_moves_with_the_photograph_agrees(net):
     """The maps of this network are its red channel: they are moved exactly as the picture is."""
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[8:20, 8:16, 0] = 250

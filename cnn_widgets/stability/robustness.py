@@ -12,13 +12,13 @@ import numpy as np
 
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import gridded
-from cnn_widgets.auditing.changes import CHANGES, Array, Change
 from cnn_widgets.auditing.labels import Classes, match_labels
 from cnn_widgets.auditing.shares import Share
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
+from cnn_widgets.stability.changes import CHANGES, Array, Change
 
 _MAP_SIDE = 56  # longer side of the map that is kept of each photograph
 
