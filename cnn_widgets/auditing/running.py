@@ -198,7 +198,7 @@ def _about(net: Network, images: ImageSet, method: str, fit: str | None) -> dict
     return {
         "network": net.name,
         "weights": weights_digest(net.model),
-        "preprocessing": _input_digest(net),
+        "preprocessing": input_digest(net),
         "images": images.fingerprint() if images.repeatable else "a stream",
         "method": method,
         "fit": fit or net.fit,
@@ -207,7 +207,7 @@ def _about(net: Network, images: ImageSet, method: str, fit: str | None) -> dict
     }
 
 
-def _input_digest(net: Network) -> str:
+def input_digest(net: Network) -> str:
     """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     try:

@@ -23,6 +23,7 @@ from cnn_widgets.analysis.paths import (
     without_gradient,
 )
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
+from cnn_widgets.analysis.ranges import ValueRange, value_range
 from cnn_widgets.engine.guided_relu import guided_relus
 from cnn_widgets.engine.layers import LayerTable, read_layers
 from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
@@ -33,7 +34,7 @@ from cnn_widgets.engine.model_outputs import (
     find_head,
     named_outputs,
 )
-from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
+from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, after_activation, tapped
 from cnn_widgets.engine.tracing import TracedGraph
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images.network_input import ModelInput
@@ -53,8 +54,9 @@ class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
     The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities",
-    ("output", layer), ("peak", layer) and ("entry", number), see `weighted_entries`. `score` is the
-    tensor of scores as the model has it; `given` is x as the model takes it.
+    ("output", layer), ("peak", layer), ("entry", number), see `weighted_entries`, and ("filters",
+    layer), a map after the layer's activation function, or the output where there is none. `score`
+    is the tensor of scores as the model has it; `given` is x as the model takes it.
     """
 
     graph: Any
@@ -81,6 +83,8 @@ class TracedModel:
         missing. Known once `gradients` was called.
     idle : frozenset of str
         The layers of whose output nothing leads to the score.
+    ranges, activated : dict of str to ValueRange, set of str
+        Between which values the filters of each map lie, after its activation; maps with one.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
     """
@@ -100,6 +104,8 @@ class TracedModel:
         self.notes: list[str] = []
         self.unreached: dict[str | None, str] = {}
         self.idle: frozenset[str] = frozenset()
+        self.ranges: dict[str, ValueRange] = {}
+        self.activated = set[str]()
         self.random: str | None = None
         self.mixing: str | None = None
         self.forward()
@@ -216,9 +222,7 @@ class TracedModel:
                 self.idle = frozenset(each.name for each in calls if each.output.op not in used)
                 for call in calls:
                     places["output", call.name] = call.output
-                    browsed = call.name in self.layer_table.browsed
-                    if browsed and (after := after_activation(call, layer_calls)) is not None:
-                        places["peak", call.name] = after
+                self._place_filters(calls, layer_calls, places)
                 return values
 
             compiled = self._tf.function(
@@ -227,6 +231,21 @@ class TracedModel:
             graph = compiled.get_concrete_function().graph
             self._trace_result = _TraceResult(graph, places, own["score"], own["given"])
         return self._trace_result
+
+    def _place_filters(
+        self, calls: Sequence[LayerCall], every: Sequence[LayerCall], places: dict[Any, Any]
+    ) -> None:
+        """Add what the filters of each map put out after their activation function to `places`."""
+        for call in calls:
+            browsed = call.name in self.layer_table.browsed
+            after = after_activation(call, every) if browsed or "Conv" in call.kind else None
+            if after is not None and browsed:
+                places["peak", call.name] = after
+            if self.layer_table.find(call.name).spatial:
+                fits = after is not None and tuple(after.shape[1:]) == call.shape
+                self.activated |= {call.name} if fits else set()
+                places["filters", call.name] = after if fits else call.output
+                self.ranges[call.name] = value_range(places["filters", call.name])
 
     def _call(self, given: Any, beside: Sequence[Any]) -> tuple[tuple[Any, Any], Any]:
         """Call the model while it is being traced, with the other inputs beside the photograph's.

@@ -21,7 +21,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "environment": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
-        {"axes", "constants", "fields"},
+        {"axes", "constants", "fields", "ranges"},
         {"paths", "question", "reshaping"},
         {"cuts", "shapes", "windows"},
         {"blocks"},
@@ -43,7 +43,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "weights"},
+        {"build", "filter_numbers", "weights"},
         {"batches"},
     ],
     "model_files": [
@@ -77,6 +77,12 @@ HOUSE: dict[str, list[set[str]]] = {
         {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
         {"result", "sections"},
         {"page", "robustness", "running"},
+    ],
+    "filter_index": [
+        {"layer_filters", "limits", "patches", "reading", "totals", "twins"},
+        {"faults"},
+        {"index", "passes"},
+        {"page", "running", "saved"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
@@ -117,6 +123,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "filter_index": set(),
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},

@@ -1,0 +1,121 @@
+"""Which filters are dead, constant, saturated, near-duplicates or almost dead on some photographs.
+
+None of it is a property of the network alone: a filter for zebras is dead on pictures of cars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnn_widgets.filter_index.layer_filters import LayerFilters
+from cnn_widgets.filter_index.limits import Limits
+
+#: The faults, the worst first.
+FAULTS = ("dead", "constant", "saturated", "duplicate", "almost dead")
+
+
+def fault_masks(layer: LayerFilters, count: int, limits: Limits) -> dict[str, NDArray[np.bool_]]:
+    """Return which filters of a layer have which fault, (K,) each, by the names in `FAULTS`.
+
+    A filter has at most one of these faults: dead (never above 0 behind a function that rests at
+    0; behind another, 0 in every cell), saturated, constant, almost dead. It may be a duplicate
+    beside that. Of a group of near-duplicates the first filter is not counted as one: so many can
+    be spared.
+
+    Parameters
+    ----------
+    layer : LayerFilters
+    count : int
+        The number of photographs.
+    limits : Limits
+    """
+    silent = layer.active == 0 if layer.rests else (layer.peak == 0) & (layer.trough == 0)
+    largest = np.maximum(np.abs(layer.peak), np.abs(layer.trough))
+    at_end = layer.bounded & (np.nan_to_num(layer.at_end) >= limits.saturated)
+    flat = layer.peak - layer.trough <= limits.constant * largest
+    rare = layer.rests & (layer.active < limits.almost_dead * count)
+    alike = layer.group != np.arange(len(layer))
+    found = {
+        "dead": silent,
+        "saturated": at_end & ~silent,
+        "constant": flat & ~silent & ~at_end,
+        "duplicate": alike,
+        "almost dead": rare & ~silent & ~at_end & ~flat,
+    }
+    return {name: np.asarray(found[name], bool) for name in FAULTS}
+
+
+def fault_table(layers: Iterable[LayerFilters], count: int, limits: Limits) -> list[dict[str, Any]]:
+    """Return a dict for each fault of each filter, the worst first; see `FilterIndex.faults`."""
+    found = []
+    for place, layer in enumerate(layers):
+        for rank, (fault, mask) in enumerate(fault_masks(layer, count, limits).items()):
+            for index in np.flatnonzero(mask).tolist():
+                told, badness = _told(layer, index, fault, count)
+                row = {"layer": layer.name, "filter": index, "fault": fault, "told": told}
+                found.append(((rank, -badness, place, index), row))
+    return [row for _, row in sorted(found, key=lambda each: each[0])]
+
+
+def _told(layer: LayerFilters, index: int, fault: str, count: int) -> tuple[str, float]:
+    """Return a fault in words, and how bad it is among those of its kind."""
+    many = f"{count:,} photograph{'s' * (count != 1)}"
+    if fault == "dead":
+        return f"{'never above 0' if layer.rests else 'always 0'} on {many}", 0.0
+    if fault == "constant":
+        return f"the same value, {layer.mean[index]:.4g}, everywhere on {many}", 0.0
+    if fault == "saturated":
+        share = float(layer.at_end[index])
+        ends = [f"{end:g}" for end in (layer.low, layer.high)
+                if np.isfinite(end) and not (end == layer.low and layer.rests)]  # fmt: skip
+        return f"{100 * share:.1f} % of its cells at {' or '.join(ends)} on {many}", share
+    if fault == "duplicate":
+        alike = float(layer.twin_correlation[index])
+        return f"like filter {layer.twin[index]}, correlation {alike:.4f}", alike
+    active = int(layer.active[index])
+    return f"above 0 on {active:,} of {many}", -active / count
+
+
+def most_share(count: int) -> float:
+    """Return on what share of all photographs a filter may yet be active that was so on none.
+
+    The upper end of the 95 % interval for none of `count`: 1 - 0.05^(1/count), about 3/count.
+
+    >>> round(most_share(9), 2), round(most_share(1000), 4)
+    (0.28, 0.003)
+    """
+    return float(1 - 0.05 ** (1 / count)) if count else 1.0
+
+
+def cautions(layers: Iterable[LayerFilters], count: int, limits: Limits) -> tuple[str, ...]:
+    """Return what the number of photographs does not allow to be said, in sentences."""
+    every = list(layers)
+    many = f"{count:,} photograph{'s' * (count != 1)}"
+    found = [
+        f"Dead, constant and saturated mean: on these {many}. A filter that was active on none of "
+        f"them may be active on up to {100 * most_share(count):.2g} % of all such photographs "
+        "(95 % interval)."
+    ]
+    if limits.almost_dead and limits.almost_dead * count <= 1:
+        found.append(
+            f"No filter can be called almost dead: active on less than "
+            f"{100 * limits.almost_dead:g} % is active on none of {many}."
+        )
+    left_out = sum(int((~each.compared).sum()) for each in every)
+    if left_out:
+        found.append(
+            f"{left_out:,} of {sum(map(len, every)):,} filters are not looked at as duplicates: "
+            f"they are above 0 in fewer than {limits.least_cells} cells, or on fewer than "
+            f"{limits.least_photographs} photographs, or have one value only."
+        )
+    unbounded = [each.name for each in every if not each.bounded]
+    if unbounded:
+        found.append(
+            "Without a known upper bound no filter is saturated: "
+            f"{', '.join(unbounded[:6])}{f' and {len(unbounded) - 6} more' * (len(unbounded) > 6)}."
+        )
+    return tuple(found)
