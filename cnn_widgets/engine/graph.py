@@ -23,7 +23,6 @@ from cnn_widgets.analysis.paths import (
     without_gradient,
 )
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
-from cnn_widgets.analysis.ranges import ValueRange, value_range
 from cnn_widgets.engine.guided_relu import guided_relus
 from cnn_widgets.engine.layers import LayerTable, read_layers
 from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
@@ -83,8 +82,8 @@ class TracedModel:
         missing. Known once `gradients` was called.
     idle : frozenset of str
         The layers of whose output nothing leads to the score.
-    ranges, activated : dict of str to ValueRange, set of str
-        Between which values the filters of each map lie, after its activation; maps with one.
+    activated : set of str
+        The layers with a map to which an activation function belongs, see `after_activation`.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
     """
@@ -104,7 +103,6 @@ class TracedModel:
         self.notes: list[str] = []
         self.unreached: dict[str | None, str] = {}
         self.idle: frozenset[str] = frozenset()
-        self.ranges: dict[str, ValueRange] = {}
         self.activated = set[str]()
         self.random: str | None = None
         self.mixing: str | None = None
@@ -158,6 +156,11 @@ class TracedModel:
         if field is not None and field.before and order.index(layer) > last:
             return "behind it the score reads only the token in front of the map (a class token)"
         return None
+
+    def filters(self, layer: str) -> Any:
+        """Return the tensor of what a map's filters put out after their activation function."""
+        with TRACE_LOCK:
+            return self._trace().places["filters", layer]
 
     def clear(self) -> None:
         """Drop the traced graphs; they are traced again on the next use."""
@@ -245,7 +248,6 @@ class TracedModel:
                 fits = after is not None and tuple(after.shape[1:]) == call.shape
                 self.activated |= {call.name} if fits else set()
                 places["filters", call.name] = after if fits else call.output
-                self.ranges[call.name] = value_range(places["filters", call.name])
 
     def _call(self, given: Any, beside: Sequence[Any]) -> tuple[tuple[Any, Any], Any]:
         """Call the model while it is being traced, with the other inputs beside the photograph's.

@@ -10,10 +10,9 @@ excite it most, and its class selectivity; and its faults: *dead*, *almost dead*
 (32, 9, 3)
 """
 
-from cnn_widgets.filter_index.faults import FAULTS
+from cnn_widgets.filter_index.faults import FAULTS, Limits
 from cnn_widgets.filter_index.index import FilterIndex
 from cnn_widgets.filter_index.layer_filters import LayerFilters
-from cnn_widgets.filter_index.limits import Limits
 from cnn_widgets.filter_index.page import filters_section
 from cnn_widgets.filter_index.running import index_filters
 from cnn_widgets.filter_index.saved import load_filter_index

@@ -15,10 +15,9 @@ import numpy as np
 
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.environment import atomic_files, versions
-from cnn_widgets.filter_index.faults import FAULTS, cautions, fault_masks, fault_table
+from cnn_widgets.filter_index.faults import FAULTS, Limits, cautions, fault_masks, fault_table
 from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
-from cnn_widgets.filter_index.limits import Limits
-from cnn_widgets.filter_index.patches import cut_patch, read_again
+from cnn_widgets.filter_index.reading import cut_patch, read_again
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.datasets import ImageSet
-from cnn_widgets.engine.filter_numbers import Products, filter_numbers
 from cnn_widgets.engine.weights import check_scores
+from cnn_widgets.filter_index.faults import Limits
 from cnn_widgets.filter_index.layer_filters import LayerFilters
-from cnn_widgets.filter_index.limits import Limits
+from cnn_widgets.filter_index.measuring import Products, filter_numbers
+from cnn_widgets.filter_index.ranges import value_range
 from cnn_widgets.filter_index.reading import Batch, batches
 from cnn_widgets.filter_index.totals import Totals
 from cnn_widgets.filter_index.twins import (
@@ -45,7 +46,7 @@ class Run:
     ) -> None:
         self._net, self._images, self._infos = net, images, infos
         self._fit, self._progress = fit, progress
-        self._ranges = [net.engine.graph.ranges[info.name] for info in infos]
+        self._ranges = [value_range(net.engine.graph.filters(info.name)) for info in infos]
         ends = np.cumsum([0, *(info.filters for info in infos)]).tolist()
         self._parts = [slice(a, b) for a, b in pairwise(ends)]
         self.size = ends[-1]
@@ -127,7 +128,7 @@ class Run:
         for info, part in zip(self._infos, self._parts, strict=True):
             if info.name in chosen:
                 centers[info.name] = totals.mean[part][chosen[info.name]]
-        products = Products(engine, chosen, centers)
+        products = Products(engine, chosen, centers, self._net.batch is not None)
         exact = ExactCorrelations({i.name: _cells(i) for i in self._infos if i.name in chosen})
         names = list[str]()
         for batch in batches(self._net, self._images, self._fit):

@@ -1,4 +1,4 @@
-"""Reads photographs in batches of model input; one that cannot be read costs only itself."""
+"""Reads photographs: all in batches of model input, or one again to cut a patch out of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import resize_to_input
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.records import Floats, ImageSample, Pixels
 
 
 @dataclass
@@ -85,3 +86,41 @@ def _batch(net: Network, some: list[tuple[int, Any]], fit: str | None) -> Batch:
         found.x = net.model_input.prepare(np.stack(pixels))
         found.engine = net.engine.beside(net.model_input.beside(samples)) if samples else net.engine
     return found
+
+
+def read_again(
+    images: ImageSet, number: int, name: str, fit: str | None, at_least: int | None = None
+) -> ImageSample:
+    """Return a photograph of the set that an index is of.
+
+    Raises
+    ------
+    ValueError
+        If the photographs come as a stream, the set is another one, or it cannot be read.
+    OSError
+        If its file is gone.
+    """
+    if not images.repeatable:
+        raise ValueError(
+            "The photographs of a data set or a generator cannot be read again, so there are no "
+            "patches to cut out. Index a folder, a zip, a CSV, a list or an array."
+        )
+    if number >= len(images) or images.names[number] != name:
+        there = images.names[number] if number < len(images) else "missing"
+        raise ValueError(
+            f"These are other photographs than those of the index: number {number} was {name!r}, "
+            f"here it is {there!r}."
+        )
+    return load_image(images.read(number, at_least), fit=fit)
+
+
+def cut_patch(net: Network, sample: ImageSample, layer: str, cell: tuple[int, int]) -> Pixels:
+    """Return the pixels that one cell of a layer sees, (h, w, 3), at least one.
+
+    Pixels that it sees in part are included.
+    """
+    box = net.receptive_field(layer, *cell, sample)
+    (height, width) = sample.size
+    top, left = min(floor(box.top), height - 1), min(floor(box.left), width - 1)
+    bottom, right = max(ceil(box.bottom), top + 1), max(ceil(box.right), left + 1)
+    return sample.pixels[top:bottom, left:right].copy()

@@ -8,8 +8,8 @@ from typing import Any
 from cnn_widgets.auditing.running import input_digest
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
+from cnn_widgets.filter_index.faults import Limits
 from cnn_widgets.filter_index.index import FilterIndex
-from cnn_widgets.filter_index.limits import Limits
 from cnn_widgets.filter_index.passes import Progress, Run
 from cnn_widgets.filter_index.totals import Totals
 from cnn_widgets.filter_index.twins import RandomSums

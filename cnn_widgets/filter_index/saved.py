@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.filter_index.faults import Limits
 from cnn_widgets.filter_index.index import _FORMAT, ABOUT, NUMBERS, FilterIndex
 from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
-from cnn_widgets.filter_index.limits import Limits
 
 
 def load_filter_index(folder: str | Path) -> FilterIndex:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.datasets import Label
-from cnn_widgets.engine.filter_numbers import FilterNumbers
+from cnn_widgets.filter_index.measuring import FilterNumbers
 
 #: Of the labels, so many are kept for each filter: those with the highest mean peaks.
 BEST = 16

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.engine.filter_numbers import SUMS, FilterNumbers, signs
+from cnn_widgets.filter_index.measuring import SUMS, FilterNumbers, signs
 
 #: A pair is worked out exactly if its correlation seems up to so many times farther from 1 than
 #: the limit: the distance from 1 is known from 64 sums to about a fifth.

@@ -21,7 +21,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "environment": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
-        {"axes", "constants", "fields", "ranges"},
+        {"axes", "constants", "fields"},
         {"paths", "question", "reshaping"},
         {"cuts", "shapes", "windows"},
         {"blocks"},
@@ -43,7 +43,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "filter_numbers", "weights"},
+        {"build", "weights"},
         {"batches"},
     ],
     "model_files": [
@@ -79,10 +79,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"page", "robustness", "running"},
     ],
     "filter_index": [
-        {"layer_filters", "limits", "patches", "reading", "totals", "twins"},
-        {"faults"},
-        {"index", "passes"},
-        {"page", "running", "saved"},
+        {"layer_filters", "ranges", "reading"},
+        {"faults", "measuring"},
+        {"index", "totals", "twins"},
+        {"page", "passes", "saved"},
+        {"running"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},

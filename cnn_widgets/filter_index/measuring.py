@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.filter_index.ranges import value_range
 from cnn_widgets.records import Floats
 
 #: So many random sums over its cells are made of each filter, to find out which filters are alike.
@@ -62,7 +63,7 @@ def signs(cells: int) -> Floats:
 def filter_numbers(engine: Engine, x: Floats, layers: Sequence[str]) -> FilterNumbers:
     """Return the numbers of all filters of layers with maps, for a batch x (N, H, W, C)."""
     names = tuple(layers)
-    ranges = [engine.graph.ranges[name] for name in names]
+    ranges = [value_range(engine.graph.filters(name)) for name in names]
 
     def finish(found: list[Any]) -> Any:
         tf = tensorflow()
@@ -73,8 +74,8 @@ def filter_numbers(engine: Engine, x: Floats, layers: Sequence[str]) -> FilterNu
 
     wanted = ["scores", *(("filters", name) for name in names)]
     traced = engine.graph.forward()
-    run = engine._extracted(("filter_numbers", names), traced, wanted, engine._fed, finish)
-    return FilterNumbers(*(np.asarray(each)[: len(x)] for each in run(*engine._inputs(x))))
+    run = engine.extracted(("filter_numbers", names), traced, wanted, engine.fed, finish)
+    return FilterNumbers(*(np.asarray(each)[: len(x)] for each in run(*engine.inputs(x))))
 
 
 def _flat(tf: Any, values: Any) -> Any:
@@ -122,6 +123,8 @@ class Products:
         The filters of each layer.
     centers : mapping of str to ndarray, shape (U,)
         What is taken off their values, to keep the sums exact.
+    padded : bool
+        Whether batches may be filled up to a fixed size.
     """
 
     def __init__(
@@ -129,9 +132,9 @@ class Products:
         engine: Engine,
         chosen: Mapping[str, NDArray[Any]],
         centers: Mapping[str, NDArray[Any]],
+        padded: bool,
     ) -> None:
-        tf, padded = tensorflow(), engine._model_input.batch is not None
-        self.layers = tuple(chosen)
+        tf, self.layers = tensorflow(), tuple(chosen)
 
         def finish(found: list[Any]) -> Any:
             products, sums = [], []
@@ -148,11 +151,11 @@ class Products:
         wanted = [("filters", name) for name in self.layers]
         with TRACE_LOCK:  # not kept by the engine: the next choice is another one
             traced = engine.graph.forward()
-            self._run = traced.function(wanted, engine._fed, finish, engine._replacements)
+            self._run = traced.function(wanted, engine.fed, finish, engine.replacements)
 
     def of(self, engine: Engine, x: Floats) -> dict[str, tuple[Floats, Floats]]:
         """Return, by layer, the sums of products (U, U) and of values (U,) over a batch x."""
-        products, sums = self._run(*engine._inputs(x))
+        products, sums = self._run(*engine.inputs(x))
         found = zip(self.layers, products, sums, strict=True)
         return {
             name: (np.asarray(p)[: len(x)].sum(0), np.asarray(s)[: len(x)].sum(0))

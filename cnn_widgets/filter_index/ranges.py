@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from cnn_widgets.environment import tensorflow
+
 #: The ends of functions that come near them and never pass them, by the type of the operation.
 _ENDS = {
     "Sigmoid": (0.0, 1.0),
@@ -75,9 +77,7 @@ def value_range(tensor: Any) -> ValueRange:
 
 def _with_constant(op: Any) -> tuple[ValueRange, float] | None:
     """Return the range of an operation's one argument and its other one, a constant number."""
-    import tensorflow as tf
-
-    values = [tf.get_static_value(each) for each in op.inputs]
+    values = [tensorflow().get_static_value(each) for each in op.inputs]
     for place, value in enumerate(values):
         if value is not None and value.size == 1 and values[1 - place] is None:
             if place == 0 and op.type in ("Sub", "RealDiv"):  # a number less, or over, a tensor
