@@ -84,6 +84,16 @@ def _flat(tf: Any, values: Any) -> Any:
     return tf.reshape(tf.cast(values, tf.float32), [-1, height * width, filters])
 
 
+def _values_at(tf: Any, flat: Any, cells: Any) -> Any:
+    """Return the values (N, K) of maps (N, cells, K) at one cell of each, (N, K).
+
+    By their places in all of the numbers: the functions that take along an axis turn whole maps.
+    """
+    batch, length, filters = (tf.cast(n, tf.int64) for n in tf.unstack(tf.shape(flat)))
+    rows = tf.range(batch)[:, None] * length + tf.cast(cells, tf.int64)
+    return tf.gather(tf.reshape(flat, [-1]), rows * filters + tf.range(filters))
+
+
 def _reduced(tf: Any, values: Any, below: float, above: float, rests: bool) -> list[Any]:
     """Return the numbers of one layer's filters, in the order of the fields of `FilterNumbers`."""
     flat = _flat(tf, values)
@@ -94,7 +104,6 @@ def _reduced(tf: Any, values: Any, below: float, above: float, rests: bool) -> l
         return tf.matmul(ones, tf.cast(chosen, tf.float32))[:, 0] / cells
 
     highest, lowest = (f(flat, 1, output_type=tf.int32) for f in (tf.argmax, tf.argmin))
-    take = tf.experimental.numpy.take_along_axis
     mean = tf.reduce_mean(flat, 1)
     at_end = tf.zeros_like(mean)
     if above < np.inf:
@@ -102,9 +111,9 @@ def _reduced(tf: Any, values: Any, below: float, above: float, rests: bool) -> l
     if below > -np.inf and not rests:
         at_end += share(flat <= below)
     return [
-        take(flat, highest[:, None], 1)[:, 0],
+        _values_at(tf, flat, highest),
         highest,
-        take(flat, lowest[:, None], 1)[:, 0],
+        _values_at(tf, flat, lowest),
         mean,
         tf.matmul(ones, tf.square(flat - mean[:, None]))[:, 0],
         share(flat > 0),
