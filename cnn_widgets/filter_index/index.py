@@ -103,7 +103,7 @@ class FilterIndex:
         if not self.about["exact"]:
             found += (
                 "The photographs could be gone through only once: which filters are "
-                "near-duplicates is estimated from random sums, to about a fifth of the distance "
+                "near-duplicates is estimated from random sums, to about a third of the distance "
                 "from 1.",
             )
         return found

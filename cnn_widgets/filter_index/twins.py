@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from cnn_widgets.filter_index.measuring import SUMS, FilterNumbers, signs
 
 #: A pair is worked out exactly if its correlation seems up to so many times farther from 1 than
-#: the limit: the distance from 1 is known from 64 sums to about a fifth.
+#: the limit. Distances from 1 by 64 sums are right to about a third: measured on the bundled
+#: network, for pairs above 0.9, with a standard deviation of 28 %, the worst 1.8 times too far.
 WIDER = 2.5
 
 
