@@ -290,7 +290,7 @@ def test_a_set_with_one_photograph_says_how_little_that_is(tiny_net):
     found = cw.index_filters(tiny_net, noise(1))
     assert found.count == 1
     said = " ".join(found.cautions())
-    assert "on this 1 photograph" in said or "on these 1 photograph" in said
+    assert "on this 1 photograph" in said
     assert "up to 95 %" in said
     assert "No filter can be called almost dead" in said
     assert "not looked at as duplicates" in said
