@@ -152,9 +152,9 @@ def cautions(layers: Iterable[LayerFilters], count: int, limits: Limits) -> tupl
     every = list(layers)
     many = f"{count:,} photograph{'s' * (count != 1)}"
     found = [
-        f"Dead, constant and saturated mean: on {'this' if count == 1 else 'these'} {many}. A filter that was active on none of "
-        f"them may be active on up to {100 * most_share(count):.2g} % of all such photographs "
-        "(95 % interval)."
+        f"Dead, constant and saturated mean: on {'this' if count == 1 else 'these'} "
+        f"{many}. A filter that was active on none of them may be active on up to "
+        f"{100 * most_share(count):.2g} % of all such photographs (95 % interval)."
     ]
     if limits.almost_dead and limits.almost_dead * count <= 1:
         found.append(
