@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
     from cnn_widgets.explorer import CNNExplorer
+    from cnn_widgets.filter_index import index_filters, load_filter_index
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
@@ -43,6 +44,8 @@ _HOMES = {
     "open_images": "datasets",
     "mosaic": "drawing",
     "overlay": "drawing",
+    "index_filters": "filter_index",
+    "load_filter_index": "filter_index",
     "gallery": "images",
     "load_image": "images",
     "load_network": "networks",
@@ -70,9 +73,11 @@ __all__ = [
     "doubted_labels",
     "duplicates",
     "gallery",
+    "index_filters",
     "keep_evidence",
     "load_attribution",
     "load_audit",
+    "load_filter_index",
     "load_image",
     "load_network",
     "mosaic",

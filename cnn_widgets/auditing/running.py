@@ -266,7 +266,7 @@ def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict
     return {
         "network": net.name,
         "weights": weights_digest(net.model),
-        "preprocessing": _input_digest(net),
+        "preprocessing": input_digest(net),
         "images": images.fingerprint() if images.repeatable else "a stream",
         "method": ask.method,
         "fit": ask.fit or net.fit,
@@ -277,7 +277,7 @@ def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict
     }
 
 
-def _input_digest(net: Network) -> str:
+def input_digest(net: Network) -> str:
     """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     try:

@@ -49,7 +49,7 @@ class Engine:
         self.model, self._model_input = model, model_input
         self.graph = TracedModel(model, model_input, choice)
         self._traces: dict[tuple[Any, ...], CompiledFunction] = {}
-        self._replacements: dict[int, Any] = {}  # filled by PrivateEngine only
+        self.replacements: dict[int, Any] = {}  # filled by PrivateEngine only
         self._beside: Sequence[NDArray[Any]] = model_input.typical()
 
     def beside(self, values: Sequence[NDArray[Any]]) -> Engine:
@@ -100,7 +100,7 @@ class Engine:
 
         `layers` names those whose activations are wanted; None: the browsed ones, with their peaks.
         """
-        scores, probabilities, activations, peaks = self._observe(layers)(*self._inputs(x))
+        scores, probabilities, activations, peaks = self._observe(layers)(*self.inputs(x))
         seen = Observation(
             np.asarray(scores),
             np.asarray(probabilities),
@@ -125,13 +125,13 @@ class Engine:
         used only if a connection leads around the layer.
         """
         run = self._tail_gradients(layer, target, averaged)
-        found = run(*self._inputs(x), self._padded(weights), self._padded(activations))
+        found = run(*self.inputs(x), self._padded(weights), self._padded(activations))
         return np.asarray(found[0])[: len(x)]
 
     def tail_scores(self, layer: str, x: Floats, activations: Floats) -> tuple[Floats, Floats]:
         """Return scores and probabilities (N, C) with a layer's output replaced by activations."""
         run = self._tail_scores(layer)
-        scores, probabilities = run(*self._inputs(x), self._padded(activations))
+        scores, probabilities = run(*self.inputs(x), self._padded(activations))
         return np.asarray(scores)[: len(x)], np.asarray(probabilities)[: len(x)]
 
     def gradients(
@@ -152,7 +152,7 @@ class Engine:
         A ValueError if no gradient reaches a layer, or the input.
         """
         run = self._gradients(layers, target, guided, averaged, bool(known))
-        found = run(*self._inputs(x), self._padded(weights), *known)
+        found = run(*self.inputs(x), self._padded(weights), *known)
         return [np.asarray(g)[: len(x)] for g in found]
 
     @property
@@ -174,15 +174,15 @@ class Engine:
         wanted = [key for n in range(MOST_ENTRIES) if (key := ("entry", n)) in traced]
         if not wanted:
             return []
-        found = self._extracted(("entries",), traced, wanted, self._fed)(*self._inputs(x))
+        found = self.extracted(("entries",), traced, wanted, self.fed)(*self.inputs(x))
         return [np.asarray(each) for each in found]
 
     @property
-    def _fed(self) -> list[Hashable]:
-        """The keys of what `_inputs` returns."""
+    def fed(self) -> list[Hashable]:
+        """The keys of what `inputs` returns."""
         return ["x", *(("beside", n) for n in range(len(self._beside)))]
 
-    def _inputs(self, x: Floats) -> list[NDArray[Any]]:
+    def inputs(self, x: Floats) -> list[NDArray[Any]]:
         """Return a batch x and the values of the other inputs, for as many images."""
         beside = [np.repeat(each, len(x), 0) if len(each) == 1 else each for each in self._beside]
         return [self._padded(each) for each in (x, *beside)]
@@ -231,31 +231,31 @@ class Engine:
             highest = [tf.reduce_max(each, axis=[1, 2]) for each in outputs[len(names) :]]
             return scores, probabilities, activations, dict(zip(peaked, highest, strict=True))
 
-        return self._extracted(("observe", layers), traced, wanted, self._fed, finish)
+        return self.extracted(("observe", layers), traced, wanted, self.fed, finish)
 
     def _tail_scores(self, layer: str) -> CompiledFunction:
         """Return the compiled (x, A) → (scores, probabilities), with A as the layer's output."""
-        wanted, given = ["scores", "probabilities"], [*self._fed, ("output", layer)]
-        return self._extracted(("tail_scores", layer), self.graph.forward(), wanted, given)
+        wanted, given = ["scores", "probabilities"], [*self.fed, ("output", layer)]
+        return self.extracted(("tail_scores", layer), self.graph.forward(), wanted, given)
 
     def _tail_gradients(self, layer: str, target: str, averaged: bool) -> CompiledFunction:
         """Return the compiled (x, weights, A) → [dY/dA], with A as the layer's output."""
-        given = [*self._fed, "weights", ("output", layer)]
+        given = [*self.fed, "weights", ("output", layer)]
         key, wanted = ("tail_gradients", layer, target, averaged), [("gradient", layer)]
         traced = self.graph.gradients(target)
         self._refuse_unreached(traced, [layer])
-        return self._extracted(key, traced, wanted, given, self._finisher(averaged))
+        return self.extracted(key, traced, wanted, given, self._finisher(averaged))
 
     def _gradients(
         self, layers: tuple[str, ...], target: str, guided: bool, averaged: bool, known: bool
     ) -> CompiledFunction:
         """Return the compiled (x, weights[, *A if known]) → [dY/dA of each layer], or [dY/dx]."""
         wanted = [("gradient", name) for name in layers or (None,)]
-        given = [*self._fed, "weights", *(("output", name) for name in layers if known)]
+        given = [*self.fed, "weights", *(("output", name) for name in layers if known)]
         key = ("gradients", layers, target, guided, averaged, known)
         traced = self.graph.gradients(target, guided)
         self._refuse_unreached(traced, layers or (None,))
-        return self._extracted(key, traced, wanted, given, self._finisher(averaged))
+        return self.extracted(key, traced, wanted, given, self._finisher(averaged))
 
     def _refuse_unreached(self, traced: TracedGraph, layers: Sequence[str | None]) -> None:
         """Raise a ValueError for layers, or (None) the input, that no gradient reaches."""
@@ -281,7 +281,7 @@ class Engine:
 
         return finish
 
-    def _extracted(
+    def extracted(
         self,
         key: tuple[Any, ...],
         traced: TracedGraph,
@@ -294,7 +294,7 @@ class Engine:
         if found is None:
             with TRACE_LOCK:  # another thread may have made it by now, or may clear all
                 found = self._traces.get(key) or traced.function(
-                    wanted, given, finish, self._replacements
+                    wanted, given, finish, self.replacements
                 )
                 self._traces[key] = found
         return found

@@ -33,7 +33,7 @@ from cnn_widgets.engine.model_outputs import (
     find_head,
     named_outputs,
 )
-from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
+from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, after_activation, tapped
 from cnn_widgets.engine.tracing import TracedGraph
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images.network_input import ModelInput
@@ -53,8 +53,9 @@ class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
     The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities",
-    ("output", layer), ("peak", layer) and ("entry", number), see `weighted_entries`. `score` is the
-    tensor of scores as the model has it; `given` is x as the model takes it.
+    ("output", layer), ("peak", layer), ("entry", number), see `weighted_entries`, and ("filters",
+    layer), a map after the layer's activation function, or the output where there is none. `score`
+    is the tensor of scores as the model has it; `given` is x as the model takes it.
     """
 
     graph: Any
@@ -81,6 +82,8 @@ class TracedModel:
         missing. Known once `gradients` was called.
     idle : frozenset of str
         The layers of whose output nothing leads to the score.
+    activated : set of str
+        The layers with a map to which an activation function belongs, see `after_activation`.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
     """
@@ -100,6 +103,7 @@ class TracedModel:
         self.notes: list[str] = []
         self.unreached: dict[str | None, str] = {}
         self.idle: frozenset[str] = frozenset()
+        self.activated = set[str]()
         self.random: str | None = None
         self.mixing: str | None = None
         self.forward()
@@ -152,6 +156,11 @@ class TracedModel:
         if field is not None and field.before and order.index(layer) > last:
             return "behind it the score reads only the token in front of the map (a class token)"
         return None
+
+    def filters(self, layer: str) -> Any:
+        """Return the tensor of what a map's filters put out after their activation function."""
+        with TRACE_LOCK:
+            return self._trace().places["filters", layer]
 
     def clear(self) -> None:
         """Drop the traced graphs; they are traced again on the next use."""
@@ -216,9 +225,7 @@ class TracedModel:
                 self.idle = frozenset(each.name for each in calls if each.output.op not in used)
                 for call in calls:
                     places["output", call.name] = call.output
-                    browsed = call.name in self.layer_table.browsed
-                    if browsed and (after := after_activation(call, layer_calls)) is not None:
-                        places["peak", call.name] = after
+                self._place_filters(calls, layer_calls, places)
                 return values
 
             compiled = self._tf.function(
@@ -227,6 +234,20 @@ class TracedModel:
             graph = compiled.get_concrete_function().graph
             self._trace_result = _TraceResult(graph, places, own["score"], own["given"])
         return self._trace_result
+
+    def _place_filters(
+        self, calls: Sequence[LayerCall], every: Sequence[LayerCall], places: dict[Any, Any]
+    ) -> None:
+        """Add what the filters of each map put out after their activation function to `places`."""
+        for call in calls:
+            browsed = call.name in self.layer_table.browsed
+            after = after_activation(call, every) if browsed or "Conv" in call.kind else None
+            if after is not None and browsed:
+                places["peak", call.name] = after
+            if self.layer_table.find(call.name).spatial:
+                fits = after is not None and tuple(after.shape[1:]) == call.shape
+                self.activated |= {call.name} if fits else set()
+                places["filters", call.name] = after if fits else call.output
 
     def _call(self, given: Any, beside: Sequence[Any]) -> tuple[tuple[Any, Any], Any]:
         """Call the model while it is being traced, with the other inputs beside the photograph's.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -265,7 +265,7 @@ def _in_current_graph(tensor: Any) -> bool:
     return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
 
 
-def after_activation(layer_call: LayerCall, layer_calls: list[LayerCall]) -> Any:
+def after_activation(layer_call: LayerCall, layer_calls: Sequence[LayerCall]) -> Any:
     """Return the tensor after the non-linearity that belongs to a layer, or None if it has none.
 
     For a layer that pools or has an activation function of its own, that is its output. Otherwise

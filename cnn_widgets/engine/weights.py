@@ -74,14 +74,14 @@ class PrivateEngine(Engine):
 
     def __init__(self, engine: Engine) -> None:
         self.__dict__.update(copy.copy(engine).__dict__)
-        self._traces, self._replacements = {}, {}
+        self._traces, self.replacements = {}, {}
         self.weights: list[PrivateWeight] = []
         known = {id(weight.value.handle): weight for weight in self.model.weights}
         for handle in engine._observe(()).captured:  # without layers: only what the scores need
             weight = known.get(id(handle))
             if weight is not None:
                 variable = self._tf.Variable(weight.value, trainable=False)
-                self._replacements[id(handle)] = variable.handle
+                self.replacements[id(handle)] = variable.handle
                 self.weights.append(PrivateWeight(weight.path, variable))
 
 

@@ -103,6 +103,13 @@ HOUSE: dict[str, list[set[str]]] = {
         {"comparison", "evidence", "matching"},
         {"checking"},
     ],
+    "filter_index": [
+        {"layer_filters", "ranges", "reading"},
+        {"faults", "measuring"},
+        {"index", "totals", "twins"},
+        {"page", "passes", "saved"},
+        {"running"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
         {"audits"},
@@ -149,6 +156,7 @@ MAY_USE = {
     "stability": {"cv2"},
     "data_checks": {"cv2"},
     "regression": {"cv2"},
+    "filter_index": set(),
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
