@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
+    from cnn_widgets.experiments import (
+        ablate,
+        occlude,
+        patch_activations,
+        shared_evidence,
+        smallest_change,
+        trace_cell,
+        votes,
+    )
     from cnn_widgets.explorer import CNNExplorer
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
@@ -31,6 +40,13 @@ _HOMES = {
     "audit": "auditing",
     "load_audit": "auditing",
     "configure": "environment",
+    "ablate": "experiments",
+    "occlude": "experiments",
+    "patch_activations": "experiments",
+    "shared_evidence": "experiments",
+    "smallest_change": "experiments",
+    "trace_cell": "experiments",
+    "votes": "experiments",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
     "mosaic": "drawing",
@@ -55,6 +71,7 @@ __all__ = [
     "LayerInfo",
     "Network",
     "Prediction",
+    "ablate",
     "attribute",
     "audit",
     "configure",
@@ -64,9 +81,15 @@ __all__ = [
     "load_image",
     "load_network",
     "mosaic",
+    "occlude",
     "open_images",
     "overlay",
+    "patch_activations",
+    "shared_evidence",
+    "smallest_change",
     "stream",
+    "trace_cell",
+    "votes",
 ]
 __version__ = "0.1.0"
 

@@ -16,6 +16,7 @@ from cnn_widgets.analysis.paths import (
     ancestor_operations,
     batch_operation,
     between,
+    first_curve,
     float_entries,
     random_operation,
     weighted_entries,
@@ -23,7 +24,6 @@ from cnn_widgets.analysis.paths import (
     without_gradient,
 )
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
-from cnn_widgets.engine.guided_relu import guided_relus
 from cnn_widgets.engine.layers import LayerTable, read_layers
 from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
 from cnn_widgets.engine.model_outputs import (
@@ -34,7 +34,7 @@ from cnn_widgets.engine.model_outputs import (
     named_outputs,
 )
 from cnn_widgets.engine.taps import TRACE_LOCK, after_activation, tapped
-from cnn_widgets.engine.tracing import TracedGraph
+from cnn_widgets.engine.tracing import TracedGraph, guided_relus
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images.network_input import ModelInput
 
@@ -52,9 +52,9 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
-    The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities",
-    ("output", layer), ("peak", layer) and ("entry", number), see `weighted_entries`. `score` is the
-    tensor of scores as the model has it; `given` is x as the model takes it.
+    The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities", ("entry",
+    number), see `weighted_entries`, and of layers ("input", name), ("output", name), ("peak",
+    name). `score` is the tensor of scores as the model has it; `given` is x as the model takes it.
     """
 
     graph: Any
@@ -83,6 +83,8 @@ class TracedModel:
         The layers of whose output nothing leads to the score.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
+    objects : dict of str to keras.layers.Layer
+        The Keras layer behind each name of the table that stands for one.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class TracedModel:
         self.idle: frozenset[str] = frozenset()
         self.random: str | None = None
         self.mixing: str | None = None
+        self.objects: dict[str, Any] = {}
+        self._curves: dict[str, str | None] = {}
         self.forward()
 
     def forward(self) -> TracedGraph:
@@ -152,6 +156,18 @@ class TracedModel:
         if field is not None and field.before and order.index(layer) > last:
             return "behind it the score reads only the token in front of the map (a class token)"
         return None
+
+    def curve(self, layer: str) -> str | None:
+        """Return what keeps the scores from being affine in a layer's output; None where they are.
+
+        The type of an operation behind the layer, see `analysis.paths.first_curve`.
+        """
+        with TRACE_LOCK:
+            if layer not in self._curves:
+                places = self._trace().places
+                found = first_curve(places["output", layer], places["scores"])
+                self._curves[layer] = found
+            return self._curves[layer]
 
     def clear(self) -> None:
         """Drop the traced graphs; they are traced again on the next use."""
@@ -212,10 +228,15 @@ class TracedModel:
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
                 for n, each in enumerate(entries):
                     places["entry", n] = self._tf.identity(each)  # for it may be x itself
+                self.objects = {
+                    each.name: each.layer for each in calls if hasattr(each.layer, "weights")
+                }
                 used = ancestor_operations([own["score"]])
                 self.idle = frozenset(each.name for each in calls if each.output.op not in used)
                 for call in calls:
                     places["output", call.name] = call.output
+                    if getattr(call.source, "graph", None) is x.graph:
+                        places["input", call.name] = call.source
                     browsed = call.name in self.layer_table.browsed
                     if browsed and (after := after_activation(call, layer_calls)) is not None:
                         places["peak", call.name] = after

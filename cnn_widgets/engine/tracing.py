@@ -5,12 +5,17 @@ function needed later is extracted from the definition (`GraphDef`) of that grap
 copies nodes. A traced graph reads the model's weights through its *captures*: variable handles
 that are passed in addition to its arguments. An extracted function gets only the captures that it
 needs, and handles of other variables can be passed in their place.
+
+Guided backpropagation (Springenberg et al. 2014, arXiv 1412.6806) is a rule attached to the ReLUs
+of a traced graph, only while gradients are being added to it: `guided_relus`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -18,6 +23,7 @@ from cnn_widgets.environment import tensorflow
 # Beginnings of the types of operations that change variables. A graph with one of them is not
 # reduced, because its control dependencies, which `_subgraph` drops, matter.
 _STATE_CHANGING_OPS = ("Assign", "ResourceApply", "ResourceScatter")
+_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,34 @@ class CompiledFunction:
         """Return the outputs for arrays or tensors, as many as `taken` has entries."""
         pairs = zip(given, self._taken, strict=True)
         return self._concrete(*[self._convert(value) for value, taken in pairs if taken])
+
+    def entry_gradient(self) -> CompiledFunction:
+        """Return the compiled (place, *given) → (entry, gradient) of the first output.
+
+        `place` are the indices of one entry behind the batch axis, an int array; of the first
+        picture of a batch. The gradient is that of the entry to the first argument, of its shape.
+        A LookupError that says why, if no gradient leads back from the output to that argument.
+        """
+        tf, concrete = tensorflow(), self._concrete
+        if not self._taken[0]:
+            raise LookupError("nothing of the input reaches it")
+
+        def run(place: Any, *given: Any) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(given[0])
+                entry = tf.gather_nd(concrete(*given)[0][0], place[None])[0]
+            found = tape.gradient(entry, given[0])
+            if found is None:
+                raise LookupError("no gradient passes through the operations before it")
+            return tf.cast(entry, tf.float32), found
+
+        rank = len(concrete.outputs[0].shape) - 1
+        specs = [tf.TensorSpec((rank,), tf.int32)]
+        specs += [
+            tf.TensorSpec(each.shape, each.dtype) for each in concrete.inputs[: sum(self._taken)]
+        ]
+        compiled = tf.function(run, autograph=False, input_signature=specs)
+        return CompiledFunction(compiled.get_concrete_function(), (True, *self._taken))
 
     @property
     def captured(self) -> list[Any]:
@@ -82,6 +116,13 @@ class TracedGraph:
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places
+
+    def trail(self, key: Hashable) -> list[str]:
+        """Return the name of a tensor, then of those that it is an identity or cast copy of."""
+        found = [self._places[key].name]
+        while (node := self._nodes[found[-1].partition(":")[0]]).op in ("Identity", "Cast"):
+            found.append(_tensor_name(node.input[0]))
+        return found
 
     def function(
         self,
@@ -183,3 +224,38 @@ def _tensors_read(definition: Any) -> set[str]:
 def _tensor_name(name: str) -> str:
     """Return the tensor name of a node's input: "a" stands for the first output, "a:0"."""
     return name if ":" in name else f"{name}:0"
+
+
+@contextmanager
+def guided_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph pass only positive gradients back inside the block.
+
+    A gradient passes back through a ReLU only where the ReLU's input and it itself are positive.
+    """
+    tf = tensorflow()
+    rules = _registered_gradients()
+    relus = [op for op in graph.get_operations() if op.type in rules]
+    try:
+        for op in relus:
+            op._set_attr(_GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
+        yield
+    finally:
+        for op in relus:
+            op._clear_attr(_GRADIENT_ATTRIBUTE)
+
+
+@lru_cache(maxsize=1)
+def _registered_gradients() -> dict[str, str]:
+    """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
+    tf = tensorflow()
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where(op.outputs[0] > 0, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        is_open = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        return tf.where(is_open, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}

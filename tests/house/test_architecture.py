@@ -39,11 +39,11 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"opening"}],
     "engine": [
-        {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
+        {"cache", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "weights"},
+        {"build", "cells", "weights"},
         {"batches"},
     ],
     "model_files": [
@@ -77,6 +77,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"answers", "calibration", "changes", "duplicates", "labels", "shares"},
         {"result", "sections"},
         {"page", "robustness", "running"},
+    ],
+    "experiments": [
+        {"convolution", "patches", "search", "tail"},
+        {"ablation", "cell_trace", "cover", "voting"},
+        {"occlusion", "turning"},
     ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
@@ -117,6 +122,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "experiments": {"cv2", "keras"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
