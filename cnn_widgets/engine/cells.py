@@ -9,8 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.analysis.paths import (
+    between,
+    float_entries,
+    where_gradients_end,
+    without_gradient,
+)
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.taps import TRACE_LOCK
+from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
+from cnn_widgets.environment import tensorflow
 from cnn_widgets.records import Floats
 
 
@@ -40,6 +48,8 @@ def layer_input(engine: Engine, layer: str, x: Floats) -> Floats | None:
     traced = engine.graph.forward()
     if ("input", layer) not in traced:
         return None
+    if traced.trail(("input", layer))[0] == traced.trail("x")[0]:
+        return x
     run = engine._extracted(("input", layer), traced, [("input", layer)], engine._fed)
     return np.asarray(run(*engine._inputs(x))[0], np.float32)[: len(x)]
 
@@ -62,17 +72,39 @@ def cell_gradient(
     ValueError
         If no gradient leads from the cell to the input; the message says why.
     """
-    key = ("cell_gradient", layer)
-    run = engine._traces.get(key)
-    if run is None:
-        traced = engine.graph.forward()
-        forward = engine._extracted(("cell", layer), traced, [("output", layer)], engine._fed)
-        try:
-            with TRACE_LOCK:
-                run = engine._traces.setdefault(key, forward.entry_gradient())
-        except LookupError as error:  # TensorFlow's own, too, for an operation without gradient
-            raise ValueError(
-                f"No gradient leads from a cell of {layer!r} to the input: {error}."
-            ) from None
-    value, found = run(np.array([row, column, k], np.int32), *engine._inputs(x))
+    run = _cell_gradient(engine, layer)
+    value, found = run(*engine._inputs(x), np.array([[row, column, k]], np.int32))
     return float(value), np.asarray(found)[0]
+
+
+def _cell_gradient(engine: Engine, layer: str) -> CompiledFunction:
+    """Return the compiled (x, place) → (A, dA/dx) of one entry of a layer's output.
+
+    The gradient is added to the traced graph itself, as those of scores are: in a copy TensorFlow
+    no longer knows the gradients of functions inside it, such as a grouped convolution.
+    """
+    key, tf = ("cell_gradient", layer), tensorflow()
+    found = engine._traces.get(key)
+    if found is not None:
+        return found
+    with TRACE_LOCK:
+        traced = engine.graph._trace()
+        places, x, output = dict(traced.places), traced.places["x"], traced.places["output", layer]
+        entries = [x]
+        if not traced.given.dtype.is_floating:
+            entries = [t for t in float_entries(traced.given) if t.shape[1:] == x.shape[1:]]
+        with traced.graph.as_default():
+            place = tf.compat.v1.placeholder(tf.int32, (1, 3))
+            entry = tf.gather_nd(output[0], place)[0]
+            stops = without_gradient(between([x, *entries], output))
+            slopes = [
+                g for g in tf.gradients(entry, entries, stop_gradients=stops) if g is not None
+            ]
+            if not slopes:
+                why = where_gradients_end(traced.given, output)
+                raise ValueError(f"No gradient leads from a cell of {layer!r} to the input: {why}.")
+            places["cell"] = tf.cast(entry, tf.float32)
+            places["slope"] = tf.add_n([tf.cast(each, tf.float32) for each in slopes])
+            places["place"] = place
+        graph = TracedGraph(traced.graph, places)
+        return engine._extracted(key, graph, ["cell", "slope"], [*engine._fed, "place"])

@@ -55,34 +55,6 @@ class CompiledFunction:
         pairs = zip(given, self._taken, strict=True)
         return self._concrete(*[self._convert(value) for value, taken in pairs if taken])
 
-    def entry_gradient(self) -> CompiledFunction:
-        """Return the compiled (place, *given) → (entry, gradient) of the first output.
-
-        `place` are the indices of one entry behind the batch axis, an int array; of the first
-        picture of a batch. The gradient is that of the entry to the first argument, of its shape.
-        A LookupError that says why, if no gradient leads back from the output to that argument.
-        """
-        tf, concrete = tensorflow(), self._concrete
-        if not self._taken[0]:
-            raise LookupError("nothing of the input reaches it")
-
-        def run(place: Any, *given: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(given[0])
-                entry = tf.gather_nd(concrete(*given)[0][0], place[None])[0]
-            found = tape.gradient(entry, given[0])
-            if found is None:
-                raise LookupError("no gradient passes through the operations before it")
-            return tf.cast(entry, tf.float32), found
-
-        rank = len(concrete.outputs[0].shape) - 1
-        specs = [tf.TensorSpec((rank,), tf.int32)]
-        specs += [
-            tf.TensorSpec(each.shape, each.dtype) for each in concrete.inputs[: sum(self._taken)]
-        ]
-        compiled = tf.function(run, autograph=False, input_signature=specs)
-        return CompiledFunction(compiled.get_concrete_function(), (True, *self._taken))
-
     @property
     def captured(self) -> list[Any]:
         """The variable handles that the graph reads, in the order in which it first reads them."""
