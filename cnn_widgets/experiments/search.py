@@ -110,11 +110,12 @@ def _pruned(
     return removed
 
 
-def fewest(gains: NDArray[np.float64], start: Scores, wanted: int) -> int | None:
+def fewest(gains: NDArray[np.float64], start: Scores, wanted: int, slack: float) -> int | None:
     """Return how many removals the wanted class needs at least; None if no number is enough.
 
     Holds where effects add up: each removal i changes the scores by ``gains[i]``, (n, C), whatever
     else is removed. A bound for each rival: those that help most against it, largest first.
+    `slack` is what sums and measured scores may differ by: what is claimed holds in spite of it.
     """
     needed = 0
     for rival in range(len(start)):
@@ -124,7 +125,7 @@ def fewest(gains: NDArray[np.float64], start: Scores, wanted: int) -> int | None
         if gap < 0:
             continue
         helps = np.sort(np.maximum(gains[:, wanted] - gains[:, rival], 0))[::-1]
-        enough = np.flatnonzero(np.cumsum(helps) > gap)
+        enough = np.flatnonzero(np.cumsum(helps) > gap - slack)
         if not len(enough):
             return None
         needed = max(needed, int(enough[0]) + 1)
@@ -161,7 +162,7 @@ def greedy_linear(
     slack = 1e-5 * float(np.abs(start).max())  # sums and measured scores are rounded differently
     while True:
         begin = start[classes].astype(np.float64)
-        bound = fewest(gains[list(things)], begin, 0)
+        bound = fewest(gains[list(things)], begin, 0, slack)
         if bound is None:
             return Found((), (float(lead(start[None], wanted)[0]),), False, 0), None
         begin[0] -= slack
