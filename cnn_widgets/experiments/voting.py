@@ -258,7 +258,7 @@ def shared_evidence(
     >>> net, cat = cw.load_network(), cw.gallery()["cat"]
     >>> found = cw.shared_evidence(net, cat, class_index="Egyptian cat", among=2)
     >>> [row["name"] for row in found.records()], bool(found.cosines[0] > 0.5)
-    (['tabby', 'tiger cat'], True)
+    (['tiger cat', 'tabby'], True)
     """
     if among < 1:
         raise ValueError(f"Expected among to be at least 1. Received: {among}")
