@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
+    from cnn_widgets.experiments import (
+        ablate,
+        occlude,
+        patch_activations,
+        shared_evidence,
+        smallest_change,
+        trace_cell,
+        votes,
+    )
     from cnn_widgets.explorer import CNNExplorer
     from cnn_widgets.filter_index import index_filters, load_filter_index
     from cnn_widgets.images import gallery, load_image
@@ -40,6 +49,13 @@ _HOMES = {
     "doubted_labels": "data_checks",
     "duplicates": "data_checks",
     "odd_ones_out": "data_checks",
+    "ablate": "experiments",
+    "occlude": "experiments",
+    "patch_activations": "experiments",
+    "shared_evidence": "experiments",
+    "smallest_change": "experiments",
+    "trace_cell": "experiments",
+    "votes": "experiments",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
     "mosaic": "drawing",
@@ -66,6 +82,7 @@ __all__ = [
     "LayerInfo",
     "Network",
     "Prediction",
+    "ablate",
     "attribute",
     "audit",
     "check_against",
@@ -81,10 +98,16 @@ __all__ = [
     "load_image",
     "load_network",
     "mosaic",
+    "occlude",
     "odd_ones_out",
     "open_images",
     "overlay",
+    "patch_activations",
+    "shared_evidence",
+    "smallest_change",
     "stream",
+    "trace_cell",
+    "votes",
 ]
 __version__ = "0.1.0"
 

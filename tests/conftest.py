@@ -32,6 +32,7 @@ LONG_EXAMPLES = (
     "cnn_widgets.attribution",
     "cnn_widgets.data_checks",
     "cnn_widgets.regression",
+    "cnn_widgets.experiments",
 )
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
 collect_ignore_glob = ["*/conftest.py"]

@@ -8,6 +8,15 @@ from typing import Any
 from cnn_widgets.analysis.constants import SHAPE_OPS
 
 _NO_VALUES = (*SHAPE_OPS, "ZerosLike", "OnesLike")
+# Affine in all inputs together; in the first one, whatever the others hold; in one of them alone
+_SUMS = "Identity AddV2 Add AddN Sub Neg BiasAdd ConcatV2 Pack Snapshot EnsureShape "
+_AFFINE_IN_FIRST = (
+    "Conv2D DepthwiseConv2dNative Conv2DBackpropInput AvgPool Mean Sum Reshape Squeeze ExpandDims "
+    "Transpose Pad PadV2 MirrorPad StridedSlice Slice SplitV Unpack Tile BroadcastTo ReverseV2 "
+    "GatherV2 ResizeBilinear ResizeNearestNeighbor SpaceToBatchND BatchToSpaceND RealDiv Div "
+    "FusedBatchNormV3 "
+)
+_PRODUCTS = "Mul MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum "
 
 
 def ancestor_operations(tensors: Iterable[Any]) -> set[Any]:
@@ -43,6 +52,34 @@ def between(start: Sequence[Any], end: Any) -> list[Any]:
     after = value_operations(start)
     on_path = after & ancestor_operations([end])
     return [op for op in end.graph.get_operations() if op in on_path]
+
+
+def first_curve(start: Any, end: Any) -> str | None:
+    """Return the type of an operation that may keep `end` from being affine in `start`, or None.
+
+    None is a proof: every operation between them is affine in what depends on `start`, and has the
+    gradient of what it computes. What is not known counts as no affine operation.
+    """
+    ops = between([start], end)
+    members = set(ops)
+    for op in ops:
+        of_start = [n for n, t in enumerate(op.inputs) if t is start or t.op in members]
+        if not _is_affine(op, of_start) or "_gradient_op_type" in op.node_def.attr:
+            return str(op.type)
+    return None
+
+
+def _is_affine(op: Any, inputs: list[int]) -> bool:
+    """Whether an operation is affine in the inputs of these numbers taken together."""
+    if op.type == "Cast":
+        return bool(op.inputs[0].dtype.is_floating and op.outputs[0].dtype.is_floating)
+    if op.type in _AFFINE_IN_FIRST.split():
+        data = 2 if op.type == "Conv2DBackpropInput" else 0
+        trained = op.type == "FusedBatchNormV3" and op.get_attr("is_training")
+        return inputs == [data] and not trained
+    if op.type == "Split":
+        return inputs == [1]
+    return op.type in _SUMS.split() or (op.type in _PRODUCTS.split() and len(inputs) == 1)
 
 
 def passed_by_all(start: Any, end: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from cnn_widgets.analysis.paths import (
     ancestor_operations,
     batch_operation,
     between,
+    first_curve,
     float_entries,
     random_operation,
     weighted_entries,
@@ -23,7 +24,6 @@ from cnn_widgets.analysis.paths import (
     without_gradient,
 )
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
-from cnn_widgets.engine.guided_relu import guided_relus
 from cnn_widgets.engine.layers import LayerTable, read_layers
 from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
 from cnn_widgets.engine.model_outputs import (
@@ -31,10 +31,11 @@ from cnn_widgets.engine.model_outputs import (
     OutputChoice,
     chosen_output,
     find_head,
+    head_notes,
     named_outputs,
 )
 from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, after_activation, tapped
-from cnn_widgets.engine.tracing import TracedGraph
+from cnn_widgets.engine.tracing import TracedGraph, guided_relus
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.images.network_input import ModelInput
 
@@ -52,10 +53,10 @@ _TENSOR_OF_TARGET = {"logit": "scores", "probability": "probabilities"}
 class _TraceResult:
     """A traced TensorFlow graph, and its tensors by the keys that `TracedGraph` uses.
 
-    The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities",
-    ("output", layer), ("peak", layer), ("entry", number), see `weighted_entries`, and ("filters",
-    layer), a map after the layer's activation function, or the output where there is none. `score`
-    is the tensor of scores as the model has it; `given` is x as the model takes it.
+    The keys are "x", ("beside", number) of the other inputs, "scores", "probabilities", ("entry",
+    number), see `weighted_entries`, and of layers ("input", name), ("output", name), ("peak",
+    name), and ("filters", name), a map after the layer's activation function, or the output where
+    there is none. `score` and `given` are the scores and x as the model itself has them.
     """
 
     graph: Any
@@ -86,6 +87,8 @@ class TracedModel:
         The layers with a map to which an activation function belongs, see `after_activation`.
     random, mixing : str or None
         An operation that makes the scores random; one that may mix the pictures of a batch.
+    objects : dict of str to keras.layers.Layer
+        The Keras layer behind each name of the table that stands for one.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class TracedModel:
         self.activated = set[str]()
         self.random: str | None = None
         self.mixing: str | None = None
+        self.objects: dict[str, Any] = {}
+        self._curves: dict[str, str | None] = {}
         self.forward()
 
     def forward(self) -> TracedGraph:
@@ -161,6 +166,17 @@ class TracedModel:
         """Return the tensor of what a map's filters put out after their activation function."""
         with TRACE_LOCK:
             return self._trace().places["filters", layer]
+
+    def curve(self, layer: str) -> str | None:
+        """Return what keeps the scores from being affine in a layer's output; None where they are.
+
+        The type of an operation behind the layer, see `analysis.paths.first_curve`.
+        """
+        with TRACE_LOCK:
+            places = self._trace().places
+            if layer not in self._curves:
+                self._curves[layer] = first_curve(places["output", layer], places["scores"])
+            return self._curves[layer]
 
     def clear(self) -> None:
         """Drop the traced graphs; they are traced again on the next use."""
@@ -221,10 +237,15 @@ class TracedModel:
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
                 for n, each in enumerate(entries):
                     places["entry", n] = self._tf.identity(each)  # for it may be x itself
+                self.objects = {
+                    each.name: each.layer for each in calls if hasattr(each.layer, "weights")
+                }
                 used = ancestor_operations([own["score"]])
                 self.idle = frozenset(each.name for each in calls if each.output.op not in used)
                 for call in calls:
                     places["output", call.name] = call.output
+                    if getattr(call.source, "graph", None) is x.graph:
+                        places["input", call.name] = call.source
                 self._place_filters(calls, layer_calls, places)
                 return values
 
@@ -261,30 +282,9 @@ class TracedModel:
         head, tensor = find_head(output, self._choice.head)
         if not self.layer_table.layers:
             self.head = head
-            self._note_head(list(outputs), tuple(tensor.shape[1:-1]))
+            self.notes += head_notes(head, list(outputs), tuple(tensor.shape[1:-1]), self._choice)
         maps, of = head.scores(tensor), self._choice.of_positions
         return (of(maps), of(head.probabilities(maps))), tensor
-
-    def _note_head(self, outputs: list[str], positions: tuple[int | None, ...]) -> None:
-        """Note what was assumed about the model's outputs, which may have positions."""
-        if positions and self._choice.at is None:
-            size = "×".join("?" if n is None else str(n) for n in positions)
-            place = "(row, column)" if len(positions) == 2 else "a number"
-            self.notes.append(
-                f"The output has scores at {size} positions: their mean is explained "
-                f"(at={place} chooses one)."
-            )
-        if len(outputs) > 1 and self._choice.output is None:
-            self.notes.append(
-                f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
-            )
-        if self.head.kind in ("logits", "probabilities", "values"):
-            self.notes.append(
-                f"No softmax or sigmoid found at the end: outputs are taken as "
-                f"{self.head.kind} (head= changes it)."
-            )
-        if self.head.kind == "softmax" and self.head.units == 1:
-            self.notes.append("A softmax over one output is always 1: probabilities say nothing.")
 
     def _input_specs(self) -> list[Any]:
         """Return the `TensorSpec` of x and of each other input.

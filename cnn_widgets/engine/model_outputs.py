@@ -248,3 +248,29 @@ def find_head(output: tf.Tensor, kind: str | None = None) -> tuple[Head, tf.Tens
     if kind == "logits" and units == 1:
         return Head("sigmoid", 1, True), output
     return Head(kind, units, False), output
+
+
+def head_notes(
+    head: Head, outputs: list[str], positions: tuple[int | None, ...], choice: OutputChoice
+) -> list[str]:
+    """Return what was assumed about the model's outputs, which may have positions."""
+    notes = []
+    if positions and choice.at is None:
+        size = "×".join("?" if n is None else str(n) for n in positions)
+        place = "(row, column)" if len(positions) == 2 else "a number"
+        notes.append(
+            f"The output has scores at {size} positions: their mean is explained "
+            f"(at={place} chooses one)."
+        )
+    if len(outputs) > 1 and choice.output is None:
+        notes.append(
+            f"Of the outputs {', '.join(outputs)} the first is looked at (output= chooses)."
+        )
+    if head.kind in ("logits", "probabilities", "values"):
+        notes.append(
+            f"No softmax or sigmoid found at the end: outputs are taken as "
+            f"{head.kind} (head= changes it)."
+        )
+    if head.kind == "softmax" and head.units == 1:
+        notes.append("A softmax over one output is always 1: probabilities say nothing.")
+    return notes

@@ -5,12 +5,17 @@ function needed later is extracted from the definition (`GraphDef`) of that grap
 copies nodes. A traced graph reads the model's weights through its *captures*: variable handles
 that are passed in addition to its arguments. An extracted function gets only the captures that it
 needs, and handles of other variables can be passed in their place.
+
+Guided backpropagation (Springenberg et al. 2014, arXiv 1412.6806) is a rule attached to the ReLUs
+of a traced graph, only while gradients are being added to it: `guided_relus`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -18,6 +23,7 @@ from cnn_widgets.environment import tensorflow
 # Beginnings of the types of operations that change variables. A graph with one of them is not
 # reduced, because its control dependencies, which `_subgraph` drops, matter.
 _STATE_CHANGING_OPS = ("Assign", "ResourceApply", "ResourceScatter")
+_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,13 @@ class TracedGraph:
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._places
+
+    def trail(self, key: Hashable) -> list[str]:
+        """Return the name of a tensor, then of those that it is an identity or cast copy of."""
+        found = [self._places[key].name]
+        while (node := self._nodes[found[-1].partition(":")[0]]).op in ("Identity", "Cast"):
+            found.append(_tensor_name(node.input[0]))
+        return found
 
     def function(
         self,
@@ -183,3 +196,38 @@ def _tensors_read(definition: Any) -> set[str]:
 def _tensor_name(name: str) -> str:
     """Return the tensor name of a node's input: "a" stands for the first output, "a:0"."""
     return name if ":" in name else f"{name}:0"
+
+
+@contextmanager
+def guided_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph pass only positive gradients back inside the block.
+
+    A gradient passes back through a ReLU only where the ReLU's input and it itself are positive.
+    """
+    tf = tensorflow()
+    rules = _registered_gradients()
+    relus = [op for op in graph.get_operations() if op.type in rules]
+    try:
+        for op in relus:
+            op._set_attr(_GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
+        yield
+    finally:
+        for op in relus:
+            op._clear_attr(_GRADIENT_ATTRIBUTE)
+
+
+@lru_cache(maxsize=1)
+def _registered_gradients() -> dict[str, str]:
+    """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
+    tf = tensorflow()
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where(op.outputs[0] > 0, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        is_open = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        return tf.where(is_open, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}

@@ -105,7 +105,7 @@ def curves(
     else:
         values, index = np.asarray(found, np.float32), net.class_index(class_index)
     whole, engine = net.input_tensor(sample), net.engine_for(sample)
-    removed = _baseline_input(net, sample, baseline)
+    removed = baseline_input(net, sample, baseline)
     ranks = _ranks(_resized_to_input(net, sample, values))
     shares = np.linspace(0, 1, steps + 1).astype(np.float32)
     deletion, insertion = (
@@ -147,7 +147,7 @@ def _ranks(values: Floats) -> Floats:
     return ranks.reshape(values.shape)
 
 
-def _baseline_input(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
+def baseline_input(net: Network, sample: ImageSample, baseline: Baseline) -> Floats:
     """Return the network input (H, W, C) with every pixel replaced by the baseline."""
     if baseline == "mean":
         return net.input_tensor(with_pixels(sample, _mean_colour))

@@ -15,6 +15,7 @@ from concurrent.futures import (
 import numpy as np
 import pytest
 from helpers.deadly import DEADLY, deadly_set
+from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets import storage
@@ -313,10 +314,14 @@ def test_a_private_copy_and_a_changed_file_are_not_taken_for_the_network(colors,
 
 
 def test_what_cannot_be_sent_is_told(colors, tmp_path):
-    file = io.BytesIO(b"P6 1 1 255 abc")
-    file.lock = threading.Lock()
+    image = Image.new("RGB", (8, 8))
+    image.info["lock"] = threading.Lock()
     with pytest.raises(TypeError, match="These photographs cannot be sent"):
-        cw.audit(colors, [file], executor=Here())
+        cw.audit(colors, [image], executor=Here())
+    file = io.BytesIO()
+    image.save(file, "png")
+    file.seek(0)
+    assert len(cw.audit(colors, [file], executor=Here())) == 1  # a file that is open: its content
     lock = threading.Lock()
     net = cw.Network(colors.model, lambda x: x / 255 if lock else x)
     with pytest.raises(TypeError, match=r"The network 'sequential.* cannot be sent"):

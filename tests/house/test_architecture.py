@@ -52,11 +52,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"opening"},
     ],
     "engine": [
-        {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
+        {"cache", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "weights"},
+        {"build", "cells", "weights"},
         {"batches"},
     ],
     "model_files": [
@@ -110,6 +110,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"page", "passes", "saved"},
         {"running"},
     ],
+    "experiments": [
+        {"convolution", "patches", "search", "tail"},
+        {"ablation", "cell_trace", "cover", "voting"},
+        {"occlusion", "turning"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
         {"audits"},
@@ -157,6 +162,7 @@ MAY_USE = {
     "data_checks": {"cv2"},
     "regression": {"cv2"},
     "filter_index": set(),
+    "experiments": {"cv2", "keras"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
