@@ -1,13 +1,15 @@
-"""Guided backpropagation: ReLUs that pass only positive gradients back.
+"""Other gradients of ReLUs: guided backpropagation, and gradients that pass closed ReLUs.
 
-Springenberg et al. 2014, arXiv 1412.6806: a gradient passes back through a ReLU only where the
-ReLU's input and the gradient itself are positive. The model is not changed: the rule is attached
-to the operations of its traced graph, and only while gradients are being added to it.
+Guided (Springenberg et al. 2014, arXiv 1412.6806): a gradient passes back through a ReLU only where
+the ReLU's input and the gradient itself are positive. Opened: it passes where the ReLU's input is
+positive, and where the ReLU is closed if the gradient asks for more, so that a filter that is
+silent on a picture still tells how to wake it. The model is not changed: the rule is attached to
+the operations of its traced graph, and only while gradients are being added to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -18,9 +20,22 @@ _GRADIENT_ATTRIBUTE = "_gradient_op_type"
 @contextmanager
 def guided_relus(graph: Any) -> Iterator[None]:
     """Let the ReLUs of a traced graph have the guided gradient inside the block."""
+    with _gradient_rules(graph, _guided()):
+        yield
+
+
+@contextmanager
+def opened_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph pass gradients for more where they are closed."""
+    with _gradient_rules(graph, _opened()):
+        yield
+
+
+@contextmanager
+def _gradient_rules(graph: Any, rules: Mapping[str, str]) -> Iterator[None]:
+    """Attach gradients, by their registered names, to the operations of some types."""
     import tensorflow as tf
 
-    rules = _registered_gradients()
     relus = [op for op in graph.get_operations() if op.type in rules]
     try:
         for op in relus:
@@ -32,7 +47,7 @@ def guided_relus(graph: Any) -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _registered_gradients() -> dict[str, str]:
+def _guided() -> dict[str, str]:
     """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
     import tensorflow as tf
 
@@ -46,3 +61,21 @@ def _registered_gradients() -> dict[str, str]:
     tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
     tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
     return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}
+
+
+@lru_cache(maxsize=1)
+def _opened() -> dict[str, str]:
+    """Register the gradients that pass closed ReLUs once; return {operation type: gradient}."""
+    import tensorflow as tf
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where((op.outputs[0] > 0) | (gradient > 0), gradient, tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        inside = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        back = ((op.outputs[0] <= 0) & (gradient > 0)) | ((op.outputs[0] >= 6) & (gradient < 0))
+        return tf.where(inside | back, gradient, tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsOpenedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsOpenedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsOpenedRelu", "Relu6": "CnnWidgetsOpenedRelu6"}
