@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
+    from cnn_widgets.excitation import dream, excite
+    from cnn_widgets.experiments import compare_networks, concept, parts, training_film
     from cnn_widgets.explorer import CNNExplorer
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
@@ -31,6 +33,12 @@ _HOMES = {
     "audit": "auditing",
     "load_audit": "auditing",
     "configure": "environment",
+    "dream": "excitation",
+    "excite": "excitation",
+    "compare_networks": "experiments",
+    "concept": "experiments",
+    "parts": "experiments",
+    "training_film": "experiments",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
     "mosaic": "drawing",
@@ -57,7 +65,11 @@ __all__ = [
     "Prediction",
     "attribute",
     "audit",
+    "compare_networks",
+    "concept",
     "configure",
+    "dream",
+    "excite",
     "gallery",
     "load_attribution",
     "load_audit",
@@ -66,7 +78,9 @@ __all__ = [
     "mosaic",
     "open_images",
     "overlay",
+    "parts",
     "stream",
+    "training_film",
 ]
 __version__ = "0.1.0"
 

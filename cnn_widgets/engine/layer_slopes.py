@@ -13,9 +13,8 @@ import numpy as np
 
 from cnn_widgets.analysis.paths import between, where_gradients_end, without_gradient
 from cnn_widgets.engine.compiled import Engine
-from cnn_widgets.engine.guided_relu import opened_relus
 from cnn_widgets.engine.taps import TRACE_LOCK
-from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
+from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph, opened_relus
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.records import Floats
 
@@ -76,7 +75,7 @@ def layer_slopes(
 
 
 def _compiled(engine: Engine, layer: str | None, squared: bool, opened: bool) -> CompiledFunction:
-    """Return the compiled (x, weights) → (values, means, peaks, dY/dx), made on first use and kept."""
+    """Return the compiled (x, weights) → (values, means, peaks, dY/dx), made on first use."""
     key = ("layer_slopes", layer, squared, opened)
     with TRACE_LOCK:
         if (kept := engine._traces.get(key)) is not None:

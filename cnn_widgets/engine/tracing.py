@@ -5,12 +5,20 @@ function needed later is extracted from the definition (`GraphDef`) of that grap
 copies nodes. A traced graph reads the model's weights through its *captures*: variable handles
 that are passed in addition to its arguments. An extracted function gets only the captures that it
 needs, and handles of other variables can be passed in their place.
+
+While gradients are added to a traced graph, its ReLUs can have others than their own. Guided
+(Springenberg et al. 2014, arXiv 1412.6806): a gradient passes back through a ReLU only where the
+ReLU's input and the gradient itself are positive. Opened: it passes where the ReLU's input is
+positive, and where the ReLU is closed if the gradient asks for more, so that a filter that is
+silent on a picture still tells how to wake it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cnn_widgets.environment import tensorflow
@@ -18,6 +26,7 @@ from cnn_widgets.environment import tensorflow
 # Beginnings of the types of operations that change variables. A graph with one of them is not
 # reduced, because its control dependencies, which `_subgraph` drops, matter.
 _STATE_CHANGING_OPS = ("Assign", "ResourceApply", "ResourceScatter")
+_GRADIENT_ATTRIBUTE = "_gradient_op_type"
 
 
 @dataclass(frozen=True)
@@ -183,3 +192,67 @@ def _tensors_read(definition: Any) -> set[str]:
 def _tensor_name(name: str) -> str:
     """Return the tensor name of a node's input: "a" stands for the first output, "a:0"."""
     return name if ":" in name else f"{name}:0"
+
+
+@contextmanager
+def guided_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph have the guided gradient inside the block."""
+    with _gradient_rules(graph, _guided()):
+        yield
+
+
+@contextmanager
+def opened_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph pass gradients for more where they are closed."""
+    with _gradient_rules(graph, _opened()):
+        yield
+
+
+@contextmanager
+def _gradient_rules(graph: Any, rules: Mapping[str, str]) -> Iterator[None]:
+    """Attach gradients, by their registered names, to the operations of some types."""
+    import tensorflow as tf
+
+    relus = [op for op in graph.get_operations() if op.type in rules]
+    try:
+        for op in relus:
+            op._set_attr(_GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
+        yield
+    finally:
+        for op in relus:
+            op._clear_attr(_GRADIENT_ATTRIBUTE)
+
+
+@lru_cache(maxsize=1)
+def _guided() -> dict[str, str]:
+    """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
+    import tensorflow as tf
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where(op.outputs[0] > 0, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        is_open = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        return tf.where(is_open, tf.nn.relu(gradient), tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}
+
+
+@lru_cache(maxsize=1)
+def _opened() -> dict[str, str]:
+    """Register the gradients that pass closed ReLUs once; return {operation type: gradient}."""
+    import tensorflow as tf
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where((op.outputs[0] > 0) | (gradient > 0), gradient, tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        inside = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        back = ((op.outputs[0] <= 0) & (gradient > 0)) | ((op.outputs[0] >= 6) & (gradient < 0))
+        return tf.where(inside | back, gradient, tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsOpenedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsOpenedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsOpenedRelu", "Relu6": "CnnWidgetsOpenedRelu6"}

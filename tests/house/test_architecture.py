@@ -39,11 +39,11 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "datasets": [{"image_set"}, {"labels"}, {"files", "batches"}, {"opening"}],
     "engine": [
-        {"cache", "guided_relu", "tracing", "taps", "model_outputs"},
+        {"cache", "tracing", "taps", "model_outputs"},
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "weights"},
+        {"build", "layer_slopes", "weights"},
         {"batches"},
     ],
     "model_files": [
@@ -78,6 +78,11 @@ HOUSE: dict[str, list[set[str]]] = {
         {"result", "sections"},
         {"page", "robustness", "running"},
     ],
+    "experiments": [
+        {"factors", "reading", "similarity"},
+        {"changes", "concepts", "film", "class_parts"},
+    ],
+    "excitation": [{"pixel_space"}, {"ascent"}, {"making"}, {"dreams", "patches"}],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
@@ -117,6 +122,8 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "experiments": {"cv2", "keras"},
+    "excitation": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},

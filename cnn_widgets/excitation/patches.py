@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from cnn_widgets.analysis.fields import Box
 from cnn_widgets.datasets import open_images
-from cnn_widgets.experiments.excitation import Progress, wanted_filters
-from cnn_widgets.images.loading import load_image
+from cnn_widgets.excitation.making import wanted_filters
+from cnn_widgets.experiments.reading import Counted, Progress, number_of, readable
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Pixels
 
@@ -110,32 +109,27 @@ def exciting_patches(
     net.field(layer)  # refuses what has no map
     (k,) = wanted_filters(net, layer, int(filter))
     pictures = open_images(images, channels=net.channels)
-    total = len(pictures) if pictures.repeatable else 0
+    counted = Counted(progress, number_of([pictures]))
     best: list[tuple[float, int, Patch]] = []
     errors: dict[str, str] = {}
     means = []
-    for number, (name, _, read) in enumerate(pictures.walk()):
-        try:
-            sample = net.with_inputs_of(load_image(read()), number)
-        except (ValueError, TypeError, OSError) as error:
-            errors[name] = str(error) or type(error).__name__
-        else:
-            found = _best_of(net, sample, name, layer, k)
-            means.append(found.mean)
-            heapq.heappush(best, (found.value, -number, found))
-            if len(best) > count:
-                heapq.heappop(best)
-        if progress is not None and progress(number + 1, total) is False:
-            raise CancelledError(f"Stopped after {number + 1} photographs.")
+    for number, sample in readable(net, pictures, counted, errors):
+        found = _best_of(net, sample, layer, k)
+        means.append(found.mean)
+        heapq.heappush(best, (found.value, -number, found))
+        if len(best) > count:
+            heapq.heappop(best)
     ordered = tuple(each for *_, each in sorted(best, key=lambda entry: entry[:2], reverse=True))
     return Patches(ordered, max(means, default=float("nan")), len(means), errors)
 
 
-def _best_of(net: Network, sample: ImageSample, name: str, layer: str, k: int) -> Patch:
+def _best_of(net: Network, sample: ImageSample, layer: str, k: int) -> Patch:
     values = net.activations(sample, layer)[..., k]
     row, column = (int(n) for n in np.unravel_index(int(values.argmax()), values.shape))
     box = net.receptive_field(layer, row, column, sample)
     top, left = int(np.floor(box.top)), int(np.floor(box.left))
     bottom, right = max(int(np.ceil(box.bottom)), top + 1), max(int(np.ceil(box.right)), left + 1)
     pixels = sample.pixels[top:bottom, left:right].copy()
-    return Patch(name, float(values[row, column]), float(values.mean()), row, column, box, pixels)
+    return Patch(
+        sample.name, float(values[row, column]), float(values.mean()), row, column, box, pixels
+    )

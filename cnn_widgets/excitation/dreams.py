@@ -8,15 +8,16 @@ larger copy is gone over in tiles of that size, which are laid elsewhere at ever
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_widgets.engine.layer_slopes import layer_slopes
-from cnn_widgets.experiments.excitation import Progress, wanted_filters
-from cnn_widgets.experiments.pixel_space import pixel_map
+from cnn_widgets.excitation.making import wanted_filters
+from cnn_widgets.excitation.pixel_space import pixel_map
+from cnn_widgets.experiments.reading import Counted, Progress
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
@@ -106,7 +107,8 @@ def dream(
         raise ValueError(f"Network {net.name!r} has no layer with a map; name a layer.")
     chosen = () if filters is None else wanted_filters(net, name, filters)
     canvas, mapping = _canvas(net, sample), pixel_map(net.model_input, net.name)
-    shape, rng, done = canvas.shape[:2], np.random.default_rng(seed), 0
+    shape, rng = canvas.shape[:2], np.random.default_rng(seed)
+    counted = Counted(progress, octaves * steps, "steps")
     weights = np.zeros(net.layer(name).filters, np.float32)
     weights[list(chosen) or slice(None)] = 1
     for octave in range(octaves):
@@ -118,9 +120,7 @@ def dream(
                 found = layer_slopes(net.engine, name, x, weights, squared=True)[3][0]
                 slopes[tile] = mapping.to_pixels(found)
             canvas = _climbed(canvas, slopes, rate)
-            done += 1
-            if progress is not None and progress(done, octaves * steps) is False:
-                raise CancelledError(f"Stopped after {done} of {octaves * steps} steps.")
+            counted.one()
     made = load_image(np.round(canvas).astype(np.uint8), name=f"{sample.name}, dreamt")
     before, after = (_energy(net, each, name, weights > 0) for each in (sample, made))
     return Dream(made, name, chosen, before, after)
@@ -179,5 +179,5 @@ def _climbed(canvas: Floats, slopes: Floats, rate: float) -> Floats:
     return np.asarray((canvas + rate * slopes / spread).clip(0, 255), np.float32)
 
 
-def _energy(net: Network, sample: ImageSample, layer: str, chosen: Floats) -> float:
+def _energy(net: Network, sample: ImageSample, layer: str, chosen: NDArray[np.bool_]) -> float:
     return float((net.activations(sample, layer)[..., chosen] ** 2).mean())

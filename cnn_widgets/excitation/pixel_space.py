@@ -114,7 +114,9 @@ class Spectrum:
         across, down = np.fft.rfftfreq(size[1]), np.fft.fftfreq(size[0])[:, None]
         scale = 1 / np.maximum(np.hypot(across, down), 1 / max(size))
         energy = (scale**2 * _mirrored(size[1])).sum()
-        scale *= size[0] * size[1] / np.sqrt(2 * energy)  # so that unit coefficients give unit logits
+        scale *= (
+            size[0] * size[1] / np.sqrt(2 * energy)
+        )  # so that unit coefficients give unit logits
         self._scale = np.asarray(scale, np.float32)[..., None]
         self._mixing = colour_mixing(channels)
 
