@@ -27,7 +27,12 @@ import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
 
 #: The packages whose examples run only where everything does.
-LONG_EXAMPLES = ("cnn_widgets.evaluation", "cnn_widgets.attribution")
+LONG_EXAMPLES = (
+    "cnn_widgets.attribution",
+    "cnn_widgets.evaluation",
+    "cnn_widgets.excitation",
+    "cnn_widgets.experiments",
+)
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
 collect_ignore_glob = ["*/conftest.py"]
 

@@ -102,7 +102,7 @@ def exciting_patches(
     --------
     >>> best = exciting_patches(cw.load_network(), cw.gallery().values(), "stem", 3, count=2)
     >>> [each.name for each in best.found], best.found[0].pixels.shape
-    (['rocket', 'espresso'], (6, 6, 3))
+    (['officer', 'astronaut'], (9, 8, 3))
     """
     if count < 1:
         raise ValueError(f"Expected count to be at least 1. Received: {count}")

@@ -176,9 +176,11 @@ def compare_networks(
     layers.sort(key=lambda each: np.nan_to_num(each.cka, nan=np.inf))
     answers.sort(key=lambda each: -np.nan_to_num(each.moved, nan=-1))
     names = {one for one, _ in pairs}, {other for _, other in pairs}
-    alone = [tuple(info.name for info in net.feature_layers if info.name not in taken)
-             for net, taken in zip((before, after), names, strict=True)]  # fmt: skip
-    return NetworkChange(tuple(layers), tuple(answers), *alone, errors, notes)
+    alone = [
+        tuple(info.name for info in net.feature_layers if info.name not in taken)
+        for net, taken in zip((before, after), names, strict=True)
+    ]
+    return NetworkChange(tuple(layers), tuple(answers), alone[0], alone[1], errors, notes)
 
 
 def _matched(

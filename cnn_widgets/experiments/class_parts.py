@@ -216,7 +216,7 @@ def _described(
             )
         places += [(number, box) for box in boxes]
         rows += list(a.mean(axis=(1, 2)))
-    return places, np.array(rows, np.float64).reshape(len(rows), -1)
+    return places, np.array(rows, np.float64)
 
 
 def _boxes(size: tuple[int, int], crops: int, rng: np.random.Generator) -> Iterator[Box]:

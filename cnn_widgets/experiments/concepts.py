@@ -55,8 +55,8 @@ class Concept:
         The TCAV score: the share of the class's photographs whose score would rise with more of
         the concept, 0 to 1.
     effect : float
-        The mean over the class's photographs of the cosine between the score's gradient and the
-        concept's vector, -1 to 1.
+        By how much the class's score changes, to first order and in the mean over its photographs,
+        when activations go along the vector as far as from the other pictures to the concept's.
     random_scores, random_effects : ndarray, shape (runs,)
         The same for random sets of pictures in place of the concept's.
     p_value : float
@@ -189,13 +189,11 @@ class _Planes:
     means : ndarray, shape (n, K)
         The activations of all pictures.
     slopes : ndarray, shape (m, K)
-        The gradients of the class's score for its photographs.
+        The gradients of the class's score for its photographs, summed over positions.
     """
 
     def __init__(self, means: _Doubles, slopes: _Doubles) -> None:
-        self._means = (means - means.mean(axis=0)) / (means.std(axis=0).mean() or 1.0)
-        self._slopes = slopes
-        self._lengths = np.linalg.norm(slopes, axis=1)
+        self._means, self._slopes = means - means.mean(axis=0), slopes
 
     def judged(self, own: Any, rest: Any) -> tuple[float, float, _Doubles]:
         """Return TCAV score, effect and vector for pictures `own` against `rest`, by number."""
@@ -203,8 +201,8 @@ class _Planes:
         length = float(np.linalg.norm(vector))
         vector = vector / length if length > 0 else vector
         along = self._slopes @ vector
-        cosines = along / np.where(self._lengths > 0, self._lengths, 1)
-        return float((along > 0).mean()), float(cosines.mean()), vector
+        way = float((self._means[own].mean(axis=0) - self._means[rest].mean(axis=0)) @ vector)
+        return float((along > 0).mean()), float(along.mean()) * way, vector
 
     def accuracy(self, own: Any, rest: Any, rng: np.random.Generator) -> float:
         """Return the cross-validated accuracy, the mean of that for both sets."""
@@ -252,13 +250,16 @@ def _means(
     """Return the activations of pictures, averaged over positions, (n, K)."""
     rows = [net.activations(sample, layer).mean(axis=(0, 1), dtype=np.float64)
             for _, sample in readable(net, images, counted, errors)]  # fmt: skip
-    return np.array(rows).reshape(len(rows), -1)
+    return np.array(rows)
 
 
 def _slopes(
     net: Network, images: Any, layer: str, index: int, counted: Counted, errors: dict[str, str]
 ) -> _Doubles:
-    """Return the gradients of the class's score for its photographs, averaged, (m, K)."""
-    rows = [np.float64(net.gradients(sample, layer, index, averaged=True)[1]).ravel()
-            for _, sample in readable(net, images, counted, errors)]  # fmt: skip
-    return np.array(rows).reshape(len(rows), -1)
+    """Return the gradients of the class's score for its photographs, summed over positions."""
+    height, width = net.field(layer).shape
+    rows = []
+    for _, sample in readable(net, images, counted, errors):
+        mean = net.gradients(sample, layer, index, averaged=True)[1]
+        rows.append(height * width * np.float64(mean).ravel())
+    return np.array(rows)

@@ -74,7 +74,7 @@ def _gram(values: NDArray[np.floating]) -> _Doubles:
 
 
 def _hsic(k: _Doubles, m: _Doubles) -> float:
-    """Return the unbiased estimator of Song et al. 2012, equation 5, of matrices with diagonal 0."""
+    """Return the unbiased estimator of Song et al. 2012 of two matrices with diagonal 0."""
     n = len(k)
     both = float((k * m).sum())
     sums = float(k.sum() * m.sum()) / ((n - 1) * (n - 2))
