@@ -119,7 +119,7 @@ def excite(
     Examples
     --------
     >>> net = cw.load_network()
-    >>> made = excite(net, "stem", 3, steps=12)
+    >>> made = excite(net, "stem", 3)
     >>> made.value > max(response(net, each, "stem", 3)[0] for each in cw.gallery().values())
     True
     """
