@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cnn_widgets.attribution import METHODS, Attribution, attribute, load_attribution, stream
     from cnn_widgets.auditing import audit, load_audit
+    from cnn_widgets.concepts import concept, parts
     from cnn_widgets.data_checks import doubted_labels, odd_ones_out
     from cnn_widgets.data_checks.duplicates import duplicates
     from cnn_widgets.datasets import open_images
     from cnn_widgets.drawing import mosaic, overlay
     from cnn_widgets.environment import configure
+    from cnn_widgets.excitation import dream, excite
     from cnn_widgets.experiments import (
         ablate,
         occlude,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
     from cnn_widgets.regression import check_against, keep_evidence
+    from cnn_widgets.training import compare_networks, training_film
 
 _HOMES = {
     "METHODS": "attribution",
@@ -56,6 +59,12 @@ _HOMES = {
     "smallest_change": "experiments",
     "trace_cell": "experiments",
     "votes": "experiments",
+    "dream": "excitation",
+    "excite": "excitation",
+    "compare_networks": "training",
+    "concept": "concepts",
+    "parts": "concepts",
+    "training_film": "training",
     "CNNExplorer": "explorer",
     "open_images": "datasets",
     "mosaic": "drawing",
@@ -86,9 +95,13 @@ __all__ = [
     "attribute",
     "audit",
     "check_against",
+    "compare_networks",
+    "concept",
     "configure",
     "doubted_labels",
+    "dream",
     "duplicates",
+    "excite",
     "gallery",
     "index_filters",
     "keep_evidence",
@@ -102,11 +115,13 @@ __all__ = [
     "odd_ones_out",
     "open_images",
     "overlay",
+    "parts",
     "patch_activations",
     "shared_evidence",
     "smallest_change",
     "stream",
     "trace_cell",
+    "training_film",
     "votes",
 ]
 __version__ = "0.1.0"

@@ -32,6 +32,9 @@ LONG_EXAMPLES = (
     "cnn_widgets.attribution",
     "cnn_widgets.data_checks",
     "cnn_widgets.regression",
+    "cnn_widgets.excitation",
+    "cnn_widgets.concepts",
+    "cnn_widgets.training",
     "cnn_widgets.experiments",
 )
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.

@@ -6,8 +6,11 @@ copies nodes. A traced graph reads the model's weights through its *captures*: v
 that are passed in addition to its arguments. An extracted function gets only the captures that it
 needs, and handles of other variables can be passed in their place.
 
-Guided backpropagation (Springenberg et al. 2014, arXiv 1412.6806) is a rule attached to the ReLUs
-of a traced graph, only while gradients are being added to it: `guided_relus`.
+While gradients are added to a traced graph, its ReLUs can have others than their own. Guided
+(Springenberg et al. 2014, arXiv 1412.6806): a gradient passes back through a ReLU only where the
+ReLU's input and the gradient itself are positive. Opened: it passes where the ReLU's input is
+positive, and where the ReLU is closed if the gradient asks for more, so that a filter that is
+silent on a picture still tells how to wake it.
 """
 
 from __future__ import annotations
@@ -200,12 +203,23 @@ def _tensor_name(name: str) -> str:
 
 @contextmanager
 def guided_relus(graph: Any) -> Iterator[None]:
-    """Let the ReLUs of a traced graph pass only positive gradients back inside the block.
+    """Let the ReLUs of a traced graph have the guided gradient inside the block."""
+    with _gradient_rules(graph, _guided()):
+        yield
 
-    A gradient passes back through a ReLU only where the ReLU's input and it itself are positive.
-    """
+
+@contextmanager
+def opened_relus(graph: Any) -> Iterator[None]:
+    """Let the ReLUs of a traced graph pass gradients for more where they are closed."""
+    with _gradient_rules(graph, _opened()):
+        yield
+
+
+@contextmanager
+def _gradient_rules(graph: Any, rules: Mapping[str, str]) -> Iterator[None]:
+    """Attach gradients, by their registered names, to the operations of some types."""
     tf = tensorflow()
-    rules = _registered_gradients()
+
     relus = [op for op in graph.get_operations() if op.type in rules]
     try:
         for op in relus:
@@ -217,7 +231,7 @@ def guided_relus(graph: Any) -> Iterator[None]:
 
 
 @lru_cache(maxsize=1)
-def _registered_gradients() -> dict[str, str]:
+def _guided() -> dict[str, str]:
     """Register the guided gradients with TensorFlow once; return {operation type: gradient}."""
     tf = tensorflow()
 
@@ -231,3 +245,21 @@ def _registered_gradients() -> dict[str, str]:
     tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
     tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
     return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}
+
+
+@lru_cache(maxsize=1)
+def _opened() -> dict[str, str]:
+    """Register the gradients that pass closed ReLUs once; return {operation type: gradient}."""
+    tf = tensorflow()
+
+    def relu(op: Any, gradient: Any) -> Any:
+        return tf.where((op.outputs[0] > 0) | (gradient > 0), gradient, tf.zeros_like(gradient))
+
+    def relu6(op: Any, gradient: Any) -> Any:
+        inside = (op.outputs[0] > 0) & (op.outputs[0] < 6)
+        back = ((op.outputs[0] <= 0) & (gradient > 0)) | ((op.outputs[0] >= 6) & (gradient < 0))
+        return tf.where(inside | back, gradient, tf.zeros_like(gradient))
+
+    tf.RegisterGradient("CnnWidgetsOpenedRelu")(relu)
+    tf.RegisterGradient("CnnWidgetsOpenedRelu6")(relu6)
+    return {"Relu": "CnnWidgetsOpenedRelu", "Relu6": "CnnWidgetsOpenedRelu6"}

@@ -9,11 +9,11 @@ import numpy as np
 
 from cnn_widgets.analysis.fields import Box
 from cnn_widgets.drawing.color import normalize
-from cnn_widgets.engine.cells import cell_gradient, layer_before, layer_input, layer_object
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.experiments.convolution import Products, not_plain, products_of
 from cnn_widgets.experiments.tail import chosen_filters
 from cnn_widgets.images.resizing import lay_on_photo
+from cnn_widgets.layer_gradients.cells import cell_gradient, layer_before, layer_input, layer_object
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 

@@ -6,7 +6,7 @@ from helpers.models import byte_input, fixed_batch, mixed_precision, vision_tran
 from helpers.networks import nested, tiny, used_twice
 
 import cnn_widgets as cw
-from cnn_widgets.engine.cells import cell_gradient, layer_before, layer_input
+from cnn_widgets.layer_gradients.cells import cell_gradient, layer_before, layer_input
 
 
 def test_a_number_by_hand(by_hand, steps):

@@ -1,0 +1,106 @@
+"""Two networks over the same photographs: planted changes come first, none is invented."""
+
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+from helpers.networks import tiny
+
+import cnn_widgets as cw
+from cnn_widgets.training import linear_cka
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return np.random.default_rng(0).integers(0, 256, (6, 16, 12, 3)).astype(np.uint8)
+
+
+def opened(model):
+    return cw.Network(model, preprocess=lambda x: x / 255)
+
+
+def test_a_network_is_equal_to_itself(keras, photographs):
+    net = opened(tiny(keras))
+    found = cw.compare_networks(net, net, photographs)
+    assert found.turned == ()
+    assert {each.moved for each in found.answers} == {0.0}
+    for each in found.layers:
+        assert each.cka == pytest.approx(1)
+        assert np.nanmax(each.filters, initial=0) == pytest.approx(0, abs=1e-6)
+    assert (found.only_before, found.only_after, found.notes) == ((), (), ())
+
+
+def test_the_filter_that_was_changed_comes_first(keras, photographs):
+    one, other = tiny(keras), tiny(keras)
+    kernel, bias = other.get_layer("conv1").get_weights()
+    kernel[..., 4] = np.random.default_rng(1).normal(size=kernel.shape[:3])
+    other.get_layer("conv1").set_weights([kernel, bias])
+    found = cw.compare_networks(opened(one), opened(other), photographs)
+    rows = {each.before: each for each in found.layers}
+    assert rows["conv1"].most_changed[0] == 4
+    assert np.delete(rows["conv1"].filters, 4).max() < 1e-6
+    assert rows["conv1"].filters[4] > 0.1
+    assert rows["conv1"].weights > 0.1
+    assert rows["conv2"].weights == 0
+    assert rows["conv1"].cka < 0.999
+    moved = [each.moved for each in found.answers]
+    assert moved == sorted(moved, reverse=True)
+    assert moved[0] > 0
+
+
+def test_answers_that_turned_are_named(keras, photographs):
+    one, other = tiny(keras), tiny(keras)
+    kernel, bias = other.get_layer("dense").get_weights()
+    other.get_layer("dense").set_weights([kernel[:, ::-1], bias])
+    found = cw.compare_networks(opened(one), opened(other), photographs)
+    assert len(found.turned) == 6
+    assert all(each.before == 3 - each.after for each in found.answers)
+    assert min(each.cka for each in found.layers) == pytest.approx(1)
+
+
+def test_layers_are_matched_by_order_if_no_name_agrees(keras, photographs):
+    def plain(prefix):
+        keras.utils.set_random_seed(3)
+        layers = keras.layers
+        return keras.Sequential([keras.Input((16, 12, 3)), layers.Conv2D(4, 3, name=f"{prefix}a"),
+                                 layers.Conv2D(5, 3, name=f"{prefix}b"),
+                                 layers.GlobalAveragePooling2D(), layers.Dense(4),
+                                 layers.Softmax()])  # fmt: skip
+
+    found = cw.compare_networks(opened(plain("x")), opened(plain("y")), photographs)
+    assert {(each.before, each.after) for each in found.layers} == {("xa", "ya"), ("xb", "yb")}
+    assert "by their order" in found.notes[0]
+    other = cw.compare_networks(opened(plain("x")), opened(tiny(keras)), photographs)
+    assert other.layers == ()
+    assert other.only_before == ("xa", "xb")
+    assert "layers are not compared" in other.notes[0]
+
+
+def test_other_classes_are_not_compared_and_few_photographs_have_no_cka(keras, photographs):
+    one, other = opened(tiny(keras)), opened(tiny(keras, classes=7))
+    found = cw.compare_networks(one, other, photographs[:2])
+    assert np.isnan([each.moved for each in found.answers]).all()
+    assert np.isnan([each.cka for each in found.layers]).all()
+    assert ["classes differ" in found.notes[0], "at least 4" in found.notes[1]] == [True, True]
+
+
+def test_unreadable_photographs_are_left_out_and_it_can_be_stopped(keras, photographs, tmp_path):
+    net = opened(tiny(keras))
+    (tmp_path / "a.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"No photograph could be read \(a.png"):
+        cw.compare_networks(net, net, tmp_path)
+    with pytest.raises(CancelledError, match="after 2 of 6"):
+        cw.compare_networks(net, net, photographs, progress=lambda done, total: done < 2)
+
+
+def test_cka_of_known_representations():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(40, 6))
+    turned = a @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    assert linear_cka(a, 5 * turned + 2) == pytest.approx(1)
+    unrelated = [linear_cka(rng.normal(size=(9, 300)), rng.normal(size=(9, 300)))
+                 for _ in range(20)]  # fmt: skip
+    assert abs(np.mean(unrelated)) < 0.1  # the plain index would be near 1 here
+    assert np.isnan(linear_cka(np.ones((5, 3)), a[:5]))
+    with pytest.raises(ValueError, match="at least 4"):
+        linear_cka(a[:3], a[:3])
