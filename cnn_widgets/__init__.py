@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cnn_widgets.images import gallery, load_image
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
+    from cnn_widgets.shortcuts import find_shortcuts
 
 _HOMES = {
     "METHODS": "attribution",
@@ -32,6 +33,7 @@ _HOMES = {
     "load_audit": "auditing",
     "configure": "environment",
     "CNNExplorer": "explorer",
+    "find_shortcuts": "shortcuts",
     "open_images": "datasets",
     "mosaic": "drawing",
     "overlay": "drawing",
@@ -58,6 +60,7 @@ __all__ = [
     "attribute",
     "audit",
     "configure",
+    "find_shortcuts",
     "gallery",
     "load_attribution",
     "load_audit",

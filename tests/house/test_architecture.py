@@ -78,6 +78,14 @@ HOUSE: dict[str, list[set[str]]] = {
         {"result", "sections"},
         {"page", "robustness", "running"},
     ],
+    "shortcuts": [
+        {"clusters", "places"},
+        {"common"},
+        {"interventions"},
+        {"suspicions", "trials"},
+        {"result"},
+        {"page", "searching"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs"},
         {"catalog"},
@@ -117,6 +125,7 @@ MAY_USE = {
     "attribution": {"PIL", "cv2"},
     "evaluation": {"cv2"},
     "auditing": {"cv2"},
+    "shortcuts": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
