@@ -18,7 +18,7 @@ _CELLS = 8  # a cast of colour has to be in nearly all of so many × so many cel
 _SEPARATE = 0.8  # standard deviations between the colours of the class and of others
 _SAME, _NOISE = 0.35, 6.0  # spread against others that counts as the same; levels of JPEG noise
 _FAR = 2.5  # spreads between the medians of the class and of others
-_REPEATED = 0.3  # correlation of the patterns of two halves of a class
+_REPEATED = 0.5  # correlation of the patterns of two halves of a class
 
 
 def color_cast(own: Array, others: Array) -> Array | None:

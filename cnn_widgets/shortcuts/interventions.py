@@ -20,9 +20,9 @@ from cnn_widgets.shortcuts.places import Mask, ring
 
 Array = NDArray[Any]
 _OVERLAP = 0.25  # largest share of a control region that lies in the region suspected
-_ALIKE = 0.5  # largest cosine of the angle between a cast and its control
-_FRAME = 1 / 5  # share of the sides in which the ground is exchanged
-_TILE = 1 / 4  # share of the sides of the pieces of ground taken from the corners
+_ALIKE = 0.0  # largest cosine of the angle between a cast and its control
+_FRAME = 1 / 4  # share of the sides in which the ground is exchanged
+_TILE = 3 / 8  # share of the sides of the pieces of ground taken from the corners
 _TRIES = 50
 
 
@@ -101,7 +101,10 @@ class Tint:
         return _bytes(photographs - self.cast) if own else photographs
 
     def control(self, rng: np.random.Generator) -> Tint:
-        """Return a cast of the same strength in another colour, at least 60° from this one."""
+        """Return a cast of the same strength in a colour that has nothing of this one.
+
+        A network that looks at one channel reacts to every cast in which that channel goes up.
+        """
         strength = float(np.linalg.norm(self.cast))
         direction = -self.cast / strength
         for _ in range(_TRIES):

@@ -72,7 +72,7 @@ def name_of(mask: Mask) -> str:
     height, width = mask.shape
     top, bottom = (rows[0] + 0.5) / height, (rows[-1] + 0.5) / height
     left, right = (columns[0] + 0.5) / width, (columns[-1] + 0.5) / width
-    if bottom - top > 0.75 and right - left > 0.75:
+    if bottom - top > 0.6 and right - left > 0.6:
         return "border" if inside(mask) < 0.25 else "whole photograph"
     down = "top" if bottom <= 0.4 else "bottom" if top >= 0.6 else ""
     across = "left" if right <= 0.4 else "right" if left >= 0.6 else ""

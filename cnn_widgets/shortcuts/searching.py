@@ -51,14 +51,15 @@ def find_shortcuts(
     where a cluster of maps is hottest (SpRAy); a cast of colour; an added pattern such as a
     watermark; and the texture of the ground. *Tried* is every suspicion: taken away from
     photographs of the label, and put into photographs of others, each time beside random controls
-    of the same size (regions: the same shape elsewhere; casts: other colours of the same strength;
+    of the same size (regions: the same shape elsewhere; casts: unlike colours of the same strength;
     patterns: those by which random groups of others differ; textures: those of other photographs).
 
     It holds if both directions change the log-odds of the label more than 99 % of the controls and
     by at least 2 (7 times the odds), and both together are less than 1 % probable by chance among
     all suspicions about the label. What lies in the middle of the photographs and holds may be the
-    subject itself and is told apart. A shortcut that is neither at a fixed place nor in the colour or the texture
-    of the ground, such as an object that often stands beside the subject, is not found.
+    subject itself and is told apart. A shortcut that is neither at a fixed place nor in the colour
+    or the texture of the ground, such as an object that often stands beside the subject, is not
+    found.
 
     Parameters
     ----------

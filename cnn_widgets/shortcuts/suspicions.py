@@ -81,17 +81,17 @@ def suspicions(
         found.append(Suspicion("tint", f"{_color(cast)} cast over the whole photograph",
                                "the photographs have this colour more than others",
                                whole, Tint(cast), everyone))  # fmt: skip
-    regions = _regions(own, others, cast, clusters, average)
-    found += regions
+    fixed = common.fixed_regions(own, others, cast)
+    found += _regions(own, others, cast, fixed, clusters, average)
     pattern = common.overlay(own, others)
-    if pattern is not None and not _explained(pattern, [each.mask for each in regions]):
+    if pattern is not None and not _explained(pattern, fixed):
         energy = (pattern**2).sum(axis=-1)
         strong = energy > energy.mean()
         place = f"pattern: {name_of(strong)}"
         found.append(Suspicion("overlay", place, "both halves of the photographs show it",
                                strong, Overlay(pattern, others), everyone,
                                inside(energy) > _SUBJECT))  # fmt: skip
-    frame = ring(own.shape[1], own.shape[2], 1 / 5)
+    frame = ring(own.shape[1], own.shape[2], 1 / 4)
     found.append(Suspicion("background", "texture of the ground", "tried in every class", frame,
                            ground(own, others, seed), everyone))  # fmt: skip
     return found[: MOST - 1] + found[-1:] if len(found) > MOST else found
@@ -116,6 +116,7 @@ def _regions(
     own: Pixels,
     others: Pixels,
     cast: Array | None,
+    fixed: Sequence[Mask],
     clusters: Sequence[Cluster],
     average: Array,
 ) -> list[Suspicion]:
@@ -124,7 +125,7 @@ def _regions(
     everyone = tuple(range(len(own)))
     wanted = [
         (mask, "the same in most photographs of the class, not in others", everyone)
-        for mask in common.fixed_regions(own, others, cast)
+        for mask in fixed
     ]
     for name, (share, area) in evidence_shares(average).items():
         if name != "centre" and share > _EXCESS * area:
@@ -165,7 +166,7 @@ def _overlap(one: Mask, other: Mask) -> float:
 
 
 def _explained(pattern: Array, masks: Sequence[Mask]) -> bool:
-    """Whether most of a pattern's energy lies in regions that are suspected already."""
+    """Whether most of a pattern's energy lies in regions that are the same everywhere."""
     energy = (pattern**2).sum(axis=-1)
     inside_them = np.any(masks, axis=0) if len(masks) else np.zeros(energy.shape, bool)
     return bool(energy[inside_them].sum() > 0.6 * energy.sum())
