@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.shortcuts.places import Mask
+from cnn_widgets.shortcuts.places import Mask, ring
 
 Array = NDArray[Any]
-_CELLS = 8  # a cast of colour has to be in nearly all of so many × so many cells
+_CELLS = 8  # colours are compared in so many × so many cells
+_MOST = 2 / 3  # of the cells have to show a cast
 _SEPARATE = 0.8  # standard deviations between the colours of the class and of others
 _SAME, _NOISE = 0.35, 6.0  # spread against others that counts as the same; levels of JPEG noise
 _FAR = 2.5  # spreads between the medians of the class and of others
@@ -24,8 +25,8 @@ _REPEATED = 0.5  # correlation of the patterns of two halves of a class
 def color_cast(own: Array, others: Array) -> Array | None:
     """Return the cast of colour (3,) that a class has against others, in levels; None without one.
 
-    It has to be in nearly the whole photograph, so that a coloured subject or frame is none, and to
-    tell the class from others.
+    It has to be in most of the middle and in most of the rim of the photograph, so that a coloured
+    subject or a frame is none, and to tell the class from others.
     """
     means, theirs = _cell_means(own), _cell_means(others)
     apart = means.mean(axis=0) - theirs.mean(axis=0)
@@ -34,7 +35,8 @@ def color_cast(own: Array, others: Array) -> Array | None:
     if strength < 1:
         return None
     along = apart @ cast / strength
-    if (along > strength / 2).mean() < 0.9:
+    rim = ring(_CELLS, _CELLS, 1 / _CELLS).ravel()
+    if min((along[part] > strength / 2).mean() for part in (rim, ~rim)) < _MOST:
         return None
     spreads = [(each.mean(axis=1) @ cast / strength).std() for each in (means, theirs)]
     separate = strength / max(float(np.hypot(*spreads) / np.sqrt(2)), 1.0)

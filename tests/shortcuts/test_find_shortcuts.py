@@ -109,7 +109,11 @@ def marked(keras):
     """A network that reads the corner, its photographs, and what is found."""
     net = network(keras, "corner")
     pictures, classes = photographs("corner")
-    return net, (list(pictures), classes), cw.find_shortcuts(net, list(pictures), classes)
+    return (
+        net,
+        (list(pictures), classes),
+        cw.find_shortcuts(net, list(pictures), classes, only="red disc"),
+    )
 
 
 @pytest.mark.slow
@@ -133,3 +137,106 @@ def test_a_network_that_reads_the_subject_is_not_accused_of_what_is_in_its_photo
     assert found.held == ()
     assert len(found) >= 3  # and what was suspected is told all the same
     assert {each.verdict for each in found.findings} <= {"not held", "held, perhaps the subject"}
+
+
+@pytest.mark.slow
+def test_a_finding_tells_effects_beside_its_controls(marked):
+    _, _, found = marked
+    first = found.findings[0]
+    for effect in (first.trial.away, first.trial.into):
+        assert len(effect.controls) == 200
+        assert effect.interval[0] <= effect.change <= effect.interval[1]
+        assert effect.compared > max(effect.controls)
+        assert effect.quantiles()[0] <= effect.quantiles()[1] <= effect.quantiles()[2]
+        assert effect.standardised > 3
+    assert first.trial.into.turned.right == first.trial.into.turned.count > 20
+    top, left, bottom, right = first.box
+    assert top <= 2 / 24
+    assert bottom <= 7 / 24
+    assert left >= 17 / 24
+    assert right <= 1
+    assert "top right corner" in str(first)
+    assert "of 200 controls, 0 and 0 did as much" in str(first)
+    assert str(found.findings[-1]).startswith("red disc: Not held:")
+
+
+@pytest.mark.slow
+def test_clusters_and_evidence_are_told_by_label(marked):
+    found = marked[2]
+    clusters = found.clusters["red disc"]
+    assert sorted(n for each in clusters for n in each.members) == list(range(COUNT))
+    assert [each.probability for each in clusters] == sorted(
+        (each.probability for each in clusters), reverse=True
+    )
+    shares = found.evidence["red disc"]
+    assert shares["border"][0] + shares["centre"][0] == pytest.approx(1)
+    assert found.of("red disc") == found.findings
+    with pytest.raises(ValueError, match="Unknown label 'cat'"):
+        found.of("cat")
+
+
+@pytest.mark.slow
+def test_results_are_saved_as_plain_values(marked, tmp_path):
+    found = marked[2]
+    kept = json.loads(found.save(tmp_path / "new" / "shortcuts.json").read_text("utf-8"))
+    assert kept["findings"][0]["verdict"] == "held"
+    assert len(kept["findings"][0]["away_effect"]["controls"]) == 200
+    assert [row["place"] for row in found.records()] == [each.place for each in found.findings]
+    assert list(found.to_pandas()["kind"]) == [each.kind for each in found.findings]
+
+
+@pytest.mark.slow
+def test_a_page_shows_what_held_and_what_did_not(marked):
+    net, (pictures, classes), found = marked
+    labelled = [(picture, NAMES[k]) for picture, k in zip(pictures, classes, strict=True)]
+    page = shortcuts_section(found, net, labelled)
+    assert "1 of" in page
+    assert page.count("<figure") == 1
+    assert page.count('alt="with it"') == page.count('alt="without it"') == 2
+    assert page.count("not held") == len(found) - 1
+
+
+def test_a_page_of_nothing_is_empty(innocent):
+    assert shortcuts_section(Shortcuts("discs", (), {}, {}), innocent, photographs()[0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"controls": 50}, "Expected controls to be at least 199. Received: 50"),
+        ({"only": "cat"}, "Unknown label 'cat'. Labels: blue disc, green disc, red disc."),
+        ({"method": "grad"}, "Unknown method"),
+        ({"labels": [0] * 59 + [1]}, "59 of 'red disc', 1 of 'green disc'"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(innocent, given, said):
+    pictures, classes = photographs()
+    with pytest.raises(ValueError, match=said.split(".")[0]):
+        cw.find_shortcuts(innocent, list(pictures), **{"labels": classes, **given})
+
+
+def test_photographs_that_come_only_once_are_refused(innocent):
+    pictures, classes = photographs()
+    with pytest.raises(ValueError, match="come only once"):
+        cw.find_shortcuts(innocent, zip(pictures, classes, strict=True))
+
+
+def test_a_label_of_few_photographs_is_left_out_and_told(innocent):
+    pictures, classes = photographs()
+    few = [number for number in range(60) if classes[number] != 2 or number < 12]
+    found = cw.find_shortcuts(innocent, list(pictures[few]), classes[few], only="blue disc")
+    assert found.notes == ("'blue disc' was left out: 4 photographs are too few.",)
+    assert len(found) == 0
+
+
+def test_false_from_progress_stops(innocent):
+    pictures, classes = photographs()
+    seen = []
+
+    def progress(done, total):
+        seen.append((done, total))
+        return False
+
+    with pytest.raises(CancelledError, match="Stopped after 100 of 3000 steps"):
+        cw.find_shortcuts(innocent, list(pictures), classes, progress=progress)
+    assert seen == [(100, 3000)]
