@@ -88,17 +88,33 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Tint:
-    """A cast of colour: `cast` (3,) levels, added to every pixel."""
+    """A cast of colour, added to every pixel.
+
+    Attributes
+    ----------
+    cast : ndarray, shape (3,)
+        In levels.
+    worn : ndarray, shape (3,), optional
+        The cast that photographs of the class have; by default `cast`. Controls put theirs in its
+        place: on top of it the photographs would be like none that the network knows.
+    """
 
     cast: Array
+    worn: Array | None = None
 
     def present(self, photographs: Pixels, own: bool) -> Pixels:
         """Return photographs with the cast."""
-        return photographs if own else _bytes(photographs + self.cast)
+        if own and self.worn is None:
+            return photographs
+        return _bytes(photographs + self.cast - (self._worn if own else 0))
 
     def absent(self, photographs: Pixels, own: bool) -> Pixels:
         """Return photographs without the cast."""
-        return _bytes(photographs - self.cast) if own else photographs
+        return _bytes(photographs - self._worn) if own else photographs
+
+    @property
+    def _worn(self) -> Array:
+        return self.cast if self.worn is None else self.worn
 
     def control(self, rng: np.random.Generator) -> Tint:
         """Return a cast of the same strength in a colour that has nothing of this one.
@@ -113,40 +129,47 @@ class Tint:
             if tried @ self.cast <= _ALIKE * strength:
                 direction = tried
                 break
-        return Tint(direction * strength)
+        return Tint(direction * strength, self._worn)
 
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """A pattern (H, W, 3) that is added to photographs, such as a watermark.
+    """A pattern that is added to photographs, such as a watermark.
 
     Attributes
     ----------
     pattern : ndarray, shape (H, W, 3)
     others : ndarray, shape (m, H, W, 3)
         Photographs of other classes: random groups of them give the patterns of controls.
+    worn : ndarray, shape (H, W, 3), optional
+        The pattern that photographs of the class have; by default `pattern`, see `Tint`.
     """
 
     pattern: Array
     others: Array
+    worn: Array | None = None
 
     def present(self, photographs: Pixels, own: bool) -> Pixels:
         """Return photographs with the pattern."""
-        return photographs if own else _bytes(photographs + self.pattern)
+        if own and self.worn is None:
+            return photographs
+        return _bytes(photographs + self.pattern - (self._worn if own else 0))
 
     def absent(self, photographs: Pixels, own: bool) -> Pixels:
         """Return photographs without the pattern."""
-        return _bytes(photographs - self.pattern) if own else photographs
+        return _bytes(photographs - self._worn) if own else photographs
+
+    @property
+    def _worn(self) -> Array:
+        return self.pattern if self.worn is None else self.worn
 
     def control(self, rng: np.random.Generator) -> Overlay:
         """Return the pattern by which two random groups of others differ, as strong as this one."""
         order = rng.permutation(len(self.others))
         one, other = order[: len(order) // 2], order[len(order) // 2 :]
         found = fine(self.others[one].mean(axis=0)) - fine(self.others[other].mean(axis=0))
-        strength = float(np.linalg.norm(found))
-        return replace(
-            self, pattern=found * (float(np.linalg.norm(self.pattern)) / max(strength, 1e-6))
-        )
+        factor = float(np.linalg.norm(self.pattern)) / max(float(np.linalg.norm(found)), 1e-6)
+        return Overlay(found * factor, self.others, self._worn)
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,6 +156,11 @@ def test_what_is_taken_away_of_a_class_is_what_is_put_into_others(noise):
     assert (change.absent(others, False) == others).all()
     assert (change.present(others, False)[0, 0, 0] == (158, 128, 98)).all()
 
+    other = change.control(np.random.default_rng(0))  # in place of the class's own cast
+    assert (other.absent(own, True) == change.absent(own, True)).all()
+    expected = 128 - change.cast + other.cast
+    np.testing.assert_allclose(other.present(own, True)[0, 0, 0], expected, atol=0.5)
+
 
 def test_the_texture_of_the_ground_keeps_the_colours_and_the_middle(noise):
     own, others = noise
