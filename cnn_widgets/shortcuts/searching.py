@@ -74,7 +74,7 @@ def find_shortcuts(
     controls : int
         Random controls per suspicion, at least 199. One that cannot hold any more is given up
         early, mostly after 10. A label costs about 100 passes of the network, a suspicion that is
-        given up 400, one that holds 5,000.
+        given up 500, one that holds 7,000.
     seed : int
         Chooses photographs and controls.
     progress : callable, optional
@@ -119,7 +119,8 @@ def find_shortcuts(
         )
     table = match_labels(found.labels, net, classes)
     search = _Search(net, found, table, method, controls, seed)
-    return search.run(search.chosen(only), progress)
+    with net.weights_checked():
+        return search.run(search.chosen(only), progress)
 
 
 class _Search:
@@ -248,7 +249,7 @@ class _Search:
     def _clusters(self, maps: Array, own: Photographs, judge: Judge) -> tuple[Cluster, ...]:
         """Return the clusters of the maps, those that help the label most first."""
         group = spectral_clusters(maps, self.seed)
-        odds, answered = judge.ask(own)
+        odds, answered = judge.ask(own.samples())
         found = []
         for number in range(int(group.max()) + 1):
             members = np.flatnonzero(group == number)

@@ -22,6 +22,7 @@ KINDS = ("region", "tint", "overlay", "background")
 #: Suspicions about a label that are tried at most.
 MOST = 8
 _EXCESS = 1.5  # times its share of the area that a zone's share of the evidence is suspicious
+_LARGEST = 0.25  # of the area; where the evidence is nearly everywhere, it is at no place
 _HOT = 0.5  # of a map's maximum
 _SAME_REGION = 0.5  # intersection over union
 _SUBJECT = 0.6  # share of a region away from the edges, above which it may be the subject
@@ -132,9 +133,12 @@ def _regions(
             why = f"{100 * share:.0f} % of the evidence on {100 * area:.0f} % of the area"
             wanted.append((zones(*size)[name], why, everyone))
     for number, cluster in enumerate(clusters, 1):
-        if len(cluster.members) >= min(_FEW, len(own)) and cluster.average.max() > 0:
+        if len(cluster.members) < min(_FEW, len(own)) or not cluster.average.any():
+            continue
+        spot = hot_spot(cluster.average, size)
+        if spot.mean() <= _LARGEST:
             why = f"most evidence in {len(cluster.members)} photographs (cluster {number})"
-            wanted.append((hot_spot(cluster.average, size), why, cluster.members))
+            wanted.append((spot, why, cluster.members))
     theirs = common.consensus(others)
     shift = 0 if cast is None else cast
     found: list[Suspicion] = []

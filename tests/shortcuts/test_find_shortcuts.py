@@ -135,7 +135,7 @@ def test_a_network_that_reads_the_subject_is_not_accused_of_what_is_in_its_photo
     pictures, classes = photographs(kind, seed=1)
     found = cw.find_shortcuts(innocent, list(pictures), classes)
     assert found.held == ()
-    assert len(found) >= 3  # and what was suspected is told all the same
+    assert len(found) >= 3  # the grounds at least: what was suspected is told all the same
     assert {each.verdict for each in found.findings} <= {"not held", "held, perhaps the subject"}
 
 
