@@ -55,7 +55,7 @@ def find_shortcuts(
     patterns: those by which random groups of others differ; textures: those of other photographs).
 
     It holds if both directions change the log-odds of the label more than 99 % of the controls and
-    by at least 2 (7 times the odds), and both together are less than 1 % probable by chance among
+    by at least 1.5 (4 times the odds), and both together are less than 1 % probable by chance among
     all suspicions about the label. What lies in the middle of the photographs and holds may be the
     subject itself and is told apart. A shortcut that is neither at a fixed place nor in the colour
     or the texture of the ground, such as an object that often stands beside the subject, is not

@@ -19,8 +19,8 @@ Array = NDArray[Any]
 CONTROLS = 200
 #: Photographs of the class, and of others, on which controls are compared.
 TRIED = 8
-#: Log-odds that a shortcut changes at least: e² = 7.4 times the odds.
-LEAST = 2.0
+#: Log-odds that a shortcut changes at least: e^1.5 = 4.5 times the odds.
+LEAST = 1.5
 _BLOCK = 10  # controls between two looks at whether the suspicion can still hold
 _LIMIT = 0.01  # share of the controls that may do as much
 _CLIP = 12.0  # log-odds beyond which more makes no difference

@@ -184,7 +184,7 @@ def test_a_trial_holds_only_if_both_directions_exceed_the_controls():
     assert not Trial(strong, weak).holds()
     assert not Trial(weak, strong).holds()
     assert not Trial(strong, effect(4.0, [*quiet[:-2], 5, 5])).holds()  # two controls of 200
-    assert not Trial(strong, effect(1.9, quiet)).holds()  # less than seven times the odds
+    assert not Trial(strong, effect(1.4, quiet)).holds()  # less than four times the odds
     assert not Trial(strong, effect(3.0, quiet, low=3.5)).holds()  # its interval reaches 0
     assert not Trial(strong, strong).holds(tried=40)  # too many were tried for so few controls
 
