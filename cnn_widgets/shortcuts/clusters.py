@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 _MOST = 6  # clusters
-_NEIGHBOUR = 7  # whose distance is the scale of a map
+_NEIGHBOUR = 7  # whose distance is the scale of a map; a nearer one among few maps
 _CLEAR_GAP = 0.15  # between eigenvalues of 0 to 2; a smaller one tells nothing
 
 
@@ -83,7 +83,7 @@ def _laplacian(flat: Array) -> Array:
     flat = flat / np.where(total > 0, total, 1)
     squares = (flat**2).sum(axis=1)
     apart = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 0)
-    near = np.sort(apart, axis=1)[:, min(_NEIGHBOUR, len(flat) - 1)]
+    near = np.sort(apart, axis=1)[:, min(_NEIGHBOUR, max(1, len(flat) // 4))]
     scale = np.sqrt(near[:, None] * near) + 1e-12
     alike = np.exp(-apart / scale)
     np.fill_diagonal(alike, 0)

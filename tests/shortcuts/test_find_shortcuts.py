@@ -12,6 +12,7 @@ import pytest
 
 import cnn_widgets as cw
 from cnn_widgets.shortcuts import Shortcuts, shortcuts_section
+from cnn_widgets.shortcuts.result import _COLUMNS
 
 SIDE, COUNT = 24, 20
 NAMES = ["red disc", "green disc", "blue disc"]
@@ -182,7 +183,11 @@ def test_results_are_saved_as_plain_values(marked, tmp_path):
     assert kept["findings"][0]["verdict"] == "held"
     assert len(kept["findings"][0]["away_effect"]["controls"]) == 200
     assert [row["place"] for row in found.records()] == [each.place for each in found.findings]
-    assert list(found.to_pandas()["kind"]) == [each.kind for each in found.findings]
+
+
+def test_pandas_is_used_where_it_is():
+    pytest.importorskip("pandas")
+    assert list(Shortcuts("discs", (), {}, {}).to_pandas()) == list(_COLUMNS)
 
 
 @pytest.mark.slow
