@@ -211,7 +211,7 @@ def test_a_page_of_nothing_is_empty(innocent):
         ({"controls": 50}, "Expected controls to be at least 199. Received: 50"),
         ({"only": "cat"}, "Unknown label 'cat'. Labels: blue disc, green disc, red disc."),
         ({"method": "grad"}, "Unknown method"),
-        ({"labels": [0] * 59 + [1]}, "59 of 'red disc', 1 of 'green disc'"),
+        ({"labels": [0] * 59 + [1]}, "1 of 'green disc', 59 of 'red disc'"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(innocent, given, said):
