@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
     from cnn_widgets.regression import check_against, keep_evidence
+    from cnn_widgets.shortcuts import find_shortcuts
     from cnn_widgets.training import compare_networks, training_film
 
 _HOMES = {
@@ -66,6 +67,7 @@ _HOMES = {
     "parts": "concepts",
     "training_film": "training",
     "CNNExplorer": "explorer",
+    "find_shortcuts": "shortcuts",
     "open_images": "datasets",
     "mosaic": "drawing",
     "overlay": "drawing",
@@ -102,6 +104,7 @@ __all__ = [
     "dream",
     "duplicates",
     "excite",
+    "find_shortcuts",
     "gallery",
     "index_filters",
     "keep_evidence",

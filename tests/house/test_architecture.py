@@ -120,6 +120,14 @@ HOUSE: dict[str, list[set[str]]] = {
     "concepts": [{"factors"}, {"class_parts", "sensitivity"}],
     "training": [{"similarity"}, {"changes", "film"}],
     "excitation": [{"pixel_space"}, {"ascent"}, {"making"}, {"dreams", "patches"}],
+    "shortcuts": [
+        {"clusters", "places"},
+        {"common"},
+        {"interventions"},
+        {"suspicions", "trials"},
+        {"result"},
+        {"page", "searching"},
+    ],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
         {"audits"},
@@ -173,6 +181,7 @@ MAY_USE = {
     "concepts": {"cv2"},
     "training": {"cv2", "keras"},
     "excitation": {"cv2"},
+    "shortcuts": {"cv2"},
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},

@@ -1,0 +1,30 @@
+"""Whether a network decides on something that is not the subject: marks, borders, colours, grounds.
+
+In come a `Network` and labelled photographs; out goes `Shortcuts`: one `Finding` per suspicion,
+each *tried* by taking the thing away and putting it into innocent photographs, beside random
+controls of the same size. A finding that does not hold is told as such. `shortcuts_section` shows
+them on an audit's page.
+
+>>> photographs = [(cw.load_image(np.full((8, 8, 3), v, np.uint8)), "tabby") for v in (0, 9)]
+>>> find_shortcuts(cw.load_network(), photographs)
+Traceback (most recent call last):
+ValueError: Shortcuts are found by comparing labels: at least two need 8 photographs or more.
+Received: 2 of 'tabby'
+"""
+
+from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
+from cnn_widgets.shortcuts.page import shortcuts_section
+from cnn_widgets.shortcuts.result import Finding, Shortcuts
+from cnn_widgets.shortcuts.searching import find_shortcuts
+from cnn_widgets.shortcuts.trials import Effect, Trial
+
+__all__ = [
+    "Cluster",
+    "Effect",
+    "Finding",
+    "Shortcuts",
+    "Trial",
+    "find_shortcuts",
+    "shortcuts_section",
+    "spectral_clusters",
+]

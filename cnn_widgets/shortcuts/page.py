@@ -1,0 +1,111 @@
+"""What was suspected and what held, as a section of an audit's page."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from cnn_widgets.auditing.sections import SIDE, image, section, table
+from cnn_widgets.datasets import open_images
+from cnn_widgets.drawing.color import colorize
+from cnn_widgets.images.resizing import resize_to_input, shrink
+from cnn_widgets.networks.network import Network
+from cnn_widgets.records import Pixels
+from cnn_widgets.shortcuts.result import Finding, Shortcuts
+from cnn_widgets.shortcuts.trials import Effect
+
+_SHOWN, _EXAMPLES = 12, 2
+_HEAD = ("suspected of", "verdict", "taken away: change of the log-odds", "controls, 50 and 99 %",
+         "lose the class", "put in: change of the log-odds", "controls, 50 and 99 %",
+         "get the class")  # fmt: skip
+
+
+def shortcuts_section(found: Shortcuts, net: Network, images: object) -> str:
+    """Return what was suspected, what held, and examples, as HTML for `write_page(sections=)`.
+
+    Parameters
+    ----------
+    found : Shortcuts
+    net : Network
+    images : object
+        The photographs that were looked at, as `open_images` takes them: the first readable ones
+        that belong to no accused label show what putting in does.
+
+    Examples
+    --------
+    >>> shortcuts_section(Shortcuts("a network", (), {}, {}), cw.load_network(), cw.gallery())
+    ''
+    """
+    rows = [_row(each) for each in found.findings]
+    cards = "".join(
+        _card(each, found, net, images) for each in found.findings[:_SHOWN] if each.held
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
+    body = cards + table(_HEAD, rows) + (f"<ul>{notes}</ul>" if notes else "")
+    return section(
+        "What decides beside the subject",
+        f"{len(found.held)} of {len(found)} suspicions held. Each was taken away from photographs "
+        "of its label and put into photographs of others, and compared with random controls of the "
+        "same size. Positive: the label gains by it.",
+        body if rows or notes else "",
+    )
+
+
+def _row(each: Finding) -> tuple[str, ...]:
+    def told(effect: Effect) -> tuple[str, str, str]:
+        middle, _, highest = effect.quantiles()
+        return (
+            f"{effect.change:+.2f} ({effect.interval[0]:.2f} to {effect.interval[1]:.2f})",
+            f"{middle:+.2f}, {highest:+.2f} ({len(effect.controls)})",
+            f"{effect.turned.right} of {effect.turned.count}",
+        )
+
+    name = f"{each.label}: {each.kind} ({each.place})"
+    return name, each.verdict, *told(each.trial.away), *told(each.trial.into)
+
+
+def _card(each: Finding, found: Shortcuts, net: Network, images: object) -> str:
+    """Return where it is, the mean map, and photographs of others without and with it."""
+    parts = [image(_large(_marked(each)), f"where it is: {each.place}")]
+    clusters = found.clusters.get(each.label, ())
+    if clusters:
+        weights = [len(some.members) for some in clusters]
+        mean = np.average([some.average for some in clusters], axis=0, weights=weights)
+        parts.append(image(_large(colorize(mean, "inferno")), f"mean evidence for {each.label}"))
+    if each.change is not None:
+        for pixels in _innocent(each.label, net, images):
+            some = pixels[None]
+            parts.append(image(_large(each.change.absent(some, False)[0]), "without it"))
+            parts.append(image(_large(each.change.present(some, False)[0]), "with it"))
+    told = f"<figcaption>{escape(str(each))}</figcaption>"
+    return f"<figure class='card'>{''.join(parts)}{told}</figure>"
+
+
+def _innocent(label: str, net: Network, images: object) -> list[Pixels]:
+    """Return a few photographs that do not have a label, as the network takes them."""
+    pictures, found = open_images(images, channels=net.channels), list[Pixels]()
+    if not pictures.repeatable:
+        return []
+    for number, other in enumerate(pictures.labels):
+        named = net.class_names[other] if isinstance(other, int) else other
+        if named is None or named == label or len(found) == _EXAMPLES:
+            continue
+        try:
+            sample = pictures.read(number, 2 * max(net.input_size))
+        except (ValueError, TypeError, OSError):
+            continue
+        found.append(np.asarray(resize_to_input(sample, net.input_size, 3, net.fit), np.uint8))
+    return found
+
+
+def _marked(each: Finding) -> Pixels:
+    grey = np.full((*each.mask.shape, 3), 225, np.uint8)
+    grey[each.mask] = (200, 60, 40)
+    return grey
+
+
+def _large(pixels: Pixels) -> Pixels:
+    """Return a picture about `SIDE` pixels large; a small one in whole multiples."""
+    times = max(1, SIDE // max(pixels.shape[:2]))
+    return shrink(np.repeat(np.repeat(pixels, times, 0), times, 1), SIDE)
