@@ -88,6 +88,9 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--method", default="grad-cam")
     audit.add_argument("--pictures", type=int, default=60, metavar="N",
                        help="mistakes shown on the page (default: 60)")  # fmt: skip
+    audit.add_argument("--also", nargs="*", default=["labels", "duplicates"], metavar="CHECK",
+                       help="further sections of the page: labels, duplicates (both by default), "
+                            "odd, filters, robustness, shortcuts")  # fmt: skip
     audit.add_argument("-o", "--out", type=Path, default=Path("audit"))
 
 
@@ -145,9 +148,13 @@ def _audit(options: argparse.Namespace) -> int:
     from cnn_widgets.attribution import find_method
     from cnn_widgets.auditing import audit, write_page
     from cnn_widgets.datasets import open_images
+    from cnn_widgets.further_checks import CHECKS, checked_sections
     from cnn_widgets.networks import load_network
 
     find_method(options.method)  # fails before the network is loaded, which takes seconds
+    unknown = [name for name in options.also if name not in CHECKS]
+    if unknown:
+        raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
     images = open_images(options.images)
     classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
@@ -167,7 +174,9 @@ def _audit(options: argparse.Namespace) -> int:
     print(f"right: {found.accuracy}" if found.judged.any() else "no photograph has a label")
     if found.errors:
         print(f"unreadable: {len(found.errors):,}")
-    page = write_page(found, net, images, options.out / "audit.html", options.pictures)
+    more = checked_sections(found, net, images, options.also, classes,
+                            lambda line: print(line, file=sys.stderr))  # fmt: skip
+    page = write_page(found, net, images, options.out / "audit.html", options.pictures, more)
     print(f"written: {page}")
     return 0
 

@@ -128,6 +128,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"result"},
         {"page", "searching"},
     ],
+    "further_checks": [],
     "scenes": [
         {"choices", "filter_choice", "photographs", "traits"},
         {"audits"},
@@ -182,6 +183,7 @@ MAY_USE = {
     "training": {"cv2", "keras"},
     "excitation": {"cv2"},
     "shortcuts": {"cv2"},
+    "further_checks": set(),
     "scenes": {"traitlets"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
