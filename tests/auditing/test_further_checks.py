@@ -1,0 +1,62 @@
+"""The further questions of the audit's command: each has a section, also one that is refused."""
+
+from html import escape
+
+import numpy as np
+import pytest
+from helpers.colors import COLORS, color_net, picture
+from PIL import Image
+
+import cnn_widgets as cw
+from cnn_widgets import cli
+from cnn_widgets.further_checks import CHECKS, checked_sections
+from cnn_widgets.stability import CHANGES
+
+net = color_net  # the fixture
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Of each colour six photographs, all unlike, and the first red one once more."""
+    rng = np.random.default_rng(0)
+
+    def noisy(color):
+        noise = rng.integers(-30, 30, (24, 24, 3))
+        return np.clip(np.array(COLORS[color]) + noise, 0, 255).astype(np.uint8)
+
+    labels = {"red": "red", "green": "green", "blue": "sky blue"}
+    found = [(noisy(color), label) for color, label in labels.items() for _ in range(6)]
+    return cw.open_images([*found, found[0]])
+
+
+def test_every_check_has_a_section_or_says_why_not(net, images):
+    said = []
+    audit = cw.audit(net, images)
+    sections = checked_sections(audit, net, images, CHECKS, say=said.append)
+    assert len(sections) == len(said) == len(CHECKS)
+    for check, section, line in zip(CHECKS.values(), sections, said, strict=True):
+        assert f"<h2>{check.title}" in section
+        assert line.startswith(check.title)
+    found = dict(zip(CHECKS, sections, strict=True))
+    assert "2 photographs" in found["duplicates"] or "image 0" in found["duplicates"]
+    assert "Not looked for: " in found["shortcuts"]  # of no label there are 8 photographs
+    assert "at least two need 8 photographs" in found["shortcuts"]
+    assert all(escape(change.title) in found["robustness"] for change in CHANGES.values())
+
+
+def test_what_is_there_once_and_rightly_labelled_is_said_to_be_clean(net, images):
+    clean = cw.open_images([(picture(c), c.replace("blue", "sky blue")) for c in COLORS])
+    found = checked_sections(cw.audit(net, clean), net, clean, ["duplicates", "labels"])
+    assert "None found." in found[0]
+    assert "0 of 3 photographs have a label that is likely wrong" in found[1]
+
+
+def test_an_unknown_check_is_refused_before_anything_is_asked(net, images, tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"Unknown check 'colour'\. Checks: labels, duplicates"):
+        checked_sections(cw.audit(net, images), net, images, ["colour"])
+    Image.fromarray(picture("red")).save(tmp_path / "one.png")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["audit", str(tmp_path), "--also", "colour", "-o", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert "Unknown check 'colour'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
