@@ -29,9 +29,10 @@ QUESTIONS: dict[str, Callable[[Scene], Any]] = {
     "compute": lambda scene: scene.question,
     "judge": lambda scene: scene.trust_question,
     "audit": audit_question,
+    "survey": audit_question,
 }
 #: By the kind of a task: a trait whose readers show its result.
-REDRAWN = {"compute": "method", "judge": "instrument", "audit": "audit_kind"}
+REDRAWN = {"compute": "method", "judge": "instrument", "audit": "audit_kind", "survey": "survey"}
 #: A computation: takes `progress(done, total)`, stops when that returns False, returns a result.
 Work = Callable[[Callable[[int, int], bool]], Any]
 
@@ -179,6 +180,7 @@ class BackgroundTasks:
             "compute": scene.compute,
             "judge": scene.judge,
             "audit": lambda progress: scene.audits.run(asked, progress),
+            "survey": lambda progress: scene.audits.look_through(asked, progress),
         }
         self.jobs.start((kind, asked), works[kind])
 
@@ -195,7 +197,7 @@ class BackgroundTasks:
 
     def title(self, kind: str, asked: Any) -> str:
         """Return the title of a task's method or instrument, for a message."""
-        if kind == "audit":
+        if kind in ("audit", "survey"):
             return "The question about all photographs"
         return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
 

@@ -31,6 +31,7 @@ from cnn_widgets.explorer.options import (
     WIDTHS,
     Options,
     chosen_option,
+    fault_options,
     options,
 )
 from cnn_widgets.explorer.thumbnails import Thumbnails
@@ -41,7 +42,12 @@ from cnn_widgets.scenes.state import State
 Request = Callable[..., None]
 
 #: The kinds of long computations, and the label of each one's button.
-TASKS = {"compute": "Compute", "judge": "Judge", "audit": "Ask about all"}
+TASKS = {
+    "compute": "Compute",
+    "judge": "Judge",
+    "audit": "Ask about all",
+    "survey": "Look through all",
+}
 
 
 class Controls:
@@ -123,6 +129,7 @@ class Controls:
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
         self.widgets["save"].observe(self._on_save, "value")
+        self.widgets["fault"].observe(self._on_fault, "value")
         self.widgets["upload"].observe(self._on_upload, "value")
         for name in FOLDS:
             self.widgets[name].observe(self._on_fold(name), "selected_index")
@@ -149,6 +156,11 @@ class Controls:
         if not self._is_syncing() and change.new:
             self._press(f"save {change.new}")
             self._without_requests(lambda: setattr(self.widgets["save"], "value", ""))
+
+    def _on_fault(self, change: Any) -> None:
+        if not self._is_syncing() and change.new:
+            layer, number = change.new
+            self._request(layer=layer, filter=number)
 
     def _on_upload(self, change: Any) -> None:
         if self._is_syncing() or not change.new:
@@ -202,6 +214,8 @@ class Controls:
                 if name == "layer":
                     self._listed["layers"] = [value for _, value in found], scene.layer.name
             self._sync_filter(scene)
+            faults, here = fault_options(scene), (scene.layer.name, scene.filter)
+            self._select("fault", faults, here if here in [each for _, each in faults] else "")
             self.remove.layout.display = None if scene.added else "none"
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow

@@ -15,7 +15,7 @@ from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABEL
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("strip", "compare", "trust", "audit", "pairs", "display")
+FOLDS = ("strip", "compare", "trust", "audit", "survey", "pairs", "display")
 
 
 def named(name: str, widget: w.Widget) -> w.Widget:
@@ -48,6 +48,7 @@ def fields() -> dict[str, w.Widget]:
         "upload": w.FileUpload(accept="image/*", multiple=True, description="Open pictures …"),
         "save": w.Dropdown(options=SAVES, value="", layout=w.Layout(width="100px")),
         "location": _text("path or address …", "170px"),
+        "fault": w.Dropdown(options=[("", "")], layout=w.Layout(width="330px")),
         "class_search": w.Combobox(placeholder="search classes …", continuous_update=False),
         "pins": _text("layer row column; layer row column", "330px"),
         "region": _text("left top right bottom", "260px"),

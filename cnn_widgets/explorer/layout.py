@@ -117,6 +117,11 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
         _box("cnnw-wide", _touch("confusion", views["confusion"])),
         views["chosen"],
     ])  # fmt: skip
+    survey = w.VBox([
+        _box("cnnw-row", controls.buttons["survey"], use["fault"]),
+        controls.bars["survey"],
+        views["survey"],
+    ])  # fmt: skip
     rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
     places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)
     display = w.VBox([_box("cnnw-row", *(use[name] for name in rare)), places, views["pinned"]])
@@ -129,6 +134,7 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     _fold(use["compare"], "Side by side: compare with another …", compared)
     _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
     _fold(use["audit"], "Where is it wrong? Ask the network about all photographs", audit)
+    _fold(use["survey"], "What excites this filter most? Look through all photographs", survey)
     _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
           views["pairs"])  # fmt: skip
     _fold(use["display"], "Display, places and rare settings", display)

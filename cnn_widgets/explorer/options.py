@@ -14,7 +14,7 @@ from cnn_widgets.panels import captions
 from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.scenes.selection import audited
+from cnn_widgets.scenes.selection import audited, indexed
 from cnn_widgets.scenes.state import State
 
 Options = list[tuple[str, Any]]
@@ -60,11 +60,12 @@ LABELS = {
     "audit_kind": "photographs shown",
     "audit_label": "label",
     "audit_answer": "answered by",
+    "fault": "go to a filter with a fault",
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
 UNLABELLED = {
     "location", "save", "counter", "class_index", "class_search", "face", "filter_number",
-    "filter_count", "filter_order", "instrument", "strip_of", "compare_with",
+    "filter_count", "filter_order", "instrument", "strip_of", "compare_with", "fault",
 }  # fmt: skip
 #: One line about each control, shown when the pointer rests on it.
 TOOLTIPS = {
@@ -108,6 +109,7 @@ TOOLTIPS = {
     "audit_kind": "Which photographs the row at the top shows, and in which order",
     "audit_label": "Only photographs with this label",
     "audit_answer": "Only photographs that the network takes for this",
+    "fault": "Filters that do nothing, or the same as another one, on these photographs",
 }
 #: The options of lists that never change.
 FIXED: dict[str, Options] = {
@@ -139,6 +141,8 @@ FIXED: dict[str, Options] = {
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
     "audit_kind": [(told, kind) for kind, told in SELECTIONS.items()],
 }
+#: So many filters with a fault are listed.
+FAULTS_LISTED = 300
 #: What is saved at one choice; the first entry is what the list shows at rest.
 SAVES: Options = [
     ("Save …", ""),
@@ -201,6 +205,18 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
         found = [(_title(scene, each), each) for each in alternatives(scene)]
         return _with(chosen_other(scene), found, "– (nothing else)")
     return _with(getattr(state, name), [(each, each) for each in COLORMAPS])
+
+
+def fault_options(scene: Scene) -> Options:
+    """Return the filters that have a fault over all photographs, the worst first."""
+    index = indexed(scene)
+    found = [] if index is None else index.faults()
+    told = [
+        (f"{each['layer']} {each['filter']}: {each['fault']}", (each["layer"], each["filter"]))
+        for each in found[:FAULTS_LISTED]
+    ]
+    of = "" if len(found) <= FAULTS_LISTED else f", the first {FAULTS_LISTED} of them"
+    return [(f"{len(found):,} filters with a fault{of} …", ""), *told]
 
 
 def chosen_option(name: str, scene: Scene, state: State) -> Any:

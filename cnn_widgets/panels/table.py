@@ -31,6 +31,7 @@ from cnn_widgets.panels.photograph import (
     pairs,
     predictions,
 )
+from cnn_widgets.panels.survey import survey
 from cnn_widgets.panels.view import View
 from cnn_widgets.scenes.comparison import chosen_other
 from cnn_widgets.scenes.scene import Scene
@@ -82,6 +83,7 @@ _COMPARE_TRAITS = _MAP_TRAITS | {"compare", "compare_by", "compare_with", "pictu
 _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _AUDIT_TRAITS = frozenset({"network", "fit", "audit", "audit_kind", "audit_label", "audit_answer"})
+_SURVEY_TRAITS = frozenset({"network", "fit", "layer", "filter", "survey"})
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 
 
@@ -132,6 +134,7 @@ PANELS: dict[str, Panel] = {
             "audit",
             first_chosen,
         ),
+        Panel("survey", "What excites this filter most", _SURVEY_TRAITS, survey, False, "survey"),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }

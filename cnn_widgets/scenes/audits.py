@@ -1,7 +1,8 @@
-"""What the networks of an explorer said of all its photographs, and what their labels stand for."""
+"""What the networks of an explorer said, and their filters did, over all its photographs."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import weakref
@@ -13,16 +14,19 @@ from cnn_widgets.auditing.labels import Classes, match_labels
 from cnn_widgets.auditing.selecting import select
 from cnn_widgets.datasets import ImageSet, Label
 from cnn_widgets.engine.weights import weights_digest
+from cnn_widgets.filter_index import FilterIndex, index_filters
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.photographs import closed
 
 #: Everything an audit depends on: network, its revision, how photographs are resized.
 Question = tuple[Network, int, str]
+#: Of each place that excites a filter: the photograph's name, the value, the pixels.
+Patches = tuple[tuple[str, float, Pixels], ...]
 
 
 class Audits:
-    """The audits of one set of photographs, one for each network and way of resizing.
+    """The audits and filter indexes of one set of photographs, by network and way of resizing.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ class Audits:
     def __init__(self, images: ImageSet, classes: Classes | None = None) -> None:
         self._images, self._classes = images, classes
         self._found: dict[Question, Audit] = {}
+        self._indexes: dict[Question, FilterIndex] = {}
+        self._patches: tuple[object, Patches] = None, ()
         self._meant: dict[tuple[Network, Label], tuple[int, ...]] = {}
         self._folders: dict[Question, str] = {}
         self._chosen: tuple[object, tuple[str, ...]] = None, ()
@@ -77,6 +83,38 @@ class Audits:
             weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
         return audit(net, self._images, classes=self._classes, fit=fit, out=out, progress=progress)
 
+    def look_through(
+        self, question: Question, progress: Callable[[int, int], Any] | None = None
+    ) -> FilterIndex:
+        """Return what every filter does over all photographs; see `index_filters`."""
+        net, _, fit = question
+        return index_filters(net, self._images, fit=fit, progress=progress)
+
+    def index(self, question: Question) -> FilterIndex | None:
+        """Return the filter index of a question, if it has been made."""
+        return self._indexes.get(question)
+
+    def keep_index(self, question: Question, index: FilterIndex) -> None:
+        """Keep a filter index, in place of those of the same network."""
+        self._indexes = {q: each for q, each in self._indexes.items() if q[0] is not question[0]}
+        self._indexes[question] = index
+
+    def patches(self, question: Question, layer: str, number: int) -> Patches:
+        """Return (photograph, value, pixels) of the places that excite a filter most.
+
+        A photograph that cannot be read any more is left out.
+        """
+        index = self._indexes[question]
+        key = id(index), layer, number
+        if self._patches[0] != key:
+            found = []
+            for rank, one in enumerate(index.top_photographs(layer, number)):
+                with contextlib.suppress(OSError, ValueError):
+                    pixels = index.patch(question[0], self._images, layer, number, rank)
+                    found.append((str(one["name"]), float(one["value"]), pixels))
+            self._patches = key, tuple(found)
+        return self._patches[1]
+
     def get(self, question: Question) -> Audit | None:
         """Return the audit of a question, if it has been run."""
         return self._found.get(question)
@@ -115,8 +153,9 @@ class Audits:
     def close(self) -> None:
         """Let go of everything, and remove the folders of answers."""
         self._images = ImageSet((), (), closed)
-        self._chosen = None, ()
+        self._chosen = self._patches = None, ()
         self._found.clear()
+        self._indexes.clear()
         self._meant.clear()
         for folder in self._folders.values():
             shutil.rmtree(folder, ignore_errors=True)

@@ -178,12 +178,14 @@ class Catalog:
             return self._networks[name]
 
     def keep(self, kind: str, question: tuple[Any, ...], result: Any) -> None:
-        """Keep what took long to compute: a map, an evaluation ("judge"), an "audit".
+        """Keep what took long to compute: a map, an evaluation ("judge"), an "audit", a "survey".
 
-        Of the first two only the latest are kept, within `RESULT_BYTES`.
+        Of maps and evaluations only the latest are kept, within `RESULT_BYTES`.
         """
         if kind == "audit":
             self.audits.keep(question, result)
+        elif kind == "survey":
+            self.audits.keep_index(question, result)
         else:
             heavy = arrays(result) if kind == "judge" else (result.raw, result.heatmap)
             self.results.put(question, result, heavy)

@@ -13,6 +13,7 @@ _COPIED = (
     "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
     "pins", "filter_count", "filter_order", "strip", "strip_of", "display", "compare",
     "compare_by", "compare_with", "audit", "audit_kind", "audit_label", "audit_answer",
+    "survey",
 )  # fmt: skip
 
 

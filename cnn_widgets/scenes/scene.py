@@ -63,7 +63,6 @@ class Scene:
     results : ByteCache
         Maps by `question`, evaluations by `trust_question`; shared by all scenes.
     audits : Audits
-        What the networks said of all photographs.
 
     Every other field is the trait of `State` of the same name.
     """
@@ -112,6 +111,7 @@ class Scene:
     audit_kind: str
     audit_label: str
     audit_answer: str
+    survey: bool
     network_name: str
     at_hand: tuple[str, ...]
     open_network: Callable[[str], Network] = field(repr=False)

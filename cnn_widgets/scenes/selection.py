@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnn_widgets.auditing import Audit
 from cnn_widgets.auditing.selecting import SELECTIONS
+from cnn_widgets.filter_index import FilterIndex
 from cnn_widgets.scenes.audits import Question
 from cnn_widgets.scenes.scene import Scene
 
@@ -16,6 +17,11 @@ def audit_question(scene: Scene) -> Question:
 def audited(scene: Scene) -> Audit | None:
     """Return the audit of the network on screen, if its fold is open and it has been run."""
     return scene.audits.get(audit_question(scene)) if scene.audit else None
+
+
+def indexed(scene: Scene) -> FilterIndex | None:
+    """Return what all filters do over all photographs, if its fold is open and it was asked."""
+    return scene.audits.index(audit_question(scene)) if scene.survey else None
 
 
 def selected(scene: Scene) -> tuple[str, ...] | None:

@@ -33,7 +33,8 @@ class Traits(HasTraits):
 
     ``audit`` is whether the fold is open that tells where the network is wrong. Once it was asked
     about all photographs, those of an ``audit_kind`` (see `SELECTIONS`), of the label
-    ``audit_label`` and answered by ``audit_answer`` ("": any) are on the table.
+    ``audit_label`` and answered by ``audit_answer`` ("": any) are on the table. ``survey`` is
+    whether the fold is open that tells what the filter does over all photographs.
     """
 
     image = Unicode()
@@ -75,6 +76,7 @@ class Traits(HasTraits):
     audit_kind = Unicode("mistakes")
     audit_label = Unicode("")
     audit_answer = Unicode("")
+    survey = Bool(False)
     #: The order in which `update` sets traits, that of the lines above: a trait comes after those
     #: it depends on.
     ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))

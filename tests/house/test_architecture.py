@@ -139,7 +139,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "panels": [
         {"captions", "places", "view"},
         {"comparison", "evaluation_panels", "filters", "glossary", "marks", "photograph"},
-        {"audit_panels"},
+        {"audit_panels", "survey"},
         {"table"},
     ],
     "rendering": [{"tables"}, {"figure", "html"}, {"export"}],
