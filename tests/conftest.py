@@ -28,7 +28,13 @@ from cnn_widgets.environment import tensorflow
 
 #: The packages whose examples run only where everything does.
 LONG_EXAMPLES = (
+    "cnn_widgets.auditing",
     "cnn_widgets.evaluation",
+    "cnn_widgets.filter_index",
+    "cnn_widgets.further_checks",
+    "cnn_widgets.layer_gradients",
+    "cnn_widgets.shortcuts",
+    "cnn_widgets.stability",
     "cnn_widgets.attribution",
     "cnn_widgets.data_checks",
     "cnn_widgets.regression",

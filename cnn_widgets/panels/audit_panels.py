@@ -120,11 +120,10 @@ def _counted(found: Audit) -> str:
 
 
 def _invitation(scene: Scene) -> str:
-    count = scene.audits.count
     line = (
-        f"Press the button, and {scene.network_name} is asked about all {count:,} photographs: how "
-        "many are right, what is taken for what, and which are wrong. A run that is stopped goes "
-        "on where it was."
+        f"Press the button, and {scene.network_name} is asked about all photographs it was opened "
+        "with: how many are right, what is taken for what, and which are wrong. A run that is "
+        "stopped goes on where it was."
     )
     if not scene.audits.labelled:
         line += (

@@ -21,8 +21,8 @@ def survey(scene: Scene) -> View:
     if index is None:
         return View(
             f"Press the button, and all filters of {scene.network_name} are watched over all "
-            f"{scene.audits.count:,} photographs: what excites each one most, which are dead on "
-            "them, and which do the same as another one."
+            "photographs it was opened with: what excites each one most, which are dead on them, "
+            "and which do the same as another one."
         )
     layer, number = scene.layer.name, scene.filter
     if layer not in index.layers:

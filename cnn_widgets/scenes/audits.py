@@ -45,11 +45,6 @@ class Audits:
         self._chosen: tuple[object, tuple[str, ...]] = None, ()
 
     @property
-    def count(self) -> int:
-        """How many photographs are asked about."""
-        return len(self._images)
-
-    @property
     def labelled(self) -> bool:
         """Whether any of them has a label."""
         return self._images.labelled

@@ -6,7 +6,7 @@ right, how well the evidence agrees, and at which level each photograph's answer
 
 >>> curve = robustness(cw.load_network(), [cw.gallery()["cat"]], changes=["darker"])[0]
 >>> curve.title
-'darker'
+'brightness, share of what it was'
 """
 
 from cnn_widgets.stability.changes import CHANGES, Change

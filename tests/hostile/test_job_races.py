@@ -49,11 +49,11 @@ def test_a_job_started_before_the_end_of_the_last_one_was_shown_shows_its_bar(
 ):
     tasks = explorer._tasks
     explorer.state.method = "score-cam"
-    ended, busy = tasks._ended, threading.Event()
-    monkeypatch.setattr(tasks, "_ended", lambda *found: (gate.stop(), ended(*found)))
+    unless_closed, busy = tasks._unless_closed, threading.Event()
+    monkeypatch.setattr(tasks, "_unless_closed", lambda show: (gate.stop(), unless_closed(show)))
     explorer.controls.buttons["compute"].click()
     gate.reached()  # over, but not shown yet
-    monkeypatch.setattr(tasks, "_ended", ended)
+    monkeypatch.setattr(tasks, "_unless_closed", unless_closed)
     monkeypatch.setattr(scene, "attribute", _patient(busy))
     first = tasks.jobs._thread
     explorer.controls.buttons["compute"].click()

@@ -18,7 +18,7 @@ from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets import cli, environment
-from cnn_widgets.panels import export
+from cnn_widgets.rendering import export
 from cnn_widgets.report import write_report
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets Linux's limits")

@@ -2,7 +2,7 @@
 
 Each is given a name of its own, so that only what is inside tells which network it is. Looked at
 are the input, the default layer, its geometry and the scores. ``pytest -m sweep -n 0 -s`` prints a
-table of all; one small network of each family belongs to the slow tests, but for
+table of all; one small network of some families belongs to the slow tests, but for
 InceptionResNet and NASNet, whose smallest take longest.
 """
 
@@ -20,8 +20,7 @@ from cnn_widgets.networks.applications import applications
 
 SIDE = 128
 SMALLEST = {
-    "ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3",
-    "MobileNet", "MobileNetV2", "MobileNetV3Small", "ResNet50", "ResNet50V2", "VGG16", "Xception",
+    "DenseNet121", "EfficientNetV2B0", "MobileNetV2", "MobileNetV3Small", "ResNet50V2", "VGG16",
 }  # fmt: skip
 EVERY = [
     pytest.param(name, marks=pytest.mark.slow if name in SMALLEST else pytest.mark.sweep)

@@ -248,6 +248,7 @@ INLINED = {
     "ConvNeXtTiny": "−2.12…2.64",
 }
 FAST = {"VGG16", "MobileNetV2"}
+HUGE = {"EfficientNetV2S", "InceptionResNetV2", "InceptionV3"}
 
 
 def inlined(keras, name, **options):
@@ -265,7 +266,10 @@ def inlined(keras, name, **options):
     [
         "VGG16",
         "MobileNetV2",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in sorted({*INLINED} - FAST)),
+        *(
+            pytest.param(name, marks=pytest.mark.sweep if name in HUGE else pytest.mark.slow)
+            for name in sorted({*INLINED} - FAST)
+        ),
     ],
 )
 def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):

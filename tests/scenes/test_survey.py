@@ -49,7 +49,6 @@ def test_nothing_is_computed_before_the_button_is_pressed(explorer):
     explorer.state.survey = True
     assert indexed(explorer.scene) is None
     assert "Press the button" in shown(explorer)
-    assert "12 photographs" in shown(explorer)
 
 
 def test_the_patches_of_the_filter_on_screen_are_those_of_the_index(explorer, net, pictures):
