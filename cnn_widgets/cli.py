@@ -155,6 +155,8 @@ def _audit(options: argparse.Namespace) -> int:
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
+    if "://" in str(options.out) or ":/" in options.out.as_posix()[2:]:
+        raise ValueError("Expected --out to be a folder. audit(…, out=address) writes to a store.")
     images = open_images(options.images)
     classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
@@ -174,9 +176,14 @@ def _audit(options: argparse.Namespace) -> int:
     print(f"right: {found.accuracy}" if found.judged.any() else "no photograph has a label")
     if found.errors:
         print(f"unreadable: {len(found.errors):,}")
-    more = checked_sections(found, net, images, options.also, classes,
-                            lambda line: print(line, file=sys.stderr))  # fmt: skip
-    page = write_page(found, net, images, options.out / "audit.html", options.pictures, more)
+    page = write_page(found, net, images, options.out / "audit.html", options.pictures)
+    try:
+        more = checked_sections(found, net, images, options.also, classes,
+                                lambda line: print(line, file=sys.stderr))  # fmt: skip
+        write_page(found, net, images, page, options.pictures, more)
+    except KeyboardInterrupt:
+        print(f"Stopped. {page} has the audit without the further checks.", file=sys.stderr)
+        return 130
     print(f"written: {page}")
     return 0
 

@@ -94,6 +94,8 @@ def checked_sections(
             made.append(check.section(subject) or _told(check.title, "None found."))
         except ValueError as error:
             made.append(_told(check.title, f"Not looked for: {error}"))
+        except Exception as error:  # one check that fails takes no other with it
+            made.append(_told(check.title, f"It failed: {type(error).__name__}: {error}"))
     return made
 
 
@@ -111,14 +113,16 @@ def _duplicates(asked: Subject) -> str:
 
 
 def _odd(asked: Subject) -> str:
-    found = odd_ones_out(asked.net, asked.images, fit=asked.audit.about["fit"])
+    found = odd_ones_out(asked.net, asked.images, _labels(asked), fit=asked.audit.about["fit"])
     return odd_section(found, asked.images)
 
 
 def _robust(asked: Subject) -> str:
     """Return how many answers stay under each change, from its weakest to its strongest level."""
-    method = asked.audit.about["method"]
-    curves = robustness(asked.net, asked.images, classes=asked.classes, method=method)
+    about = asked.audit.about
+    curves = robustness(
+        asked.net, asked.images, classes=asked.classes, method=about["method"], fit=about["fit"]
+    )
     rows = [_curve(each, asked.images) for each in curves]
     head = ("change", "levels", "answers that stay", "evidence agrees", "turns first")
     return section(
@@ -140,8 +144,15 @@ def _curve(curve: Curve, images: ImageSet) -> tuple[str, ...]:
     )
 
 
+def _labels(asked: Subject) -> list[str | None]:
+    """Return the label of each photograph as the audit has it: one for all its spellings."""
+    names = asked.audit.label_names
+    return [names[place] if place >= 0 else None for place in asked.audit.truth.tolist()]
+
+
 def _filters(asked: Subject) -> str:
-    index = index_filters(asked.net, asked.images, fit=asked.audit.about["fit"])
+    fit = asked.audit.about["fit"]
+    index = index_filters(asked.net, asked.images, _labels(asked), fit=fit)
     return filters_section(index, asked.net, asked.images)
 
 

@@ -117,7 +117,7 @@ def duplicates(
             found.append(each)
             if progress is not None and progress(len(found) + len(bad), total) is False:
                 raise CancelledError(f"Stopped after {len(found)} of {total}.")
-    pairs = list(_alike(found, distance))
+    pairs = list(_pairs(found, distance))
     within = [(a, b) for a, b in pairs if found[a].place == found[b].place == 0]
     across = [
         (found[a].name, found[b].name) if found[a].place == 0 else (found[b].name, found[a].name)
@@ -162,6 +162,38 @@ def perceptual_hash(pixels: Pixels) -> tuple[int, bool]:
     low[0] = 0  # the mean brightness
     signs = low > np.median(low[1:])
     return int(np.packbits(signs).view(">u8")[0]), bool(small.std() < _FLAT)
+
+
+def _pairs(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of photographs that are the same picture.
+
+    Of those that look exactly alike only the first is compared with others, and of each set the
+    first stands for them: thousands of copies of one picture cost no more than their number.
+    """
+    same: dict[object, list[int]] = defaultdict(list)
+    for index, each in enumerate(found):
+        same[each.bits, each.flat, each.colors.tobytes()].append(index)
+    groups = list(same.values())
+    for group in groups:
+        yield from _joined(found, group, group)
+    for a, b in _alike([found[group[0]] for group in groups], distance):
+        yield from _joined(found, groups[a], groups[b])
+
+
+def _joined(found: list[_Print], one: list[int], other: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield pairs that join two groups of photographs, or one in itself, within and across sets."""
+    first, second = (
+        [[index for index in group if found[index].place == place] for place in (0, 1)]
+        for group in (one, other)
+    )
+    if one is not other and first[0] and second[0]:
+        yield first[0][0], second[0][0]
+    if one is other:
+        yield from ((first[0][0], index) for index in first[0][1:])
+    for near, far in ((first, second), (second, first))[: 1 if one is other else 2]:
+        if near[0] and far[1]:
+            yield from ((near[0][0], index) for index in far[1])
+            yield from ((index, far[1][0]) for index in near[0][1:])
 
 
 def _alike(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:

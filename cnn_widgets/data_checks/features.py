@@ -98,7 +98,8 @@ def _readable(
         seen.names.append(name)
         seen.labels.append(label)
         try:
-            yield number, net.with_inputs_of(load_image(read(), fit=fit), number)
+            sample = load_image(read(), fit=fit)
+            yield number, net.with_inputs_of(sample, number + images.start)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             seen.errors[name] = str(error) or type(error).__name__
 

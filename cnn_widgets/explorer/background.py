@@ -214,7 +214,10 @@ class BackgroundTasks:
         def show() -> None:
             self._controls.show_progress(None)
             if result is not None:
-                self._keep(kind, asked, result)
+                try:
+                    self._keep(kind, asked, result)
+                except Exception as refused:  # the network has changed meanwhile, for instance
+                    self._screen.failed(self.title(kind, asked), refused)
             elif error is not None:
                 self._screen.failed(self.title(kind, asked), error)
             else:

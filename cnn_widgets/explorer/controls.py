@@ -206,6 +206,8 @@ class Controls:
         def show() -> None:
             chosen = selected(scene)
             told = "" if chosen is None else about_selection(scene)
+            if chosen is not None and scene.image not in chosen:  # it was opened meanwhile
+                chosen = (scene.image, *chosen)
             self.thumbs.sync(scene.samples, scene.image, chosen, told)
             self._sync_ranks(scene)
             for name in WIDTHS:

@@ -194,7 +194,7 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
         found = [("– (no other class)", MOST_LIKELY), *_classes(scene, scene.wanted_versus)[1:]]
         return [*found, *_its_label(scene, state.versus)]
     if name in ("audit_label", "audit_answer"):
-        return _audited(name, scene)
+        return _with(getattr(scene, name), _audited(name, scene))
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(
@@ -223,7 +223,7 @@ def chosen_option(name: str, scene: Scene, state: State) -> Any:
     """Return the option value that the dropdown list of a trait selects."""
     if name == "compare_with":
         return chosen_other(scene)
-    value = getattr(state, name)
+    value = getattr(scene if name in ("audit_label", "audit_answer") else state, name)
     if name in ("class_index", "versus"):
         return next((option for option, each in NO_CLASS.items() if each == value), value)
     return value

@@ -49,13 +49,13 @@ class Batch:
 
 def batches(net: Network, images: ImageSet, fit: str | None) -> Iterator[Batch]:
     """Yield the photographs of a set in batches; a thread reads the next one meanwhile."""
-    walk = enumerate(images.walk(2 * max(net.input_size)), images.start)
+    walk = enumerate(images.walk(2 * max(net.input_size)))
     # Where a layer mixes the photographs of a batch, each is asked about by itself
     size = net.batch or (1 if net.engine.graph.mixing is not None else BATCH_SIZE)
 
     def read() -> Batch | None:
         some = list(islice(walk, size))
-        return _batch(net, some, fit) if some else None
+        return _batch(net, some, fit, images.start) if some else None
 
     with ThreadPoolExecutor(1, "cnn-widgets-read") as pool:
         coming = pool.submit(read)
@@ -64,13 +64,13 @@ def batches(net: Network, images: ImageSet, fit: str | None) -> Iterator[Batch]:
             yield found
 
 
-def _batch(net: Network, some: list[tuple[int, Any]], fit: str | None) -> Batch:
+def _batch(net: Network, some: list[tuple[int, Any]], fit: str | None, start: int) -> Batch:
     found = Batch(net.engine)
     pixels, samples = [], list[ImageSample]()
     for number, (name, label, read) in some:
         found.names.append(name)
         try:
-            sample = net.with_inputs_of(load_image(read(), fit=fit), number)
+            sample = net.with_inputs_of(load_image(read(), fit=fit), number + start)
             net.model_input.beside([sample])  # what goes into other inputs is there
             given = resize_to_input(sample, net.input_size, net.channels, net.fit)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents

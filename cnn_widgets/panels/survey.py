@@ -48,8 +48,8 @@ def _told(index: FilterIndex, layer: str, number: int) -> str:
     """Return in a sentence what the filter does over all photographs."""
     record = index.record(layer, number)
     line = (
-        f"Filter {number} of {layer} is active on {record['active']:,} of {index.count:,} "
-        "photographs"
+        f"After its activation, filter {number} of {layer} is active on {record['active']:,} of "
+        f"{index.count:,} photographs"
     )
     line += "." if record["peak"] is None else f", at most {captions.number(record['peak'])}."
     for fault in index.faults() if record["faults"] else ():

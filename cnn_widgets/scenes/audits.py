@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from cnn_widgets.auditing import Audit, audit
 from cnn_widgets.auditing.labels import Classes, match_labels
+from cnn_widgets.auditing.result import ANOTHER
 from cnn_widgets.auditing.selecting import select
 from cnn_widgets.datasets import ImageSet, Label
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.filter_index import FilterIndex, index_filters
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Pixels
-from cnn_widgets.scenes.photographs import closed
+from cnn_widgets.scenes.photographs import Photographs, closed
 
 #: Everything an audit depends on: network, its revision, how photographs are resized.
 Question = tuple[Network, int, str]
@@ -30,13 +32,14 @@ class Audits:
 
     Parameters
     ----------
-    images : ImageSet
+    samples : Photographs
     classes : mapping, optional
         The classes that labels stand for where they are not named so; see `audit`.
     """
 
-    def __init__(self, images: ImageSet, classes: Classes | None = None) -> None:
-        self._images, self._classes = images, classes
+    def __init__(self, samples: Photographs, classes: Classes | None = None) -> None:
+        self._samples, self._images, self._classes = samples, samples.images, classes
+        self._running = threading.Lock()  # two runs would write into one file
         self._found: dict[Question, Audit] = {}
         self._indexes: dict[Question, FilterIndex] = {}
         self._patches: tuple[object, Patches] = None, ()
@@ -76,7 +79,10 @@ class Audits:
             # Answers are written as they come: an audit that was stopped goes on where it was
             out = self._folders[question] = tempfile.mkdtemp(prefix="cnn-widgets-audit-")
             weakref.finalize(self, shutil.rmtree, out, ignore_errors=True)
-        return audit(net, self._images, classes=self._classes, fit=fit, out=out, progress=progress)
+        with self._running:
+            return audit(
+                net, self._images, classes=self._classes, fit=fit, out=out, progress=progress
+            )
 
     def look_through(
         self, question: Question, progress: Callable[[int, int], Any] | None = None
@@ -110,6 +116,12 @@ class Audits:
             self._patches = key, tuple(found)
         return self._patches[1]
 
+    def known_label(self, question: Question, label: str) -> str:
+        """Return a label, or "" if the audit of a question does not have it."""
+        found = self.get(question)
+        known = found is not None and label in (*found.label_names, ANOTHER)
+        return label if known else ""
+
     def get(self, question: Question) -> Audit | None:
         """Return the audit of a question, if it has been run."""
         return self._found.get(question)
@@ -117,16 +129,25 @@ class Audits:
     def keep(self, question: Question, found: Audit) -> None:
         """Keep an audit, in place of those of the same network with other weights.
 
-        A ValueError if it is one of another network, or of other photographs.
+        A ValueError if it is one of another network, of other photographs, or of photographs that
+        were resized otherwise.
         """
-        net = question[0]
+        net, _, fit = question
         if found.about["weights"] != weights_digest(net.model):
             raise ValueError(
                 f"This is an audit of {found.about['network']!r} with other weights than those of "
                 f"{net.name!r} on screen."
             )
-        if not set(found.names) & set(self._images.names):
-            raise ValueError("None of the photographs of this audit is on the table.")
+        if found.about["fit"] != fit:
+            raise ValueError(
+                f"This audit is of photographs resized by {found.about['fit']!r}, and on screen "
+                f"they are resized by {fit!r}: see the list *picture is*."
+            )
+        if found.about["images"] != self._images.fingerprint():
+            raise ValueError(
+                "This is an audit of other photographs than those on the table, of others among "
+                "them, or they have changed since."
+            )
         outdated = [each for each in self._found if each[0] is net and each[1] != question[1]]
         for each in outdated:
             del self._found[each]
@@ -138,11 +159,10 @@ class Audits:
         Without labels nothing is right or wrong: then all are chosen.
         """
         kind = kind if found.judged.any() else "all"
-        key = id(found), kind, label, answer
+        key = id(found), kind, label, answer, id(self._samples.names)
         if self._chosen[0] != key:
-            there = frozenset(self._images.names)
             names = (found.names[index] for index in select(found, kind, label, answer))
-            self._chosen = key, tuple(name for name in names if name in there)
+            self._chosen = key, tuple(name for name in names if name in self._samples)
         return self._chosen[1]
 
     def close(self) -> None:

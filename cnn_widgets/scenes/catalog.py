@@ -95,7 +95,7 @@ class Catalog:
         at_once = len(found) == 1 or (len(found) <= AT_ONCE and listed)
         self.samples = Photographs(found, network.with_inputs_of, at_once)
         self.uploads |= found.private
-        self.audits = Audits(self.samples.images, classes)
+        self.audits = Audits(self.samples, classes)
         self.first = self._first_readable()
 
     def add(self, image: Any, name: str | None = None) -> str:

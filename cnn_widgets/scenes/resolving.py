@@ -12,7 +12,7 @@ _COPIED = (
     "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
     "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
     "pins", "filter_count", "filter_order", "strip", "strip_of", "display", "compare",
-    "compare_by", "compare_with", "audit", "audit_kind", "audit_label", "audit_answer",
+    "compare_by", "compare_with", "audit", "audit_kind",
     "survey",
 )  # fmt: skip
 
@@ -24,7 +24,8 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
         sample, label = fitted[state.image], catalogue.samples.label(state.image)
-        meant = catalogue.audits.label_class(network, sample, label)
+        audits, question = catalogue.audits, (network, network.revision, state.fit)
+        meant = audits.label_class(network, sample, label)
         wanted = {
             trait: meant if value == ITS_LABEL else value
             for trait, value in (("class", state.class_index), ("versus", state.versus))
@@ -45,9 +46,11 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             wanted_class=wanted["class"],
             wanted_versus=wanted["versus"],
             **{name: getattr(state, name) for name in _COPIED},
+            audit_label=audits.known_label(question, state.audit_label),
+            audit_answer=audits.known_label(question, state.audit_answer),
             network_name=state.network,
             at_hand=catalogue.at_hand,
             open_network=catalogue.network,
             results=catalogue.results,
-            audits=catalogue.audits,
+            audits=audits,
         )

@@ -6,9 +6,9 @@ together, and the listener is called once for all of them.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from traitlets import observe, validate
@@ -23,6 +23,8 @@ from cnn_widgets.scenes import choices
 from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.traits import Traits
 
+#: So many photographs are tried for one that can be read.
+_TRIED = 20
 #: The traits that choose photographs of the audit.
 _SELECTING = {"audit_kind", "audit_label", "audit_answer"}
 
@@ -80,7 +82,7 @@ class State(Traits):
         """Return the value of every trait in `ORDER`, by name."""
         return {name: getattr(self, name) for name in self.ORDER}
 
-    @contextmanager
+    @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Return a context that reports all changes made in it to the listener once, at its end."""
         with self.lock:
@@ -113,9 +115,10 @@ class State(Traits):
         if not self.audit or found is None:
             return
         chosen = self.audit_kind, self.audit_label, self.audit_answer
-        names = self._catalog.audits.selected(found, *chosen)
-        if names:
-            self.image = names[0]
+        for name in self._catalog.audits.selected(found, *chosen)[:_TRIED]:
+            with contextlib.suppress(ValueError):  # it cannot be read any more
+                self.image = name
+                return
 
     def layers(self) -> tuple[LayerInfo, ...]:
         """Return the layers that can be browsed in this network, according to `kinds`."""
@@ -141,7 +144,8 @@ class State(Traits):
         if cause == "network":
             self.class_index = self.versus = None
             self.cam_layer, self.pins, self.compare_with = "default", (), ""
-            self.audit_label = self.audit_answer = ""
+            for name in ("audit_label", "audit_answer"):  # not by `update`: no photograph follows
+                self.set_trait(name, "")
             self.fit = self.open_network().fit
             if self.open_network().head == "values":
                 self.target = "logit"
@@ -196,7 +200,8 @@ class State(Traits):
         found = self._audit()
         if proposal.value and found is None:
             raise ValueError("The network was not asked about all photographs yet: see `audit`.")
-        if found is not None and proposal.value not in ("", ANOTHER):
+        another = proposal.trait.name == "audit_answer" and proposal.value == ANOTHER
+        if found is not None and proposal.value and not another:
             label_place(found, proposal.value)
         return proposal.value
 

@@ -70,6 +70,7 @@ def robustness(
     changes: Iterable[str] | None = None,
     method: str = "grad-cam",
     seed: int = 0,
+    fit: str | None = None,
     progress: Callable[[int, int], Any] | None = None,
 ) -> tuple[Curve, ...]:
     """Return, for each way to change photographs, how long answers and evidence stay the same.
@@ -85,6 +86,8 @@ def robustness(
         The map whose agreement is measured; a name in `METHODS`.
     seed : int
         For noise and for the place of what covers; each photograph has its own.
+    fit : {"squash", "crop", "letterbox"}, optional
+        See `load_image`.
     progress : callable, optional
         Called with (passes done, passes in all); returning False stops.
 
@@ -121,7 +124,7 @@ def robustness(
     def ask(images_: ImageSet) -> list[_Seen]:
         nonlocal done
         answers = []
-        for each in stream(net, images_, method, top=1):
+        for each in stream(net, images_, method, top=1, fit=fit):
             answers.append(_seen(each))
             if progress is not None and progress(done, passes) is False:
                 raise CancelledError(f"Stopped after {done} of {passes} passes.")
@@ -147,7 +150,8 @@ def _changed(images: ImageSet, change: Change, level: float, seed: int) -> Image
         if sample.data is not None:
             raise ValueError("it has other channels than red, green and blue")
         rng = np.random.default_rng([seed, number])
-        return replace(load_image(change.apply(sample.pixels, level, rng)), inputs=sample.inputs)
+        changed = load_image(change.apply(sample.pixels, level, rng), fit=sample.fit)
+        return replace(changed, inputs=sample.inputs)
 
     return ImageSet(images.names, images.labels, read)
 

@@ -11,9 +11,15 @@ each epoch, and leaves the training exactly as it is without it.
 
 from cnn_widgets.training.changes import AnswerChange, LayerChange, NetworkChange, compare_networks
 from cnn_widgets.training.film import Film, Frame, training_film
-from cnn_widgets.training.similarity import linear_cka
+from cnn_widgets.training.similarity import unbiased_cka
 
 __all__ = [
-    "AnswerChange", "Film", "Frame", "LayerChange", "NetworkChange", "compare_networks",
-    "linear_cka", "training_film",
+    "AnswerChange",
+    "Film",
+    "Frame",
+    "LayerChange",
+    "NetworkChange",
+    "compare_networks",
+    "training_film",
+    "unbiased_cka",
 ]  # fmt: skip

@@ -244,7 +244,7 @@ class _Camera:
                     self._net = Network(model, **self._options)
                 self._net.forget()  # the weights have changed
                 self.film.add(self._frame(self._net, epoch))
-            except (ValueError, TypeError, ArithmeticError) as error:
+            except Exception as error:  # a film stops no training, whatever fails
                 self.film.notes.append(f"Epoch {epoch}: {error}")
 
     def close(self) -> None:

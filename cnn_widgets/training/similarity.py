@@ -16,7 +16,7 @@ _Doubles = NDArray[np.float64]
 FEWEST = 4  # samples that the unbiased estimator needs
 
 
-def linear_cka(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+def unbiased_cka(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Return the linear CKA of two representations of the same samples.
 
     Parameters
@@ -38,7 +38,7 @@ def linear_cka(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     Examples
     --------
     >>> a = np.random.default_rng(0).normal(size=(9, 5))
-    >>> round(linear_cka(a, 3 * a[:, ::-1] + 1), 6)
+    >>> round(unbiased_cka(a, 3 * a[:, ::-1] + 1), 6)
     1.0
     """
     if len(a) != len(b) or len(a) < FEWEST:

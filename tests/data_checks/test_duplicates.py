@@ -1,5 +1,6 @@
 """Photographs that are there twice: planted copies are found, and other pictures are not."""
 
+import sys
 from concurrent.futures import CancelledError
 
 import cv2
@@ -115,3 +116,20 @@ def test_it_can_be_stopped_and_bad_questions_are_refused(folder):
             duplicates(*given)
     with pytest.raises(ValueError, match="at least one image"):
         duplicates([])
+
+
+def test_thousands_of_copies_of_one_picture_are_one_group_and_compared_once(monkeypatch):
+    compared, real = [], _alike
+    module = sys.modules["cnn_widgets.data_checks.duplicates"]
+    monkeypatch.setattr(module, "_alike", lambda found, *n: compared.append(len(found)) or
+                        real(found, *n))  # fmt: skip
+    black, noise = np.zeros((40, 40, 3), np.uint8), np.random.default_rng(0).integers(
+        0, 256, (40, 40, 3), np.uint8)  # fmt: skip
+    found = duplicates(np.stack([black] * 2000 + [noise]))
+    assert compared == [2]
+    assert [len(group) for group in found.exact] == [2000]
+    found = duplicates([black, black, noise], [noise, black, black])
+    assert {name for pair in found.across for name in pair} == {
+        "image 0", "image 1", "image 2"
+    }  # fmt: skip
+    assert ("image 2", "image 0") in found.across

@@ -1,10 +1,14 @@
 """The audit of all photographs in the explorer: choosing, labels, other networks."""
 
+import contextlib
+import io
+import threading
 from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
 from helpers.networks import tiny
+from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.auditing import running
@@ -231,7 +235,7 @@ def test_an_audit_made_before_is_shown_and_one_of_other_weights_refused(keras, n
     other = cw.Network(tiny(keras, seed=5), preprocess="none", class_names=list(NAMES))
     with pytest.raises(ValueError, match="other weights"):
         explorer.audit(cw.audit(other, labelled))
-    with pytest.raises(ValueError, match="None of the photographs"):
+    with pytest.raises(ValueError, match="of other photographs"):
         explorer.audit(cw.audit(net, {"elsewhere": labelled[0][0]}))
     assert audited(explorer.scene) is made
     explorer.close()
@@ -297,4 +301,92 @@ def test_names_in_the_table_are_text_and_no_markup(keras, pictures):
     html = explorer._screen.views["confusion"].value
     assert "<b>a</b>" not in html
     assert "&lt;b&gt;a&lt;/b&gt;" in html
+    explorer.close()
+
+
+# --- what went wrong once ------------------------------------------------------------------------
+
+
+def test_controls_follow_after_the_audit_on_screen_has_gone(explorer):
+    found = explorer.audit()
+    explorer.state.audit_label = found.label_names[0]
+    for change in ({"audit": False}, {"audit": True}, {"fit": "crop"}, {"alpha": 0.25}):
+        explorer.state.update(**change)
+        assert explorer.last_error is None
+    assert explorer.controls.widgets["alpha"].value == 0.25
+    assert explorer.controls.widgets["audit_label"].value == ""
+    explorer.state.fit = "squash"
+    assert explorer.controls.widgets["audit_label"].value == found.label_names[0]
+
+
+def test_two_runs_at_once_ask_about_each_photograph_once(explorer):
+    scene = explorer.scene
+    question, begun, go_on = audit_question(scene), threading.Event(), threading.Event()
+
+    def slow(done, total):
+        begun.set()
+        go_on.wait(30)
+        return done < 9
+
+    def run():
+        with contextlib.suppress(CancelledError):
+            scene.audits.run(question, slow)
+
+    first = threading.Thread(target=run)
+    first.start()
+    assert begun.wait(60)
+    found = []
+    second = threading.Thread(target=lambda: found.append(scene.audits.run(question)))
+    second.start()
+    go_on.set()
+    first.join(60)
+    second.join(60)
+    assert found[0].names == scene.samples.photographs.names
+
+
+def test_a_photograph_asked_for_stays_when_the_network_is_another(keras, net, labelled):
+    other = cw.Network(tiny(keras, seed=5), preprocess="none", class_names=list(NAMES),
+                       name="other")  # fmt: skip
+    explorer = cw.CNNExplorer(net, labelled, models={"other": other})
+    explorer.show(network="other")
+    explorer.audit()
+    explorer.show(network=net.name)
+    explorer.audit()
+    wanted = explorer.scene.samples.photographs.names[7]
+    explorer.show(image=wanted, network="other")
+    assert explorer.state.image == wanted
+    explorer.close()
+
+
+def test_a_result_that_comes_too_late_is_told(explorer, monkeypatch):
+    explorer.state.audit = True
+    monkeypatch.setattr("cnn_widgets.scenes.audits.weights_digest", lambda model: "others")
+    explorer.controls.buttons["audit"].click()
+    explorer._tasks.jobs.wait(60)
+    assert "other weights" in str(explorer.last_error)
+    assert explorer.controls.buttons["audit"].description == "Ask about all"
+
+
+def test_an_audit_of_photographs_resized_otherwise_is_refused(explorer, net, labelled):
+    with pytest.raises(ValueError, match="resized by 'crop', and on screen"):
+        explorer.audit(cw.audit(net, labelled, fit="crop"))
+    with pytest.raises(ValueError, match="of other photographs than those on the table"):
+        explorer.audit(cw.audit(net, labelled[:-1]))
+    explorer.audit()
+    with pytest.raises(ValueError, match="Unknown label 'another class'"):
+        explorer.state.audit_label = ANOTHER
+
+
+def test_a_photograph_taken_off_the_table_and_one_put_there_are_no_error(net, pictures):
+    content = io.BytesIO()
+    Image.fromarray(pictures[0]).save(content, "png")
+    uploads = [{"name": f"u{n}.png", "content": content.getvalue()} for n in range(3)]
+    explorer = cw.CNNExplorer(net, [(each, "red") for each in uploads])
+    found = explorer.audit()
+    explorer.state.audit_kind = "all"
+    explorer._press("remove")
+    assert explorer.last_error is None
+    assert len(selected(explorer.scene)) == len(found) - 1
+    explorer.show(image=pictures[5])
+    assert len(explorer.controls.thumbs.row.children) == len(found)  # the new one stands there too
     explorer.close()

@@ -62,7 +62,7 @@ def test_the_patches_of_the_filter_on_screen_are_those_of_the_index(explorer, ne
     assert places == sorted(places)
     assert shown(explorer).count("<figure") == len(names)
     explorer.state.filter = 3
-    assert "Filter 3 of conv2" in shown(explorer)
+    assert "filter 3 of conv2" in shown(explorer)
 
 
 def test_a_filter_with_a_fault_is_listed_and_gone_to(explorer):

@@ -114,3 +114,14 @@ def test_bad_questions_are_refused_and_it_can_be_stopped(bright):
     with pytest.raises(CancelledError, match="after 2 of 5 passes"):
         robustness(bright, [grey(200)], changes=["darker"],
                    progress=lambda done, total: done < 2)  # fmt: skip
+
+
+def test_a_photograph_that_is_cut_stays_cut_when_it_is_changed(net):
+    """Its left half is red, its middle blue: stretched, it would be another picture."""
+    pixels = np.zeros((8, 32, 3), np.uint8)
+    pixels[:, :12, 0] = pixels[:, 12:20, 2] = pixels[:, 20:, 0] = 220
+    (curve,) = robustness(net, [cw.load_image(pixels, fit="crop")], changes=["darker"])
+    assert curve.same[0].right == 1
+    assert curve.agreement[0] > 0.99
+    (curve,) = robustness(net, [pixels], changes=["darker"], fit="crop")
+    assert curve.same[0].right == 1

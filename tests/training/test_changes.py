@@ -7,7 +7,7 @@ import pytest
 from helpers.networks import tiny
 
 import cnn_widgets as cw
-from cnn_widgets.training import linear_cka
+from cnn_widgets.training import unbiased_cka
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +97,10 @@ def test_cka_of_known_representations():
     rng = np.random.default_rng(0)
     a = rng.normal(size=(40, 6))
     turned = a @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
-    assert linear_cka(a, 5 * turned + 2) == pytest.approx(1)
-    unrelated = [linear_cka(rng.normal(size=(9, 300)), rng.normal(size=(9, 300)))
+    assert unbiased_cka(a, 5 * turned + 2) == pytest.approx(1)
+    unrelated = [unbiased_cka(rng.normal(size=(9, 300)), rng.normal(size=(9, 300)))
                  for _ in range(20)]  # fmt: skip
     assert abs(np.mean(unrelated)) < 0.1  # the plain index would be near 1 here
-    assert np.isnan(linear_cka(np.ones((5, 3)), a[:5]))
+    assert np.isnan(unbiased_cka(np.ones((5, 3)), a[:5]))
     with pytest.raises(ValueError, match="at least 4"):
-        linear_cka(a[:3], a[:3])
+        unbiased_cka(a[:3], a[:3])
