@@ -13,6 +13,7 @@ from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.attribution.methods import Method, find_method
 from cnn_widgets.attribution.probe import Probe, Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution, Origin, heatmap_over
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -102,6 +103,7 @@ def attribute(
     >>> cw.attribute(net, images["cat"], class_index="Egyptian cat").raw.shape
     (7, 7)
     """
+    checked_network(net)
     chosen = find_method(method)
     where = None if chosen.at == "input" else layer_for(net, layer)
     request = _Request(net, chosen, where, target, versus, counter, options)

@@ -140,8 +140,8 @@ def _unknown(labels: list[str], net: Network, names: list[str]) -> str:
     more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""
     return (
         f"No class of {net.name!r} is named after these labels: {', '.join(told)}{more}. Say which "
-        "classes they stand for: classes={'label': ['class', …]}, or None to leave such "
-        "photographs out."
+        "classes they stand for: classes={'label': ['class', …]} (in a script; on the command "
+        "line --classes and a JSON file of that), or None to leave such photographs out."
     )
 
 

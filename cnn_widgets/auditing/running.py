@@ -33,6 +33,7 @@ from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
 from cnn_widgets.images.loading import load_image
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.storage import is_store, joined
 
@@ -110,6 +111,7 @@ def audit(
     >>> len(found), found.accuracy.count  # without labels there is nothing to judge
     (9, 0)
     """
+    checked_network(net)
     found = open_images(images, labels, channels=net.channels)
     if net.engine.head.kind == "values":
         raise ValueError(

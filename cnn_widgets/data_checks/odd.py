@@ -17,6 +17,7 @@ from cnn_widgets.data_checks.distances import (
 from cnn_widgets.data_checks.features import DIMENSIONS, Seen, go_through
 from cnn_widgets.data_checks.tables import frame
 from cnn_widgets.datasets import Label, open_images
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 
 #: Fewer photographs than this are not compared with one another.
@@ -172,6 +173,7 @@ def odd_ones_out(
     >>> [found.names[index] for index in found.odd]
     ['image 30']
     """
+    checked_network(net)
     if not 0 < false_rate < 0.5:
         raise ValueError(f"Expected false_rate above 0 and below 0.5. Received: {false_rate}")
     if neighbours is not None and neighbours < 1:

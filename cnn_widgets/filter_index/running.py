@@ -13,6 +13,7 @@ from cnn_widgets.filter_index.index import FilterIndex
 from cnn_widgets.filter_index.passes import Progress, Run
 from cnn_widgets.filter_index.totals import Totals
 from cnn_widgets.filter_index.twins import RandomSums
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import LayerInfo
 
@@ -88,6 +89,7 @@ def index_filters(
     """
     if not isinstance(top, int) or top < 1:
         raise ValueError(f"Expected top to be a whole number of at least 1. Received: {top!r}")
+    checked_network(net)
     found, limits = open_images(images, labels, channels=net.channels), limits or Limits()
     if getattr(found, "endless", False):
         raise ValueError("The data set never ends: index_filters(net, data.take(1000)), say.")

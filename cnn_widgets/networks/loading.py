@@ -81,3 +81,13 @@ def load_network(
         "notes": found.notes,
     }
     return Network(found.model, **(given | options))
+
+
+def checked_network(given: Any) -> Network:
+    """Return a network as it is; a TypeError for anything else, a Keras model above all."""
+    if not isinstance(given, Network):
+        raise TypeError(
+            f"Expected a Network: net = cw.load_network(model) makes one. Received: "
+            f"{type(given).__name__}"
+        )
+    return given

@@ -19,6 +19,7 @@ from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.regression.inputs import probed
@@ -239,6 +240,7 @@ class _Run:
 
 def opened(net: Network, images: Any) -> ImageSet:
     """Return photographs that can be gone through again, for a network that gives classes."""
+    checked_network(net)
     found = open_images(images, channels=net.channels)
     if net.engine.head.kind == "values":
         raise ValueError(f"{net.name!r} gives values, no classes: no answer of it can flip.")

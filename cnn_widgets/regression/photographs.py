@@ -63,8 +63,8 @@ def photograph_of(net: Network, each: Explained) -> Photograph:
     """Return what is kept of a photograph and its answer."""
     if each.error is not None or each.sample is None or each.attribution is None:
         return Photograph(each.name, error=str(each.error) or type(each.error).__name__)
-    probabilities = net.scores([each.sample])[1][0]  # known from the pass for the map
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
+    scores, probabilities = (both[0] for both in net.scores([each.sample]))  # known from the map
+    order = np.lexsort((-scores, -probabilities))[:TOP]  # by score where probabilities are equal
     top = tuple((int(n), float(probabilities[n])) for n in order)
     return Photograph(each.name, content_of(each.sample), top, small_map(each.attribution),
                       thumb_of(each.sample))  # fmt: skip

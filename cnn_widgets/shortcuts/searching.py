@@ -17,6 +17,7 @@ from cnn_widgets.auditing.answers import GRID
 from cnn_widgets.auditing.labels import Classes, LabelTable, match_labels
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
@@ -106,6 +107,7 @@ def find_shortcuts(
     ValueError: Shortcuts are found by comparing labels: at least two need 8 photographs or more.
     Received: 1 of 'tabby', 1 of 'tiger cat'
     """
+    checked_network(net)
     find_method(method)
     if controls < CONTROLS - 1:
         raise ValueError(f"Expected controls to be at least {CONTROLS - 1}. Received: {controls}")

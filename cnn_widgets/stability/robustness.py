@@ -16,6 +16,7 @@ from cnn_widgets.auditing.labels import Classes, match_labels
 from cnn_widgets.auditing.shares import Share
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.images.loading import load_image
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
 from cnn_widgets.stability.changes import CHANGES, Array, Change
@@ -110,6 +111,7 @@ def robustness(
     unknown = [name for name in chosen if name not in CHANGES]
     if unknown:
         raise ValueError(f"Unknown change {unknown[0]!r}. Changes: {', '.join(CHANGES)}.")
+    checked_network(net)
     found = open_images(images, labels, channels=net.channels)
     if not found.repeatable:
         raise ValueError(

@@ -23,6 +23,7 @@ from helpers.networks import (
 
 import cnn_widgets as cw
 from cnn_widgets.engine.taps import tapped
+from cnn_widgets.stability import robustness
 
 
 def test_nested_layers_have_paths(keras):
@@ -357,3 +358,14 @@ def test_what_lies_beside_a_layer_that_hands_its_input_through_is_not_its_output
     whole = net.gradients(photo, "conv", 1)[1]
     np.testing.assert_allclose(through[0, 0] * 36, weights[4:], rtol=1e-5)
     np.testing.assert_allclose(whole[0, 0] * 36, weights[:4] + weights[4:], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [cw.attribute, cw.audit, cw.stream, cw.index_filters, cw.find_shortcuts, cw.odd_ones_out,
+     robustness, lambda model, given: cw.keep_evidence(model, given, "nowhere"),
+     lambda model, given: cw.check_against(model, given, "nowhere")],
+)  # fmt: skip
+def test_a_keras_model_in_place_of_a_network_is_told_how_to_make_one(keras, ask, tmp_path):
+    with pytest.raises((TypeError, FileNotFoundError), match=r"load_network\(model\)|nowhere"):
+        ask(tiny(keras), cw.gallery()["cat"])

@@ -432,3 +432,19 @@ def test_a_network_of_many_channels_passes_against_itself_and_not_against_anothe
     assert cw.check_against(cw.Network(tiny(keras, channels=5)), given, tmp_path).passed
     found = cw.check_against(cw.Network(tiny(keras, channels=5, seed=1)), given, tmp_path)
     assert "layer" in found.changed
+
+
+def test_equal_probabilities_are_no_regression(keras, tmp_path):
+    """Of saturated sigmoids all are 1: the answer is the one with the highest score."""
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), layers.Conv2D(3, 1, use_bias=False),
+        layers.GlobalAveragePooling2D(), layers.Dense(3, use_bias=False, activation="sigmoid"),
+    ])  # fmt: skip
+    model.layers[0].set_weights([np.eye(3)[None, None]])
+    model.layers[2].set_weights([np.diag([1.0, 3.0, 2.0])])
+    net = cw.Network(model, preprocess="none")
+    pictures = np.random.default_rng(0).integers(100, 256, (4, 8, 8, 3), np.uint8)
+    cw.keep_evidence(net, pictures, tmp_path / "kept")
+    found = cw.check_against(net, pictures, tmp_path / "kept")
+    assert found.passed, found.summary()
