@@ -219,12 +219,15 @@ def test_the_user_can_interrupt_a_fetch_and_it_ends(server):
             signal.pthread_kill(main, signal.SIGINT)
             over.wait(3)
 
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
+    def fetch():
         try:
             download(server.url("mute"), allow_private=True)
         finally:
             over.set()
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        fetch()
     assert ended(before)
 
 
