@@ -1,4 +1,4 @@
-"""The process environment: importing TensorFlow on demand, seeds, writing files atomically."""
+"""The process environment: TensorFlow and pandas on demand, seeds, writing files atomically."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import random
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -252,3 +252,12 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def frame(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> Any:
+    """Return records as a pandas DataFrame; an ImportError says if pandas is missing."""
+    try:
+        pandas: Any = import_module("pandas")
+    except ImportError:
+        raise ImportError("pandas is not installed: pip install pandas") from None
+    return pandas.DataFrame(list(records), columns=list(columns))

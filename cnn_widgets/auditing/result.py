@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from cnn_widgets.auditing.calibration import Calibration, calibration
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.probabilities import of_labels
 from cnn_widgets.auditing.shares import LabelRow, Share, confusion
-from cnn_widgets.environment import versions
+from cnn_widgets.environment import frame, versions
 from cnn_widgets.executing import write_table
 from cnn_widgets.records import Floats
 
@@ -222,11 +221,7 @@ class Audit:
 
     def to_pandas(self) -> Any:
         """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
-        try:
-            pandas: Any = import_module("pandas")
-        except ImportError:
-            raise ImportError("pandas is not installed: pip install pandas") from None
-        return pandas.DataFrame(self.records(), columns=_COLUMNS)
+        return frame(self.records(), _COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain values, for JSON."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cnn_widgets.auditing import Audit
 from cnn_widgets.auditing.probabilities import KEPT, WHOLE
 from cnn_widgets.data_checks.confident import FEW, ConfidentJoint, joint_of, noisiest
-from cnn_widgets.data_checks.tables import frame
+from cnn_widgets.environment import frame
 from cnn_widgets.records import Floats
 
 #: The confident joint of so many labels takes 256 MB.

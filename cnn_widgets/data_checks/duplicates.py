@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.data_checks.tables import frame
 from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.environment import frame
 from cnn_widgets.records import Pixels
 
 #: Two hashes of 64 bits that differ in at most so many are of the same picture.

@@ -15,8 +15,8 @@ from cnn_widgets.data_checks.distances import (
     threshold_of,
 )
 from cnn_widgets.data_checks.features import DIMENSIONS, Seen, go_through
-from cnn_widgets.data_checks.tables import frame
 from cnn_widgets.datasets import Label, open_images
+from cnn_widgets.environment import frame
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 

@@ -7,14 +7,13 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.environment import atomic_files, frame, versions
 from cnn_widgets.filter_index.faults import FAULTS, Limits, cautions, fault_masks, fault_table
 from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
 from cnn_widgets.filter_index.reading import cut_patch, read_again
@@ -205,11 +204,7 @@ class FilterIndex:
 
     def to_pandas(self) -> Any:
         """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
-        try:
-            pandas: Any = import_module("pandas")
-        except ImportError:
-            raise ImportError("pandas is not installed: pip install pandas") from None
-        return pandas.DataFrame(self.records(), columns=_COLUMNS)
+        return frame(self.records(), _COLUMNS)
 
     def save(self, folder: str | Path) -> Path:
         """Write ``filters.npz`` and ``filters.json`` into a folder, which is made; return it.

@@ -6,12 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from cnn_widgets.environment import atomic_files
+from cnn_widgets.environment import atomic_files, frame
 
 #: What can have changed, the gravest first.
 KINDS = ("input", "random", "classes", "unreadable", "answer", "evidence", "layer", "probability")
@@ -216,11 +215,7 @@ class Check:
 
     def to_pandas(self) -> Any:
         """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
-        try:
-            pandas: Any = import_module("pandas")
-        except ImportError:
-            raise ImportError("pandas is not installed: pip install pandas") from None
-        return pandas.DataFrame(self.records(), columns=_COLUMNS)
+        return frame(self.records(), _COLUMNS)
 
     def write_junit(self, path: str | Path) -> Path:
         r"""Write the report as JUnit XML, which CI servers show; return its path.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnn_widgets.environment import atomic_files, versions
+from cnn_widgets.environment import atomic_files, frame, versions
 from cnn_widgets.shortcuts.clusters import Cluster
 from cnn_widgets.shortcuts.interventions import Intervention
 from cnn_widgets.shortcuts.places import Mask, box_of
@@ -153,11 +152,7 @@ class Shortcuts:
 
     def to_pandas(self) -> Any:
         """Return `records` as a pandas DataFrame; an ImportError says if pandas is missing."""
-        try:
-            pandas: Any = import_module("pandas")
-        except ImportError:
-            raise ImportError("pandas is not installed: pip install pandas") from None
-        return pandas.DataFrame(self.records(), columns=_COLUMNS)
+        return frame(self.records(), _COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the changes themselves as plain values, for JSON."""

@@ -96,7 +96,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "stability": [{"changes"}, {"robustness"}],
     "data_checks": [
-        {"confident", "distances", "features", "tables"},
+        {"confident", "distances", "features"},
         {"doubts", "duplicates", "odd"},
         {"pages"},
     ],
