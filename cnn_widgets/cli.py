@@ -91,7 +91,16 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--also", nargs="*", default=["labels", "duplicates"], metavar="CHECK",
                        help="further sections of the page: labels, duplicates (both by default), "
                             "odd, filters, robustness, shortcuts")  # fmt: skip
-    audit.add_argument("-o", "--out", type=Path, default=Path("audit"))
+    audit.add_argument("-o", "--out", type=_folder, default=Path("audit"))
+
+
+def _folder(text: str) -> Path:
+    """Return a folder; an address of a store is refused, which a path would take for one."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"expected a folder, not {text!r}: audit(…, out=address) in a script writes to a store"
+        )
+    return Path(text)
 
 
 def _add_check(commands: Any) -> None:
@@ -155,8 +164,6 @@ def _audit(options: argparse.Namespace) -> int:
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
-    if "://" in str(options.out) or ":/" in options.out.as_posix()[2:]:
-        raise ValueError("Expected --out to be a folder. audit(…, out=address) writes to a store.")
     images = open_images(options.images)
     classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
@@ -176,16 +183,16 @@ def _audit(options: argparse.Namespace) -> int:
     print(f"right: {found.accuracy}" if found.judged.any() else "no photograph has a label")
     if found.errors:
         print(f"unreadable: {len(found.errors):,}")
-    page = write_page(found, net, images, options.out / "audit.html", options.pictures)
+    more, code = list[str](), 0
     try:
         more = checked_sections(found, net, images, options.also, classes,
                                 lambda line: print(line, file=sys.stderr))  # fmt: skip
-        write_page(found, net, images, page, options.pictures, more)
     except KeyboardInterrupt:
-        print(f"Stopped. {page} has the audit without the further checks.", file=sys.stderr)
-        return 130
+        print("\nStopped: the page is written without the further checks.", file=sys.stderr)
+        code = 130
+    page = write_page(found, net, images, options.out / "audit.html", options.pictures, more)
     print(f"written: {page}")
-    return 0
+    return code
 
 
 def _report(options: argparse.Namespace) -> int:

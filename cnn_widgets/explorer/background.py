@@ -3,7 +3,8 @@
 Widget callbacks must return at once: the kernel cannot receive a click on Cancel while a callback
 runs. `JobRunner` runs one job at a time, with progress and cancelling; the most recent job replaces
 the running one. `BackgroundTasks` connects it to the buttons of the explorer: Compute makes the map
-of a slow method, Judge evaluates a map, and a third one asks about all photographs.
+of a slow method, Judge evaluates a map, "Ask about all" makes the audit of all photographs, and
+"Look through all" the filter index.
 """
 
 from __future__ import annotations

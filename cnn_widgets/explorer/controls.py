@@ -206,7 +206,7 @@ class Controls:
         def show() -> None:
             chosen = selected(scene)
             told = "" if chosen is None else about_selection(scene)
-            if chosen is not None and scene.image not in chosen:  # it was opened meanwhile
+            if chosen is not None and not scene.audits.asked_about(scene.image):  # opened since
                 chosen = (scene.image, *chosen)
             self.thumbs.sync(scene.samples, scene.image, chosen, told)
             self._sync_ranks(scene)

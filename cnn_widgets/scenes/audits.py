@@ -17,6 +17,7 @@ from cnn_widgets.auditing.selecting import select
 from cnn_widgets.datasets import ImageSet, Label
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.filter_index import FilterIndex, index_filters
+from cnn_widgets.filter_index.reading import cut_patch
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.photographs import Photographs, closed
@@ -39,9 +40,11 @@ class Audits:
 
     def __init__(self, samples: Photographs, classes: Classes | None = None) -> None:
         self._samples, self._images, self._classes = samples, samples.images, classes
+        self._names = frozenset(self._images.names)
         self._running = threading.Lock()  # two runs would write into one file
         self._found: dict[Question, Audit] = {}
         self._indexes: dict[Question, FilterIndex] = {}
+        self._faults: dict[Question, tuple[dict[str, Any], ...]] = {}
         self._patches: tuple[object, Patches] = None, ()
         self._meant: dict[tuple[Network, Label], tuple[int, ...]] = {}
         self._folders: dict[Question, str] = {}
@@ -49,7 +52,7 @@ class Audits:
 
     @property
     def labelled(self) -> bool:
-        """Whether any of them has a label."""
+        """Whether any of the photographs has a label."""
         return self._images.labelled
 
     def label_classes(self, net: Network, label: Label) -> tuple[int, ...]:
@@ -99,28 +102,36 @@ class Audits:
         """Keep a filter index, in place of those of the same network."""
         self._indexes = {q: each for q, each in self._indexes.items() if q[0] is not question[0]}
         self._indexes[question] = index
+        self._faults = {question: tuple(index.faults())}  # asked for at every redraw
+
+    def faults(self, question: Question) -> tuple[dict[str, Any], ...]:
+        """Return the faults of the filters, as `FilterIndex.faults` does; none without an index."""
+        index = self._indexes.get(question)
+        if index is not None and question not in self._faults:
+            self._faults = {question: tuple(index.faults())}
+        return self._faults.get(question, ())
 
     def patches(self, question: Question, layer: str, number: int) -> Patches:
         """Return (photograph, value, pixels) of the places that excite a filter most.
 
-        A photograph that cannot be read any more is left out.
+        A photograph that cannot be read any more, or was taken off the table, is left out.
         """
-        index = self._indexes[question]
+        (net, _, fit), index = question, self._indexes[question]
         key = id(index), layer, number
         if self._patches[0] != key:
-            found = []
-            for rank, one in enumerate(index.top_photographs(layer, number)):
-                with contextlib.suppress(OSError, ValueError):
-                    pixels = index.patch(question[0], self._images, layer, number, rank)
-                    found.append((str(one["name"]), float(one["value"]), pixels))
+            found, samples = [], self._samples.fitted(fit)  # those seen last are in memory
+            for one in index.top_photographs(layer, number):
+                name, cell = str(one["name"]), (int(one["row"]), int(one["column"]))
+                with contextlib.suppress(ValueError, KeyError):
+                    pixels = cut_patch(net, samples[name], layer, cell)
+                    found.append((name, float(one["value"]), pixels))
             self._patches = key, tuple(found)
         return self._patches[1]
 
-    def known_label(self, question: Question, label: str) -> str:
-        """Return a label, or "" if the audit of a question does not have it."""
-        found = self.get(question)
-        known = found is not None and label in (*found.label_names, ANOTHER)
-        return label if known else ""
+    @staticmethod
+    def has_label(found: Audit | None, label: str) -> bool:
+        """Return whether an audit has a label: it may have been chosen in another one."""
+        return found is not None and label in (*found.label_names, ANOTHER)
 
     def get(self, question: Question) -> Audit | None:
         """Return the audit of a question, if it has been run."""
@@ -153,6 +164,10 @@ class Audits:
             del self._found[each]
         self._found[question] = found
 
+    def asked_about(self, name: str) -> bool:
+        """Return whether a photograph is one of those that are asked about: not one added since."""
+        return name in self._names
+
     def selected(self, found: Audit, kind: str, label: str, answer: str) -> tuple[str, ...]:
         """Return the names of the photographs that `select` chooses; those that are on the table.
 
@@ -171,6 +186,7 @@ class Audits:
         self._chosen = self._patches = None, ()
         self._found.clear()
         self._indexes.clear()
+        self._faults.clear()
         self._meant.clear()
         for folder in self._folders.values():
             shutil.rmtree(folder, ignore_errors=True)

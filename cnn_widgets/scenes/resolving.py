@@ -24,7 +24,8 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
         info = network.layer(state.layer)
         fitted = catalogue.fitted(state.fit)
         sample, label = fitted[state.image], catalogue.samples.label(state.image)
-        audits, question = catalogue.audits, (network, network.revision, state.fit)
+        audits = catalogue.audits
+        found = audits.get((network, network.revision, state.fit))
         meant = audits.label_class(network, sample, label)
         wanted = {
             trait: meant if value == ITS_LABEL else value
@@ -46,8 +47,8 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             wanted_class=wanted["class"],
             wanted_versus=wanted["versus"],
             **{name: getattr(state, name) for name in _COPIED},
-            audit_label=audits.known_label(question, state.audit_label),
-            audit_answer=audits.known_label(question, state.audit_answer),
+            audit_label=state.audit_label if audits.has_label(found, state.audit_label) else "",
+            audit_answer=state.audit_answer if audits.has_label(found, state.audit_answer) else "",
             network_name=state.network,
             at_hand=catalogue.at_hand,
             open_network=catalogue.network,

@@ -33,7 +33,7 @@ def selected(scene: Scene) -> tuple[str, ...] | None:
 
 
 def about_selection(scene: Scene) -> str:
-    """Return which photographs are chosen, in words: "mistakes …, labelled cat, taken for dog"."""
+    """Return which photographs are chosen, in words: "mistakes …, labelled cat"."""
     found = audited(scene)
     judged = found is not None and found.judged.any()
     line = SELECTIONS[scene.audit_kind if judged else "all"]

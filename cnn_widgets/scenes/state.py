@@ -114,8 +114,9 @@ class State(Traits):
         found = self._audit()
         if not self.audit or found is None:
             return
-        chosen = self.audit_kind, self.audit_label, self.audit_answer
-        for name in self._catalog.audits.selected(found, *chosen)[:_TRIED]:
+        audits, names = self._catalog.audits, (self.audit_label, self.audit_answer)
+        label, answer = (name if audits.has_label(found, name) else "" for name in names)
+        for name in audits.selected(found, self.audit_kind, label, answer)[:_TRIED]:
             with contextlib.suppress(ValueError):  # it cannot be read any more
                 self.image = name
                 return

@@ -60,3 +60,37 @@ def test_an_unknown_check_is_refused_before_anything_is_asked(net, images, tmp_p
     assert ended.value.code == 2
     assert "Unknown check 'colour'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_check_leaves_the_page_of_the_audit(net, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *_, **__: net)
+    for color in ("red", "green"):
+        (tmp_path / "photos" / color).mkdir(parents=True)
+        Image.fromarray(picture(color)).save(tmp_path / "photos" / color / "one.png")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnn_widgets.further_checks.duplicates", interrupted)
+    out = tmp_path / "out"
+    assert cli.main(["audit", str(tmp_path / "photos"), "-o", str(out)]) == 130
+    assert "without the further checks" in capsys.readouterr().err
+    assert "Audit of colors on 2 photographs" in (out / "audit.html").read_text("utf-8")
+
+
+def test_a_check_that_fails_takes_no_other_with_it(net, images, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("cnn_widgets.further_checks.odd_ones_out", broken)
+    audit = cw.audit(net, images)
+    odd, labels = checked_sections(audit, net, images, ["odd", "labels"])
+    assert "It failed: RuntimeError: out of memory" in odd
+    assert "photographs have a label that is likely wrong" in labels
+
+
+def test_the_page_is_written_into_a_folder_and_no_store(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["audit", str(tmp_path), "-o", "memory://bucket/audit"])
+    assert ended.value.code == 2
+    assert "expected a folder, not 'memory://bucket/audit'" in capsys.readouterr().err

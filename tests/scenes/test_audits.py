@@ -390,3 +390,25 @@ def test_a_photograph_taken_off_the_table_and_one_put_there_are_no_error(net, pi
     explorer.show(image=pictures[5])
     assert len(explorer.controls.thumbs.row.children) == len(found)  # the new one stands there too
     explorer.close()
+
+
+def test_a_photograph_that_is_not_chosen_does_not_stand_in_the_row(explorer):
+    found = explorer.audit()
+    right = found.names[int(np.flatnonzero(found.right)[0])]
+    explorer.show(image=right)
+    wrong = [found.names[index] for index in found.mistakes()]
+    assert len(explorer.controls.thumbs.row.children) == len(wrong) == COUNT // 2
+    assert explorer.controls.thumbs.told.value == f"1–{len(wrong)} of {len(wrong)} found among 24"
+
+
+def test_a_label_of_another_audit_is_none_of_this_one(explorer, net, labelled):
+    found = explorer.audit()
+    explorer.state.audit_label = found.label_names[0]
+    some = [(picture, "warm") for picture, _ in labelled]
+    other = cw.audit(net, some, classes={"warm": ["red", "green"]}, fit="crop")
+    explorer.state.fit = "crop"
+    explorer._catalogue.audits._found[audit_question(explorer.scene)] = other
+    explorer.state.audit_kind = "all"
+    assert explorer.scene.audit_label == ""
+    assert selected(explorer.scene) == other.names
+    assert explorer.state.image == other.names[0]
