@@ -95,7 +95,10 @@ def checked_sections(
         except ValueError as error:
             made.append(_told(check.title, f"Not looked for: {error}"))
         except Exception as error:  # one check that fails takes no other with it
-            made.append(_told(check.title, f"It failed: {type(error).__name__}: {error}"))
+            line = f"It failed: {type(error).__name__}: {error}"
+            made.append(_told(check.title, line))
+            if say is not None:
+                say(f"{check.title}: {line}")
     return made
 
 

@@ -67,6 +67,13 @@ def repeatable(images: ImageSet, why: str) -> ImageSet:
     return images
 
 
+def ending(images: ImageSet, call: str) -> ImageSet:
+    """Return a set that ends; a ValueError that names a call with a part of it for any other."""
+    if images.endless:
+        raise ValueError(f"The data set never ends: {call}, for instance.")
+    return images
+
+
 def first_error(errors: dict[str, str]) -> str:
     """Return the first reason why a picture could not be read, for a message; "" without one."""
     return "".join(f" ({name}: {why})" for name, why in list(errors.items())[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isclose
+from math import ceil, floor, isclose
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,19 @@ class Box(NamedTuple):
     left: float
     bottom: float
     right: float
+
+    def cut(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Return the pixels of a picture (H, W, …) that are in the box, also in part; at least one.
+
+        What lies beside the picture is cut off.
+        """
+        height, width = pixels.shape[:2]
+        top, left = (
+            min(max(floor(low), 0), side - 1)
+            for low, side in ((self.top, height), (self.left, width))
+        )
+        bottom, right = max(ceil(self.bottom), top + 1), max(ceil(self.right), left + 1)
+        return pixels[top:bottom, left:right].copy()
 
 
 @dataclass(frozen=True)

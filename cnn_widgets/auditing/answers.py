@@ -27,7 +27,7 @@ GRID = 14
 NOTES = "image_notes"
 _BYTES = ("evidence", "probabilities")
 ANSWERS, MANIFEST, SHARDS = "answers.jsonl", "manifest.json", "shards"
-#: Beside the shards: the table of all answers, and what workers share while they are at it.
+#: Files beside the shards: the table of all answers; a folder for what workers share in a run.
 TABLE, WORK = "answers.parquet", "work"
 
 #: Called with (photographs done, photographs in all); may return False to stop.
@@ -42,7 +42,7 @@ class Answer:
     ----------
     name : str
     label : int, str or None
-        As its owner told it.
+        As it was given with the photograph.
     predicted, second : int
         The most likely class and the next; -1 if there is none.
     probability, second_probability : float

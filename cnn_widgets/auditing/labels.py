@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from cnn_widgets.datasets import Label
@@ -46,7 +47,13 @@ class LabelTable:
         """
         if own >= 0 and class_index in self.classes[own]:
             return own
-        return next((n for n, each in enumerate(self.classes) if class_index in each), -1)
+        return self._first.get(class_index, -1)
+
+    @cached_property
+    def _first(self) -> dict[int, int]:
+        """The place of the first label that stands for each class."""
+        pairs = [(index, n) for n, each in enumerate(self.classes) for index in each]
+        return dict(reversed(pairs))
 
 
 def match_labels(

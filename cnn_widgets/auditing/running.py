@@ -179,7 +179,7 @@ def _check_stream(images: ImageSet, out: object, executor: object) -> None:
             "executor= is for photographs that can be read by number: a folder, a zip, a CSV, a "
             "list or an array. Those of a data set or a generator come one after the other."
         )
-    if getattr(images, "endless", False):
+    if images.endless:
         raise ValueError("The data set never ends: audit(net, data.take(1000)), for instance.")
 
 

@@ -26,6 +26,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import (
     Counted,
     Progress,
+    ending,
     first_error,
     map_layer,
     number_of,
@@ -150,8 +151,11 @@ def concept(
         raise ValueError(f"Expected at least 20 runs. Received: {runs}")
     name = map_layer(net, layer)
     index, errors = net.class_index(class_index), dict[str, str]()
-    sets = [None if each is None else open_images(each, channels=net.channels)
-            for each in (positives, negatives, randoms, images)]  # fmt: skip
+    sets = [
+        None if each is None else ending(open_images(each, channels=net.channels),
+                                         "concept(net, …, data.take(100))")
+        for each in (positives, negatives, randoms, images)
+    ]  # fmt: skip
     counted = Counted(progress, number_of(sets))
     maps = [None if each is None else _means(net, each, name, counted, errors) for each in sets[:3]]
     slopes = _slopes(net, sets[3], name, index, counted, errors)

@@ -50,7 +50,7 @@ def standard_scores(groups: Sequence[Doubles]) -> list[Doubles]:
 
     The logarithm of a distance, less the median of its group, in units of the spread of all groups
     together. The spread is that of the upper half (its quartile, as that of a normal distribution)
-    or of both halves, whichever is larger, so that a fifth of foreign points does not hide itself;
+    or of both halves, whichever is larger, so that even a fifth of foreign points is found;
     it is widened by 5 / N, because the spread of few is not well known.
 
     A group whose middle distance is 0 (more than half are copies of one another) gets NaN.

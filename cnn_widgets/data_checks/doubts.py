@@ -103,7 +103,7 @@ def doubted_labels(audit: Audit) -> DoubtedLabels:
     """Return the photographs of an audit whose labels are likely wrong, the worst first.
 
     This is confident learning: a label is doubted where the network is as sure of another one as it
-    usually is of that other's photographs, and as often as it is estimated to be wrong. Whether the
+    usually is of that other's photographs, for as many as are estimated to be wrong. Whether the
     label is wrong, or the network, is for a person to see. A photograph that shows nothing any
     label stands for is not found here; `odd_ones_out` looks for such.
 

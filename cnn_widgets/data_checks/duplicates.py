@@ -114,7 +114,7 @@ def duplicates(
     found, bad = list[_Print](), dict[str, str]()
     for number, images_ in enumerate(sets):
         for each in _prints(images_, number, bad):
-            found.append(each)
+            found += [] if each is None else [each]
             if progress is not None and progress(len(found) + len(bad), total) is False:
                 raise CancelledError(f"Stopped after {len(found)} of {total}.")
     pairs = list(_pairs(found, distance))
@@ -141,13 +141,14 @@ class _Print:
     colors: NDArray[np.float32]
 
 
-def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Print]:
-    """Yield what is compared of each photograph; note in `bad` those that cannot be read."""
+def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Print | None]:
+    """Yield what is compared of each photograph; None of an unreadable one, noted in `bad`."""
     for number, (name, _, read) in enumerate(images.walk(4 * _SMALL)):
         try:
             pixels = read().pixels
         except (ValueError, TypeError, OSError) as error:
-            bad[name] = str(error)
+            bad[name] = str(error) or type(error).__name__
+            yield None
             continue
         bits, flat = perceptual_hash(pixels)
         colors = cv2.resize(pixels, (_COLORS, _COLORS), interpolation=cv2.INTER_AREA)
@@ -174,6 +175,8 @@ def _pairs(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:
     for index, each in enumerate(found):
         same[each.bits, each.flat, each.colors.tobytes()].append(index)
     groups = list(same.values())
+    if not groups:
+        return
     for group in groups:
         yield from _joined(found, group, group)
     for a, b in _alike([found[group[0]] for group in groups], distance):

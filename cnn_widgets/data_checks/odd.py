@@ -33,7 +33,7 @@ class OddOnes:
     ----------
     names : tuple of str
     labels : tuple of int, str or None
-        As their owner told them.
+        As they were given with the photographs.
     scores : ndarray, shape (N,)
         0 for a photograph as far from its neighbours as is usual, 1 for one standard deviation
         more (of the logarithm of the distance), and so on; NaN where it was not judged.
@@ -180,7 +180,7 @@ def odd_ones_out(
         raise ValueError(f"Expected neighbours to be at least 1. Received: {neighbours}")
     layer = _layer(net, layer)
     found = open_images(images, labels, channels=net.channels)
-    if getattr(found, "endless", False):
+    if found.endless:
         raise ValueError("The data set never ends: odd_ones_out(net, data.take(1000)), perhaps.")
     seen = go_through(net, found, layer, fit, progress)
     scores, unjudged, notes = _judged(seen, by_label, neighbours)

@@ -57,6 +57,8 @@ class ImageSet:
     """
 
     repeatable = True
+    #: Whether the source says that it has no end.
+    endless = False
 
     def __init__(
         self,

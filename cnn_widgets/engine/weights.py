@@ -151,6 +151,16 @@ def weights_digest(model: keras.Model) -> str:
     return found.hexdigest()
 
 
+def values_digest(model: keras.Model) -> str:
+    """Return the SHA-256 over the weights' values in their order, equal where names differ."""
+    found = hashlib.sha256()
+    for weight in model.weights:
+        values = np.ascontiguousarray(weight.value)
+        found.update(f"{values.dtype}{values.shape}".encode())
+        found.update(values.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
 class WeightWatcher:
     """Notices that the weights of a model have changed by training or by loading.
 

@@ -2,8 +2,8 @@
 
 In come a `Network`, a layer and filters, or a class; out goes an `Excitation`: a picture made from
 noise by gradient ascent, and what the network answers to it. `exciting_patches` finds the places of
-real photographs that excite a filter most; `dream` changes a photograph until a layer sees more of
-what it sees in it.
+real photographs that excite a filter most; `dream` changes a photograph so that a layer
+responds more strongly to what it already finds in it.
 
 >>> net = cw.load_network()
 >>> made = excite(net, "stem", 3, steps=12)

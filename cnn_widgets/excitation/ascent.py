@@ -15,7 +15,7 @@ from cnn_widgets.layer_gradients.slopes import layer_slopes
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
-_STARTS = 4  # random pictures of which the most exciting one is gone on with
+_STARTS = 4  # random pictures to begin with; the most exciting one is kept
 _RATE = 0.2  # of Adam, per step
 # How far pictures are moved at most, where a filter sees all of the picture; a filter that sees a
 # small part of it is moved less by as much.

@@ -2,7 +2,7 @@
 
 Activation maximisation as in Olah et al. 2017, "Feature Visualization" (Distill, doi
 10.23915/distill.00007): ascent in the space of `Spectrum`, on pictures that are moved, scaled and
-turned a little at every step, so that what is found does not hang on single pixels.
+turned a little at every step, so that what is found does not depend on single pixels.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from cnn_widgets.analysis.fields import Box
 from cnn_widgets.datasets import open_images
 from cnn_widgets.excitation.making import wanted_filters
 from cnn_widgets.networks.network import Network
-from cnn_widgets.reading import Counted, Progress, number_of, readable
+from cnn_widgets.reading import Counted, Progress, ending, number_of, readable
 from cnn_widgets.records import ImageSample, Pixels
 
 
@@ -108,7 +108,8 @@ def exciting_patches(
         raise ValueError(f"Expected count to be at least 1. Received: {count}")
     net.field(layer)  # refuses what has no map
     (k,) = wanted_filters(net, layer, int(filter))
-    pictures = open_images(images, channels=net.channels)
+    call = "exciting_patches(net, data.take(1000), …)"
+    pictures = ending(open_images(images, channels=net.channels), call)
     counted = Counted(progress, number_of([pictures]))
     best: list[tuple[float, int, Patch]] = []
     errors: dict[str, str] = {}
@@ -127,9 +128,5 @@ def _best_of(net: Network, sample: ImageSample, layer: str, k: int) -> Patch:
     values = net.activations(sample, layer)[..., k]
     row, column = (int(n) for n in np.unravel_index(int(values.argmax()), values.shape))
     box = net.receptive_field(layer, row, column, sample)
-    top, left = int(np.floor(box.top)), int(np.floor(box.left))
-    bottom, right = max(int(np.ceil(box.bottom)), top + 1), max(int(np.ceil(box.right)), left + 1)
-    pixels = sample.pixels[top:bottom, left:right].copy()
-    return Patch(
-        sample.name, float(values[row, column]), float(values.mean()), row, column, box, pixels
-    )
+    value, mean = float(values[row, column]), float(values.mean())
+    return Patch(sample.name, value, mean, row, column, box, box.cut(sample.pixels))

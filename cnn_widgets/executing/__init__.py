@@ -1,8 +1,8 @@
 """Work over many photographs by several processes, on one machine or on many.
 
 Photographs are cut into shards of a fixed size; a `PackedNetwork` is a network that a worker can
-open; a `Job` is what to do with each shard. `shard_results` hands the shards to an executor,
-whatever keeps the contract of `concurrent.futures`, and yields what comes back. A shard whose
+open; a `Job` is what to do with each shard. `shard_results` hands the shards to an executor
+(anything with the interface of `concurrent.futures`) and yields what comes back. A shard whose
 worker died is done again; a photograph that makes workers die is found in a process of its own
 and left out.
 

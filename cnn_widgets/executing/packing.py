@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import tempfile
 import threading
@@ -11,9 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cnn_widgets import storage
+from cnn_widgets.engine.weights import values_digest
 from cnn_widgets.model_files.opening import model_file
 from cnn_widgets.networks.network import Network
 
@@ -63,7 +61,7 @@ def pack(net: Network, folder: str) -> PackedNetwork:
             "give the network itself."
         )
     options = dumps((net.asked, _own_classes(net.model)), f"the network {net.name!r}")
-    digest = _digest(net.model)
+    digest = values_digest(net.model)
     name = f"network-{digest[:16]}.keras"
     with tempfile.TemporaryDirectory() as made:
         file = Path(made) / name
@@ -100,10 +98,10 @@ def unpack(packed: PackedNetwork) -> Network:
         file = Path(made) / "network.keras"
         file.write_bytes(data)
         model = model_file(file, classes, trust=True).model  # it was running in the first process
-    if (found := _digest(model)) != packed.weights:
+    if (found := values_digest(model)) != packed.weights:
         raise ValueError(
             f"The model of {asked['name']!r} has other weights after it was saved and loaded "
-            f"({found[:12]} for {packed.weights[:12]}): its classes do not restore themselves."
+            f"({found[:12]} for {packed.weights[:12]}): a layer does not restore its weights."
         )
     return Network(model, **asked)
 
@@ -126,16 +124,6 @@ def dumps(value: Any, what: str) -> bytes:
         raise TypeError(
             f"{what[0].upper()}{what[1:]} cannot be sent to another process: {error}"
         ) from error
-
-
-def _digest(model: Any) -> str:
-    """Return a digest of a model's weights in their order; paths may change with loading."""
-    found = hashlib.sha256()
-    for weight in model.weights:
-        values = np.ascontiguousarray(weight.value)
-        found.update(f"{values.dtype} {values.shape} ".encode())
-        found.update(values.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
 
 
 def _own_classes(model: Any) -> dict[str, type]:

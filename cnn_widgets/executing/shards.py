@@ -17,7 +17,7 @@ from cnn_widgets.executing.tasks import Returned, Task, Work, do_task
 from cnn_widgets.executing.workers import Workers
 from cnn_widgets.networks.network import Network
 
-#: How often a shard is handed out: more deaths than these are not the photographs' fault.
+#: How often a shard is handed out at most: after so many lost workers photographs are not to blame.
 TRIES = 6
 _SMALLEST, _LARGEST, _SHARDS, _STEP = 64, 256, 64, 8
 
@@ -178,8 +178,8 @@ class _Run:
     def _again(self, sent: _Sent, error: Exception) -> None:
         if sent.tries == TRIES:
             raise RuntimeError(
-                f"Shard {sent.number} was handed out {TRIES} times, and each time its worker was "
-                f"lost: {type(error).__name__}: {error}"
+                f"Shard {sent.number} was handed out {TRIES} times, and no answer came back; at "
+                f"last: {type(error).__name__}: {error}"
             ) from error
         if isinstance(error, BrokenExecutor):
             self._workers.renew(sent.generation, error)

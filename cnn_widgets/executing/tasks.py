@@ -57,7 +57,7 @@ class Returned:
 
 
 def do_task(data: bytes) -> bytes:
-    """Do a pickled `Task` and return a pickled `Returned`; whatever Python can catch is in it.
+    """Do a pickled `Task` and return a pickled `Returned`, which holds the result or the error.
 
     A worker notes in the folder that it has begun, and takes the note back when it ends. A note
     that is there already was left by one that died over this shard, whoever hands it out again:
@@ -92,7 +92,7 @@ def _deaths(note: str) -> int:
 
 
 def _without_deadly(task: Task, died: int) -> ImageSet:
-    """Return the photographs of a shard, of which those are not read that make a process die.
+    """Return the photographs of a shard; those that make a process die are marked as unreadable.
 
     They are only read at first: nearly always it is a decoder that crashes. If none is found so,
     or if a worker died again, the network is asked about each as well.

@@ -1,4 +1,4 @@
-"""Executors by the contract of `concurrent.futures`: which are taken, and what their ends mean."""
+"""Executors as in `concurrent.futures`: which are accepted, and what happens when one breaks."""
 
 from __future__ import annotations
 

@@ -150,7 +150,8 @@ def occlude(
     level : float
         The hottest place is the box around what is above this share of the map's maximum.
     controls : int
-        How many random places; fewer where there are not as many. 0 for none.
+        How many random places; fewer where there are not as many. Those that overlap the region by
+        more than half are not compared with. 0 for none.
     known : Controls, optional
         Those of an earlier call. Used if they are of this photograph, shape, fill, number and seed,
         and made anew otherwise.
@@ -174,7 +175,7 @@ def occlude(
     Examples
     --------
     >>> net, cat = cw.load_network(), cw.gallery()["cat"]
-    >>> found = cw.occlude(net, cat, "hottest", "blur", controls=8)
+    >>> found = cw.occlude(net, cat, "hottest", "blur", level=0.8, controls=8)
     >>> found.answers.top_before(1)[0].name, bool(found.effect > 0), len(found.controls_effects)
     ('Egyptian cat', True, 8)
     """
@@ -194,7 +195,7 @@ def occlude(
         known = _controls(cover, key, controls, seed, progress)
     after = cover.answers([(patch.top, patch.left)])
     which = TARGETS.index(target)
-    elsewhere = (known.places != (patch.top, patch.left)).any(axis=1)
+    elsewhere = patch.elsewhere(known.places)
     asked = (known.scores, known.probabilities)[which][elsewhere, index]
     value = float(before[which][index])
     answers = Answers(before[0], after[0][0], before[1], after[1][0], net.class_names)

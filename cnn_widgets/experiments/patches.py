@@ -65,6 +65,13 @@ class Patch:
         rows, columns = self.shape.shape
         return max(bottom - top - rows, 0) + 1, max(right - left - columns, 0) + 1
 
+    def elsewhere(self, places: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which places (n, 2) overlap the patch's own by at most half of its box."""
+        rows, columns = self.shape.shape
+        down, across = np.abs(places - (self.top, self.left)).T
+        overlap = np.maximum(rows - down, 0) * np.maximum(columns - across, 0)
+        return np.asarray(overlap <= rows * columns / 2)
+
     def mask(self, size: tuple[int, int], place: tuple[int, int] | None = None) -> Mask:
         """Return the pixels, bool (H, W); with the shape moved to `place` (top, left) if given."""
         row, column = (self.top, self.left) if place is None else place

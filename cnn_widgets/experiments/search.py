@@ -59,8 +59,8 @@ def greedy(
 ) -> Found:
     """Return what a greedy search finds, then prunes.
 
-    In each step that is removed whose removal leaves the wanted class the largest lead, measured
-    anew in each step. Once it wins, whatever can be put back without losing is put back.
+    Each step removes the thing whose removal gives the wanted class the largest lead; leads are
+    measured again at each step. Once the class wins, whatever it does not need removed is put back.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _pruned(
     wanted: int,
     allowed: Callable[[tuple[int, ...]], bool] | None,
 ) -> tuple[int, ...]:
-    """Return a set that wins without any of its members that it can spare, one after the other."""
+    """Return a winning set less each member, one after the other, without which it still wins."""
     while len(removed) > 1:
         smaller = [removed[:n] + removed[n + 1 :] for n in range(len(removed))]
         smaller = [each for each in smaller if allowed is None or allowed(each)]

@@ -62,7 +62,7 @@ class Answers:
         return self._table.ranked(self.scores_after, self.probabilities_after, top)
 
     def most_lowered(self, count: int = 5) -> list[tuple[str, float]]:
-        """Return the classes whose scores fell most, and how far: they share what was changed."""
+        """Return the classes whose scores fell most, and how far: they use what was changed."""
         order = np.argsort(self.differences, kind="stable")[:count]
         return [(self.class_names[k], -float(self.differences[k])) for k in order]
 

@@ -107,7 +107,8 @@ def smallest_change(
     most : int
         The largest number of filters or cells that are removed.
     progress : callable, optional
-        Called with (passes done, passes at most); returning False stops.
+        Called with (passes done, an estimate of all, at which the count stays); returning False
+        stops.
 
     Raises
     ------

@@ -197,7 +197,7 @@ class BackgroundTasks:
         self._controls.show_progress(None)
 
     def title(self, kind: str, asked: Any) -> str:
-        """Return the title of a task's method or instrument, for a message."""
+        """Return what a message calls a task: its method, its instrument, or the question."""
         if kind in ("audit", "survey"):
             return "The question about all photographs"
         return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title

@@ -14,7 +14,7 @@ from cnn_widgets.panels import captions
 from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.scenes.selection import audit_question, audited, indexed
+from cnn_widgets.scenes.selection import audited, indexed
 from cnn_widgets.scenes.state import State
 
 Options = list[tuple[str, Any]]
@@ -175,7 +175,7 @@ WIDTHS = {
     "instrument": "240px",
     "baseline": "255px",
     "audit_kind": "385px",
-    "audit_label": "230px",
+    "audit_label": "290px",
     "audit_answer": "245px",
 }
 
@@ -209,7 +209,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
 
 def fault_options(scene: Scene) -> Options:
     """Return the filters that have a fault over all photographs, the worst first."""
-    found = () if indexed(scene) is None else scene.audits.faults(audit_question(scene))
+    index = indexed(scene)
+    found = [] if index is None else index.faults()
     told = [
         (f"{each['layer']} {each['filter']}: {each['fault']}", (each["layer"], each["filter"]))
         for each in found[:FAULTS_LISTED]

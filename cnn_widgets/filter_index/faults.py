@@ -78,9 +78,9 @@ def fault_masks(layer: LayerFilters, count: int, limits: Limits) -> dict[str, ND
     """Return which filters of a layer have which fault, (K,) each, by the names in `FAULTS`.
 
     A filter has at most one of these faults: dead (never above 0 behind a function that rests at
-    0; behind another, 0 in every cell), saturated, constant, almost dead. It may be a duplicate
-    beside that. Of a group of near-duplicates the first filter is not counted as one: so many can
-    be spared.
+    0; behind another, 0 in every cell), saturated, constant, almost dead. It may be a
+    near-duplicate as well. The first filter of a group of near-duplicates is not counted: the
+    number of those counted is how many could be removed.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _told(layer: LayerFilters, index: int, fault: str, count: int) -> tuple[str,
 
 
 def most_share(count: int) -> float:
-    """Return on what share of all photographs a filter may yet be active that was so on none.
+    """Return the largest share on which a filter may be active that was active on none of `count`.
 
     The upper end of the 95 % interval for none of `count`: 1 - 0.05^(1/count), about 3/count.
 

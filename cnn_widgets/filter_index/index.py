@@ -7,12 +7,14 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import atomic_files, frame, versions
 from cnn_widgets.filter_index.faults import FAULTS, Limits, cautions, fault_masks, fault_table
 from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
@@ -94,7 +96,13 @@ class FilterIndex:
         `limits` are applied to what was counted; `duplicate` and what is compared stay as they
         were when the photographs were gone through.
         """
-        return fault_table(self.layers.values(), self.count, limits or self.limits)
+        if limits is None:
+            return list(self._own_faults)
+        return fault_table(self.layers.values(), self.count, limits)
+
+    @cached_property
+    def _own_faults(self) -> list[dict[str, Any]]:
+        return fault_table(self.layers.values(), self.count, self.limits)
 
     def cautions(self, limits: Limits | None = None) -> tuple[str, ...]:
         """Return in sentences what so few photographs, or these layers, do not allow to say."""
@@ -148,8 +156,9 @@ class FilterIndex:
         Raises
         ------
         ValueError
-            If there is no such layer, filter or rank, network or photographs are others than
-            those of the index, or the photographs come as a data set or a generator.
+            If there is no such layer, filter or rank, the network is another than that of the
+            index, the photograph of that number has another name, or the photographs come as a
+            data set or a generator.
         OSError
             If the photograph is gone.
         """
@@ -158,6 +167,10 @@ class FilterIndex:
             raise ValueError(
                 f"Filter {index} of {layer!r} has {len(found)} exciting photographs. Received "
                 f"rank: {rank}"
+            )
+        if weights_digest(net.model) != self.about["weights"]:
+            raise ValueError(
+                f"{net.name!r} is another network than that of the index: it has other weights."
             )
         if net.layer(layer).shape != self.layer(layer).shape:
             raise ValueError(

@@ -87,7 +87,8 @@ def _flat(tf: Any, values: Any) -> Any:
 def _values_at(tf: Any, flat: Any, cells: Any) -> Any:
     """Return the values (N, K) of maps (N, cells, K) at one cell of each, (N, K).
 
-    By their places in all of the numbers: the functions that take along an axis turn whole maps.
+    They are gathered by their indices in the flattened array: TensorFlow's functions that gather
+    along an axis transpose whole maps.
     """
     batch, length, filters = (tf.cast(n, tf.int64) for n in tf.unstack(tf.shape(flat)))
     rows = tf.range(batch)[:, None] * length + tf.cast(cells, tf.int64)

@@ -41,7 +41,7 @@ class ValueRange:
 
     @property
     def ends(self) -> bool:
-        """Whether it has an end at which a filter is saturated: another one than a 0 of rest."""
+        """Whether an end of it means saturation; the 0 of a silent filter does not."""
         return self.high < inf or (self.low > -inf and not self.rests)
 
     def near(self, share: float) -> tuple[float, float]:

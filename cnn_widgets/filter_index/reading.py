@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -119,8 +118,4 @@ def cut_patch(net: Network, sample: ImageSample, layer: str, cell: tuple[int, in
 
     Pixels that it sees in part are included.
     """
-    box = net.receptive_field(layer, *cell, sample)
-    (height, width) = sample.size
-    top, left = min(floor(box.top), height - 1), min(floor(box.left), width - 1)
-    bottom, right = max(ceil(box.bottom), top + 1), max(ceil(box.right), left + 1)
-    return sample.pixels[top:bottom, left:right].copy()
+    return net.receptive_field(layer, *cell, sample).cut(sample.pixels)

@@ -91,7 +91,7 @@ def index_filters(
         raise ValueError(f"Expected top to be a whole number of at least 1. Received: {top!r}")
     checked_network(net)
     found, limits = open_images(images, labels, channels=net.channels), limits or Limits()
-    if getattr(found, "endless", False):
+    if found.endless:
         raise ValueError("The data set never ends: index_filters(net, data.take(1000)), say.")
     infos = _layers(net, layers)
     about = _about(net, found, fit)

@@ -26,7 +26,7 @@ WIDER = 2.5
 class RandomSums:
     """Sums of F filters over all cells and photographs, with random signs.
 
-    The sign of a photograph hangs on its content, so the order of the photographs does not matter.
+    A photograph's signs follow from its content, so the order of photographs does not matter.
     """
 
     def __init__(self, size: int) -> None:

@@ -38,13 +38,13 @@ def survey(scene: Scene) -> View:
         )
         for name, value, pixels in scene.audits.patches(audit_question(scene), layer, number)
     )
-    line = _told(scene, index, layer, number)
+    line = _told(index, layer, number)
     if not strip:
         return View(line)
     return View(line, line, strip=strip)
 
 
-def _told(scene: Scene, index: FilterIndex, layer: str, number: int) -> str:
+def _told(index: FilterIndex, layer: str, number: int) -> str:
     """Return in a sentence what the filter does over all photographs."""
     record = index.record(layer, number)
     line = (
@@ -52,7 +52,7 @@ def _told(scene: Scene, index: FilterIndex, layer: str, number: int) -> str:
         f"{index.count:,} photographs"
     )
     line += "." if record["peak"] is None else f", at most {captions.number(record['peak'])}."
-    for fault in scene.audits.faults(audit_question(scene)) if record["faults"] else ():
+    for fault in index.faults() if record["faults"] else ():
         if (fault["layer"], fault["filter"]) == (layer, number):
             line += f" {fault['fault'].capitalize()}: {fault['told']}."
     labels = index.label_peaks(layer, number)

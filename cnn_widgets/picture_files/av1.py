@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cnn_widgets.picture_files.limits import Parts
 
 _SEQUENCE_HEADER = 1  # types of OBUs, the units of AV1
-_FRAME_HEADERS = (3, 6, 7)  # alone, with its frame, or said again
+_FRAME_HEADERS = (3, 6, 7)  # header alone, header with its frame, header repeated
 _CHOSEN_BY_FRAME = 2  # SELECT_SCREEN_CONTENT_TOOLS and SELECT_INTEGER_MV
 _KEY_FRAME, _SWITCH_FRAME = 0, 3
 

@@ -1,4 +1,4 @@
-"""Describes the coded pixels of a TIFF anew, so that Pillow decodes what it is wanted to."""
+"""Rewrites the directories (lists of tags) of a TIFF, so that Pillow decodes chosen pixels only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UINT32, _BYTES = 4, 7  # types of a TIFF's values
 
 
 def with_directories(data: bytes, pages: Sequence[dict[int, list[int] | bytes]]) -> bytes:
-    """Return a TIFF with new pages, each tag number to numbers or bytes, in place of its own."""
+    """Return a TIFF with new pages in place of its own; a page maps tag numbers to their values."""
     order = "<" if data[:2] == b"II" else ">"
     start = len(data) + len(data) % 2
     written = bytearray()

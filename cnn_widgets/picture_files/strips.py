@@ -1,4 +1,4 @@
-"""Large pictures are shrunk strip by strip, so that no second copy is held; many not even a first.
+"""Shrinks large pictures strip by strip: no second full copy is held in memory, often not one.
 
 Pillow decodes a file whole: 50 megapixels take 200 MB. Here the coded rows of some strips of a PNG
 or TIFF are handed to it as a small file of their own, one after the other.

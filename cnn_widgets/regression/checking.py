@@ -25,9 +25,9 @@ from cnn_widgets.regression.layers import layer_figures, packed, partners
 from cnn_widgets.regression.matching import Matching
 from cnn_widgets.regression.photographs import (
     Photograph,
+    digest_of,
     repeats,
     small_map,
-    values_digest,
 )
 from cnn_widgets.regression.result import Case, Check, Tolerances
 from cnn_widgets.regression.similarity import linear_cka
@@ -235,7 +235,7 @@ class _Run:
         network = bool(found)
         if not failed and not drifted:
             return []
-        if self.kept.about["weights"] == values_digest(self.net) != "":
+        if self.kept.about["weights"] == digest_of(self.net) != "":
             found.append("The weights are the same to the last bit.")
         if drifted:
             found.append(self._beginning(layers, drifted[0]))

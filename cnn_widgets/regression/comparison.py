@@ -15,8 +15,8 @@ from cnn_widgets.regression.result import Case, Tolerances
 def same_classes(kept: Sequence[str], now: Sequence[str]) -> list[int]:
     """Return for each class kept its place now, -1 if there is none.
 
-    Names that are the same in another order are followed, and so they are where classes were added
-    or taken away. Where as many have other names, the order stays.
+    Classes are matched by name if only their order changed, or if some were added or removed. If
+    there are as many as before, with other names, they are matched by their order.
     """
     places = {name: n for n, name in enumerate(now)}
     unique = len(places) == len(now) and len(set(kept)) == len(kept)
@@ -84,7 +84,8 @@ def photograph_case(
         "probability_changed": change, "correlation": alike,
         "centre_moved": _known(moved), "overlap": _known(overlap(kept.evidence, evidence)),
     }  # fmt: skip
-    severity = lead if changed[:1] == ["answer"] else 1 - alike if changed else change
+    elsewhere = max(1 - alike, moved if np.isfinite(moved) else 0.0)
+    severity = {"answer": lead, "evidence": elsewhere}.get((changed or [""])[0], change)
     words = "; ".join(told)
     words = words[:1].upper() + words[1:] + "." if words else ""
     status = "failed" if changed else "passed"
@@ -92,7 +93,7 @@ def photograph_case(
 
 
 def _lead(kept: Photograph, was: int, now: int, before: dict[int, float], p: Floats) -> float:
-    """Return by how much another class won or had lost, whichever is more; 0 if it is the same."""
+    """Return the larger lead of two: of the old answer then, of the new one now; 0 if equal."""
     if now == was:
         return 0.0
     if was < 0:
@@ -141,7 +142,7 @@ def swapped(kept: Sequence[Photograph], now: Sequence[Floats], names: Sequence[s
 
 
 def _named(names: Sequence[str], index: int) -> str:
-    return repr(names[index]) if 0 <= index < len(names) else "a class that is no more"
+    return repr(names[index]) if 0 <= index < len(names) else "a class that no longer exists"
 
 
 def _known(value: float) -> float | None:

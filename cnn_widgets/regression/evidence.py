@@ -24,7 +24,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.regression.inputs import probed
 from cnn_widgets.regression.layers import as_json, from_json, layer_figures, packed, watched
-from cnn_widgets.regression.photographs import Photograph, photograph_of, repeats, values_digest
+from cnn_widgets.regression.photographs import Photograph, digest_of, photograph_of, repeats
 
 #: Called with (photographs done, photographs in all); may return False to stop.
 Progress = Callable[[int, int], Any]
@@ -264,7 +264,7 @@ def _refuse_random(net: Network, steady: bool) -> None:
 def _about(net: Network) -> dict[str, Any]:
     return {
         "network": net.name,
-        "weights": values_digest(net),
+        "weights": digest_of(net),
         "input_size": list(net.input_size),
         "channels": net.channels,
         "network_fit": net.fit,

@@ -23,7 +23,7 @@ _SAME = 0.01  # of the spread: what is explained by another scale or order of ch
 
 
 def probed(net: Network, fit: str | None = None) -> list[Floats]:
-    """Return what reaches the first weights of a lying and a standing picture of squares.
+    """Return what reaches the first weights from a wide and a tall picture of coloured squares.
 
     Each is shrunk to at most 16 × 16. Two pictures, because one that is shaped like the input looks
     the same squashed and cropped.

@@ -21,7 +21,7 @@ from cnn_widgets.records import Floats, ImageSample, LayerInfo
 MOST_LAYERS = 24
 #: A layer with more values per position (a flattened map) is not watched.
 _MOST_FILTERS = 4096
-#: Layers that pass on what came in, at least when a network answers.
+#: Layers that put out the values that came in, at least outside of training.
 _PASSING = ("Dropout", "Flatten", "Reshape", "Permute", "InputLayer", "Noise", "ZeroPadding")
 #: Figures that differ by less, relative to the largest of the layer, differ by rounding.
 _ROUNDING = 1e-5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.attribution.streaming import Explained
+from cnn_widgets.engine.weights import values_digest
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -105,19 +105,12 @@ def repeats(net: Network, sample: ImageSample) -> bool:
     return bool(np.abs(beside - alone).max() <= allowed)
 
 
-def values_digest(net: Network) -> str:
+def digest_of(net: Network) -> str:
     """Return a digest of the weights' values in order, equal where only names differ.
 
     "" for a private copy, whose weights are not those of its model.
     """
-    if net.private_weights:
-        return ""
-    found = hashlib.sha256()
-    for weight in net.model.weights:
-        values = np.ascontiguousarray(weight.value)
-        found.update(f"{values.dtype}{values.shape}".encode())
-        found.update(values.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+    return "" if net.private_weights else values_digest(net.model)
 
 
 # --- how two maps differ ---------------------------------------------------------------------

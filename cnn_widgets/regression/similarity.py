@@ -39,7 +39,7 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
     The same value follows from the N × N matrices XXᵀ and YYᵀ, and the smaller form is used: memory
     is that of min(N, K)² numbers and of 2048 rows or columns in float64. Where N is much smaller
     than the number of features the value is too high, of unrelated features too: it then tells
-    little.
+    little; `cnn_widgets.training.unbiased_cka` is without that bias, but noisier.
 
     References
     ----------

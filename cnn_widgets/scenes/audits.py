@@ -44,7 +44,6 @@ class Audits:
         self._running = threading.Lock()  # two runs would write into one file
         self._found: dict[Question, Audit] = {}
         self._indexes: dict[Question, FilterIndex] = {}
-        self._faults: dict[Question, tuple[dict[str, Any], ...]] = {}
         self._patches: tuple[object, Patches] = None, ()
         self._meant: dict[tuple[Network, Label], tuple[int, ...]] = {}
         self._folders: dict[Question, str] = {}
@@ -102,14 +101,6 @@ class Audits:
         """Keep a filter index, in place of those of the same network."""
         self._indexes = {q: each for q, each in self._indexes.items() if q[0] is not question[0]}
         self._indexes[question] = index
-        self._faults = {question: tuple(index.faults())}  # asked for at every redraw
-
-    def faults(self, question: Question) -> tuple[dict[str, Any], ...]:
-        """Return the faults of the filters, as `FilterIndex.faults` does; none without an index."""
-        index = self._indexes.get(question)
-        if index is not None and question not in self._faults:
-            self._faults = {question: tuple(index.faults())}
-        return self._faults.get(question, ())
 
     def patches(self, question: Question, layer: str, number: int) -> Patches:
         """Return (photograph, value, pixels) of the places that excite a filter most.
@@ -117,7 +108,7 @@ class Audits:
         A photograph that cannot be read any more, or was taken off the table, is left out.
         """
         (net, _, fit), index = question, self._indexes[question]
-        key = id(index), layer, number
+        key = index, layer, number
         if self._patches[0] != key:
             found, samples = [], self._samples.fitted(fit)  # those seen last are in memory
             for one in index.top_photographs(layer, number):
@@ -156,8 +147,8 @@ class Audits:
             )
         if found.about["images"] != self._images.fingerprint():
             raise ValueError(
-                "This is an audit of other photographs than those on the table, of others among "
-                "them, or they have changed since."
+                "This is not an audit of exactly the photographs on the table: it has others, or "
+                "some have changed since."
             )
         outdated = [each for each in self._found if each[0] is net and each[1] != question[1]]
         for each in outdated:
@@ -174,7 +165,7 @@ class Audits:
         Without labels nothing is right or wrong: then all are chosen.
         """
         kind = kind if found.judged.any() else "all"
-        key = id(found), kind, label, answer, id(self._samples.names)
+        key = found, kind, label, answer, self._samples.names
         if self._chosen[0] != key:
             names = (found.names[index] for index in select(found, kind, label, answer))
             self._chosen = key, tuple(name for name in names if name in self._samples)
@@ -186,7 +177,6 @@ class Audits:
         self._chosen = self._patches = None, ()
         self._found.clear()
         self._indexes.clear()
-        self._faults.clear()
         self._meant.clear()
         for folder in self._folders.values():
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,9 +1,9 @@
 """Whether a network decides on something that is not the subject: marks, borders, colours, grounds.
 
 In come a `Network` and labelled photographs; out goes `Shortcuts`: one `Finding` per suspicion,
-each *tried* by taking the thing away and putting it into innocent photographs, beside random
-controls of the same size. A finding that does not hold is told as such. `shortcuts_section` shows
-them on an audit's page.
+each *tried* by taking the thing away and putting it into photographs of other labels, beside
+random controls of the same size. Findings that do not hold are marked. `shortcuts_section` shows
+all of them on an audit's page.
 
 >>> photographs = [(cw.load_image(np.full((8, 8, 3), v, np.uint8)), "tabby") for v in (0, 9)]
 >>> find_shortcuts(cw.load_network(), photographs)

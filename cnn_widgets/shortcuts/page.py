@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from cnn_widgets.auditing.sections import SIDE, image, section, table
-from cnn_widgets.datasets import open_images
+from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.drawing.color import colorize
 from cnn_widgets.images.resizing import resize_to_input, shrink
 from cnn_widgets.networks.network import Network
@@ -15,7 +17,7 @@ from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.result import Finding, Shortcuts
 from cnn_widgets.shortcuts.trials import Effect
 
-_SHOWN, _EXAMPLES = 12, 2
+_SHOWN = 12
 _HEAD = ("suspected of", "verdict", "taken away: change of the log-odds", "controls, 50 and 99 %",
          "lose the class", "put in: change of the log-odds", "controls, 50 and 99 %",
          "get the class")  # fmt: skip
@@ -29,8 +31,8 @@ def shortcuts_section(found: Shortcuts, net: Network, images: object) -> str:
     found : Shortcuts
     net : Network
     images : object
-        The photographs that were looked at, as `open_images` takes them: the first readable ones
-        that belong to no accused label show what putting in does.
+        The photographs that were looked at, as `open_images` takes them: those of other labels
+        that a label was compared with show what putting in does.
 
     Examples
     --------
@@ -38,8 +40,9 @@ def shortcuts_section(found: Shortcuts, net: Network, images: object) -> str:
     ''
     """
     rows = [_row(each) for each in found.findings]
+    pictures = open_images(images, channels=net.channels)
     cards = "".join(
-        _card(each, found, net, images) for each in found.findings[:_SHOWN] if each.held
+        _card(each, found, net, pictures) for each in found.findings[:_SHOWN] if each.held
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
     body = cards + table(_HEAD, rows) + (f"<ul>{notes}</ul>" if notes else "")
@@ -65,7 +68,7 @@ def _row(each: Finding) -> tuple[str, ...]:
     return name, each.verdict, *told(each.trial.away), *told(each.trial.into)
 
 
-def _card(each: Finding, found: Shortcuts, net: Network, images: object) -> str:
+def _card(each: Finding, found: Shortcuts, net: Network, images: ImageSet) -> str:
     """Return where it is, the mean map, and photographs of others without and with it."""
     parts = [image(_large(_marked(each)), f"where it is: {each.place}")]
     clusters = found.clusters.get(each.label, ())
@@ -74,7 +77,7 @@ def _card(each: Finding, found: Shortcuts, net: Network, images: object) -> str:
         mean = np.average([some.average for some in clusters], axis=0, weights=weights)
         parts.append(image(_large(colorize(mean, "inferno")), f"mean evidence for {each.label}"))
     if each.change is not None:
-        for pixels in _innocent(each.label, net, images):
+        for pixels in _examples(found.examples.get(each.label, ()), net, images):
             some = pixels[None]
             parts.append(image(_large(each.change.absent(some, False)[0]), "without it"))
             parts.append(image(_large(each.change.present(some, False)[0]), "with it"))
@@ -82,20 +85,13 @@ def _card(each: Finding, found: Shortcuts, net: Network, images: object) -> str:
     return f"<figure class='card'>{''.join(parts)}{told}</figure>"
 
 
-def _innocent(label: str, net: Network, images: object) -> list[Pixels]:
-    """Return a few photographs that do not have a label, as the network takes them."""
-    pictures, found = open_images(images, channels=net.channels), list[Pixels]()
-    if not pictures.repeatable:
-        return []
-    for number, other in enumerate(pictures.labels):
-        named = net.class_names[other] if isinstance(other, int) else other
-        if named is None or named == label or len(found) == _EXAMPLES:
-            continue
-        try:
-            sample = pictures.read(number, 2 * max(net.input_size))
-        except (ValueError, TypeError, OSError):
-            continue
-        found.append(np.asarray(resize_to_input(sample, net.input_size, 3, net.fit), np.uint8))
+def _examples(names: Sequence[str], net: Network, images: ImageSet) -> list[Pixels]:
+    """Return photographs by their names, as the network takes them; those that can be read."""
+    numbers, found = {name: number for number, name in enumerate(images.names)}, list[Pixels]()
+    for name in names if images.repeatable else ():
+        with contextlib.suppress(ValueError, TypeError, OSError, KeyError):
+            sample = images.read(numbers[name], 2 * max(net.input_size))
+            found.append(np.asarray(resize_to_input(sample, net.input_size, 3, net.fit), np.uint8))
     return found
 
 

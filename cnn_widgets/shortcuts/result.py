@@ -87,13 +87,19 @@ class Finding:
         )
         end = ""
         if self.held and self.central:
-            end = " It lies where the subject is: whether it is the subject, only a look can tell."
+            end = " It lies where the subject usually is: look whether it is the subject itself."
         lead = "Decided by" if self.held else "Not held:"
         return f"{self.label}: {lead} {what}. {effects[0].upper()}{effects[1:]}; {compared}.{end}"
 
 
 def _as_much(effect: Effect) -> int:
     return sum(each >= effect.compared for each in effect.controls)
+
+
+#: The share of the evidence in each zone, and that of the area.
+Zones = dict[str, tuple[float, float]]
+#: So many photographs of other labels are shown with what was suspected, and without.
+EXAMPLES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +113,22 @@ class Shortcuts:
         Those that held first, the strongest first; then those that may be the subject, then those
         that did not hold.
     clusters : dict of str to tuple of Cluster
-        By label, photographs that are decided on for the same reason; those that help the label
-        most come first.
+        By label, photographs that are decided on for the same reason; those whose label
+        is most probable come first.
     evidence : dict of str to dict
         By label and zone (corners, border, centre): the share of the evidence, and of the area.
     notes : tuple of str
         Labels that were not looked at, and why; photographs that could not be read.
+    examples : dict of str to tuple of str
+        By label, a few of the photographs of other labels that it was compared with.
     """
 
     network: str
     findings: tuple[Finding, ...]
     clusters: dict[str, tuple[Cluster, ...]]
-    evidence: dict[str, dict[str, tuple[float, float]]]
+    evidence: dict[str, Zones]
     notes: tuple[str, ...] = ()
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -198,7 +207,9 @@ def _plain(effect: Effect) -> dict[str, Any]:
         "standardised": effect.standardised,
         "turned": [effect.turned.right, effect.turned.count],
         "controls": list(effect.controls),
-        "controls_quantiles_50_95_99": list(effect.quantiles()),
+        "controls_quantiles_50_95_99": list(effect.quantiles())
+        if len(effect.controls) > 99
+        else None,
     }
 
 

@@ -22,7 +22,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
 from cnn_widgets.shortcuts.places import evidence_shares
-from cnn_widgets.shortcuts.result import Finding, Shortcuts, ranked
+from cnn_widgets.shortcuts.result import EXAMPLES, Finding, Shortcuts, Zones, ranked
 from cnn_widgets.shortcuts.suspicions import Suspicion, suspicions
 from cnn_widgets.shortcuts.trials import CONTROLS, Judge, Photographs, try_suspicion
 
@@ -50,17 +50,17 @@ def find_shortcuts(
     Of each label up to 32 photographs are compared with 48 of others. *Suspected* is a region that
     is the same in most photographs of the label, where an unusual share of the evidence lies, or
     where a cluster of maps is hottest (SpRAy); a cast of colour; an added pattern such as a
-    watermark; and the texture of the ground. *Tried* is every suspicion: taken away from
-    photographs of the label, and put into photographs of others, each time beside random controls
-    of the same size (regions: the same shape elsewhere; casts: unlike colours of the same strength;
-    patterns: those by which random groups of others differ; textures: those of other photographs).
+    watermark; and the texture of the ground. *Tried* is every suspicion, at most 8 of a label:
+    taken away from photographs of the label, and put into photographs of others, each time beside
+    random controls of the same size (regions: the same shape elsewhere; casts: unlike colours of
+    the same strength; patterns: those by which random groups of others differ; textures: those of
+    other photographs).
 
     It holds if both directions change the log-odds of the label more than 99 % of the controls and
-    by at least 1.5 (4 times the odds), and both together are less than 1 % probable by chance among
-    all suspicions about the label. What lies in the middle of the photographs and holds may be the
-    subject itself and is told apart. A shortcut that is neither at a fixed place nor in the colour
-    or the texture of the ground, such as an object that often stands beside the subject, is not
-    found.
+    by at least 1.5 (4 times the odds). What lies in the middle of the photographs and holds may be
+    the subject itself and is told apart. A shortcut that is neither at a fixed place nor in the
+    colour or the texture of the ground, such as an object that often stands beside the subject, is
+    not found.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class _Search:
         total = _STEPS * len(places)
         findings: list[Finding] = []
         clusters: dict[str, tuple[Cluster, ...]] = {}
-        evidence = {}
+        evidence, examples = {}, {}
         for number, place in enumerate(places):
 
             def step(done: float, start: int = number) -> None:
@@ -179,15 +179,19 @@ class _Search:
             looked = self._label(place, step)
             if looked is not None:
                 name = self.table.names[place]
-                clusters[name], evidence[name] = looked[1:]
+                clusters[name], evidence[name], examples[name] = looked[1:]
                 findings += looked[0]
             step(1.0)
-        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, tuple(self.notes))
+        notes = tuple(self.notes)
+        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, notes, examples)
 
     def _label(
         self, place: int, step: Callable[[float], None]
-    ) -> tuple[list[Finding], tuple[Cluster, ...], dict[str, tuple[float, float]]] | None:
-        """Return findings, clusters and evidence of a label; None if too little can be read."""
+    ) -> tuple[list[Finding], tuple[Cluster, ...], Zones, tuple[str, ...]] | None:
+        """Return findings, clusters, evidence, and the names of photographs of other labels.
+
+        None if too little can be read.
+        """
         mine = set(self.table.classes[place])
         apart = [p for p, some in enumerate(self.table.classes) if not mine & set(some)]
         own = self._read(np.flatnonzero(self.truth == place), OWN, place)
@@ -213,7 +217,7 @@ class _Search:
                 judge, each.change, some, others, self.controls, self.seed + number, tried
             )
             found.append(_finding(name, each, trial, len(suspected)))
-        return found, clusters, evidence_shares(average)
+        return found, clusters, evidence_shares(average), others.names[:EXAMPLES]
 
     def _read(self, numbers: Array, most: int, place: int) -> Photographs:
         """Return up to so many photographs, chosen at random, as the network takes them."""
@@ -226,10 +230,11 @@ class _Search:
                 sample = self.images.read(number, 2 * max(self.net.input_size))
                 if sample.data is not None:
                     raise ValueError("it has other channels than red, green and blue")
-                sample = self.net.with_inputs_of(sample, number)
+                sample = self.net.with_inputs_of(sample, number + self.images.start)
                 pixels.append(resize_to_input(sample, self.net.input_size, 3, self.net.fit))
             except (ValueError, TypeError, OSError) as error:
-                self.notes[f"{self.images.names[number]}: {error}"] = None
+                why = str(error) or type(error).__name__
+                self.notes[f"{self.images.names[number]}: {why}"] = None
                 continue
             names.append(sample.name)
             inputs.append(sample.inputs)
@@ -249,7 +254,7 @@ class _Search:
         ], np.float64)  # fmt: skip
 
     def _clusters(self, maps: Array, own: Photographs, judge: Judge) -> tuple[Cluster, ...]:
-        """Return the clusters of the maps, those that help the label most first."""
+        """Return the clusters of the maps, those whose label is most probable first."""
         group = spectral_clusters(maps, self.seed)
         odds, answered = judge.ask(own.samples())
         found = []

@@ -127,6 +127,7 @@ class Trial:
         """Return how probable it is that one of `tried` innocent suspicions does as much as this.
 
         That the product of two independent ranks is at most t has the probability t (1 - ln t).
+        The two of a trial come from the same controls, so this is somewhat too small.
         """
         product = self.away.rank * self.into.rank
         return min(1.0, tried * product * (1 - float(np.log(product))))
@@ -135,8 +136,8 @@ class Trial:
         """Return whether the suspicion holds, one of `tried` about the same label.
 
         Taking away and putting in must both do more than all but 1 % of the controls, change the
-        log-odds by at least `LEAST`, with a 95 % interval above 0, and both together be less than
-        1 % probable by chance among all suspicions that were tried.
+        log-odds by at least `LEAST`, with a 95 % interval above 0. `chance` must be at most 1 %,
+        which follows from the rest up to nine suspicions.
         """
         both = (self.away, self.into)
         return self.chance(tried) <= _LIMIT and all(

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.datasets import open_images
+from cnn_widgets.layer_gradients.cells import layer_object
 from cnn_widgets.networks.network import Network
-from cnn_widgets.reading import Counted, Progress, first_error, number_of, readable
+from cnn_widgets.reading import Counted, Progress, ending, first_error, number_of, readable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
 from cnn_widgets.training.similarity import FEWEST, cka_of, dependences
 
@@ -159,7 +160,11 @@ def compare_networks(
     same = before.class_names == after.class_names
     if not same:
         notes += ("The classes differ: answers and maps are not compared.",)
-    pictures, errors = open_images(images, channels=before.channels), dict[str, str]()
+    pictures = ending(
+        open_images(images, channels=before.channels),
+        "compare_networks(before, after, data.take(1000))",
+    )
+    errors = dict[str, str]()
     counted = Counted(progress, number_of([pictures]), "photographs")
     sums = [_LayerSums(one, other) for one, other in pairs]
     answers = []
@@ -247,7 +252,7 @@ class _LayerSums:
 
 def _weights_moved(before: Network, after: Network, one: str, other: str) -> float:
     """Return how far a layer's weights moved, as a share of their length."""
-    found = [[np.float64(w) for w in net.model.weights if w.path.rpartition("/")[0] == name]
+    found = [[np.float64(w) for w in layer_object(net.engine, name).weights]
              for net, name in ((before, one), (after, other))]  # fmt: skip
     if not found[0] or [w.shape for w in found[0]] != [w.shape for w in found[1]]:
         return float("nan")

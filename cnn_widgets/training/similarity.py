@@ -17,7 +17,9 @@ FEWEST = 4  # samples that the unbiased estimator needs
 
 
 def unbiased_cka(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Return the linear CKA of two representations of the same samples.
+    """Return the linear CKA of two representations of the same samples, by the unbiased estimator.
+
+    `cnn_widgets.regression.linear_cka` is the plain index, which never says less than there is.
 
     Parameters
     ----------

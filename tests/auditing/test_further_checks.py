@@ -37,8 +37,10 @@ def test_every_check_has_a_section_or_says_why_not(net, images):
     for check, section, line in zip(CHECKS.values(), sections, said, strict=True):
         assert f"<h2>{check.title}" in section
         assert line.startswith(check.title)
+        assert "It failed" not in section
     found = dict(zip(CHECKS, sections, strict=True))
     assert "2 photographs" in found["duplicates"] or "image 0" in found["duplicates"]
+    assert "What excites some filters" in found["filters"]
     assert "Not looked for: " in found["shortcuts"]  # of no label there are 8 photographs
     assert "at least two need 8 photographs" in found["shortcuts"]
     assert all(escape(change.title) in found["robustness"] for change in CHANGES.values())

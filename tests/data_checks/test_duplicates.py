@@ -133,3 +133,14 @@ def test_thousands_of_copies_of_one_picture_are_one_group_and_compared_once(monk
         "image 0", "image 1", "image 2"
     }  # fmt: skip
     assert ("image 2", "image 0") in found.across
+
+
+def test_broken_files_count_as_done_and_none_readable_is_no_error(tmp_path):
+    for number in range(4):
+        (tmp_path / f"{number}.png").write_bytes(b"broken")
+    seen = []
+    found = duplicates(tmp_path, progress=lambda *step: seen.append(step))
+    assert (found.exact, found.near, len(found.unreadable)) == ((), (), 4)
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    with pytest.raises(CancelledError):
+        duplicates(tmp_path, progress=lambda done, total: done < 2)

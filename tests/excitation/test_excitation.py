@@ -195,3 +195,26 @@ def test_made_pictures_beat_photographs_for_forty_filters(lite0, gallery):
     won = [excite(lite0, layer, k).value > best
            for layer, k, best in _live_filters(lite0, gallery.values(), 40, seed=2026)]  # fmt: skip
     assert sum(won) >= 38
+
+
+def test_a_patch_is_cut_where_the_photograph_ends(lite0):
+    """A wide letterboxed photograph: cells of its bars see a part of it only, or none."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 400, 3), np.uint8)
+    sample = cw.load_image(pixels, fit="letterbox")
+    for number in range(32):
+        (best,) = exciting_patches(lite0, [sample], "stem", number).found
+        height, width = best.pixels.shape[:2]
+        assert height >= 1
+        assert width >= 1
+
+
+def test_a_data_set_without_end_is_refused(lite0):
+    from cnn_widgets.environment import tensorflow
+
+    data = tensorflow().data.Dataset.from_tensor_slices(np.zeros((2, 8, 8, 3), np.uint8)).repeat()
+    with pytest.raises(ValueError, match="never ends: exciting_patches"):
+        exciting_patches(lite0, data, "stem", 0)
+    with pytest.raises(ValueError, match="never ends: compare_networks"):
+        cw.compare_networks(lite0, lite0, data)
+    with pytest.raises(ValueError, match="never ends: concept"):
+        cw.concept(lite0, data, data, data, 0)

@@ -2,26 +2,16 @@
 
 import numpy as np
 import pytest
+from helpers.colors import COLORS, color_model
 from PIL import Image
 
 import cnn_widgets as cw
-
-COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 
 
 @pytest.fixture(scope="session")
 def colors(keras):
     """It names the strongest colour: the scores are ten times the means of the channels, 0 to 1."""
-    layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((8, 8, 3)),
-        layers.Conv2D(3, 1, use_bias=False, name="colors"),
-        layers.GlobalAveragePooling2D(),
-        layers.Dense(3, use_bias=False, activation="softmax"),
-    ])  # fmt: skip
-    model.layers[0].set_weights([np.eye(3)[None, None]])
-    model.layers[2].set_weights([10 * np.eye(3)])
-    return cw.Network(model, lambda x: x / 255, list(COLORS), name="colors")
+    return cw.Network(color_model(keras), lambda x: x / 255, list(COLORS), name="colors")
 
 
 def make(folder, count):

@@ -189,3 +189,11 @@ def test_bad_questions_are_refused_and_it_can_be_stopped(left_half, spot, white)
             cw.occlude(spot, white, region, **options)
     with pytest.raises(CancelledError, match="after 4 of 49"):
         cw.occlude(left_half, white, (0, 0, 2, 2), progress=lambda done, total: False)
+
+
+def test_places_that_are_mostly_the_region_itself_are_no_controls(left_half, white, black):
+    """Of a 6×6 region's nine places in 8×8 all overlap it by at least 16 of 36 pixels."""
+    found = cw.occlude(left_half, white, (0, 0, 6, 6), black)
+    assert len(found.controls.places) == 9
+    assert len(found.controls_effects) == 1  # the corner opposite, 16 of 36
+    assert cw.occlude(left_half, white, (0, 0, 7, 7), black).told.startswith("There is no other")

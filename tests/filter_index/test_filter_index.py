@@ -411,3 +411,14 @@ def test_pandas_is_used_where_it_is(found):
     table = found.to_pandas()
     assert isinstance(table, pandas.DataFrame)
     assert list(table["faults"]) == ["", "", "constant"]
+
+
+def test_a_network_of_other_weights_gets_no_patches(keras):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 24, 30, 3), np.uint8)
+    net, other = (cw.Network(tiny(keras, seed=seed), preprocess="none") for seed in (0, 1))
+    index = cw.index_filters(net, pictures)
+    filter_ = next(k for k in range(8) if index.top_photographs("conv2", k))
+    assert index.patch(net, pictures, "conv2", filter_).ndim == 3
+    with pytest.raises(ValueError, match="it has other weights"):
+        index.patch(other, pictures, "conv2", filter_)
+    assert index.faults() == index.faults(index.limits)

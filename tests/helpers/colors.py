@@ -9,8 +9,7 @@ COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 NAMES = ["red", "green", "sky_blue"]
 
 
-@pytest.fixture(scope="module")
-def color_net(keras):
+def color_model(keras):
     """The scores are ten times the means of the three channels, in [0, 1]."""
     layers = keras.layers
     model = keras.Sequential([
@@ -21,6 +20,13 @@ def color_net(keras):
     ])  # fmt: skip
     model.layers[0].set_weights([np.eye(3)[None, None]])
     model.layers[2].set_weights([10 * np.eye(3)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def color_net(keras):
+    """It names the strongest colour of a picture."""
+    model = color_model(keras)
     return cw.Network(model, preprocess=lambda x: x / 255, class_names=NAMES, name="colors")
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 import cnn_widgets as cw
 from cnn_widgets.records import LayerInfo
 from cnn_widgets.regression import Case, Check, Tolerances, load_evidence, tolerances_from
-from cnn_widgets.regression.comparison import layer_case, same_classes
+from cnn_widgets.regression.comparison import layer_case, photograph_case, same_classes
 from cnn_widgets.regression.inputs import difference, in_words
 from cnn_widgets.regression.layers import packed, partners
-from cnn_widgets.regression.photographs import centre_moved, correlation, overlap
+from cnn_widgets.regression.photographs import Photograph, centre_moved, correlation, overlap
 
 NAMES = ["red", "green", "blue"]
 COLORS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (120, 119.999, 0)]
@@ -448,3 +448,16 @@ def test_equal_probabilities_are_no_regression(keras, tmp_path):
     cw.keep_evidence(net, pictures, tmp_path / "kept")
     found = cw.check_against(net, pictures, tmp_path / "kept")
     assert found.passed, found.summary()
+
+
+def test_of_probabilities_that_changed_the_one_that_changed_most_is_worst():
+    evidence = np.zeros((14, 14), np.float32)
+    evidence[3, 3] = 1
+    kept = Photograph("one", "x", ((0, 0.9), (1, 0.1)), evidence)
+    cases = [
+        photograph_case(kept, "one", np.array([p, 1 - p], np.float32), evidence, (0, 1),
+                        ("a", "b"), Tolerances())
+        for p in (0.6, 0.51)
+    ]  # fmt: skip
+    assert [each.status for each in cases] == ["failed"] * 2
+    assert [each.severity for each in cases] == pytest.approx([0.3, 0.39], abs=1e-6)

@@ -235,7 +235,7 @@ def test_an_audit_made_before_is_shown_and_one_of_other_weights_refused(keras, n
     other = cw.Network(tiny(keras, seed=5), preprocess="none", class_names=list(NAMES))
     with pytest.raises(ValueError, match="other weights"):
         explorer.audit(cw.audit(other, labelled))
-    with pytest.raises(ValueError, match="of other photographs"):
+    with pytest.raises(ValueError, match="not an audit of exactly the photographs"):
         explorer.audit(cw.audit(net, {"elsewhere": labelled[0][0]}))
     assert audited(explorer.scene) is made
     explorer.close()
@@ -370,7 +370,7 @@ def test_a_result_that_comes_too_late_is_told(explorer, monkeypatch):
 def test_an_audit_of_photographs_resized_otherwise_is_refused(explorer, net, labelled):
     with pytest.raises(ValueError, match="resized by 'crop', and on screen"):
         explorer.audit(cw.audit(net, labelled, fit="crop"))
-    with pytest.raises(ValueError, match="of other photographs than those on the table"):
+    with pytest.raises(ValueError, match="not an audit of exactly the photographs on the table"):
         explorer.audit(cw.audit(net, labelled[:-1]))
     explorer.audit()
     with pytest.raises(ValueError, match="Unknown label 'another class'"):

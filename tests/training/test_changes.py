@@ -104,3 +104,15 @@ def test_cka_of_known_representations():
     assert np.isnan(unbiased_cka(np.ones((5, 3)), a[:5]))
     with pytest.raises(ValueError, match="at least 4"):
         unbiased_cka(a[:3], a[:3])
+
+
+def test_weights_of_a_nested_model_that_was_saved_are_compared(keras, tmp_path, photographs):
+    inner = tiny(keras)
+    outer = keras.Sequential([keras.Input((16, 12, 3)), inner])
+    outer.save(tmp_path / "outer.keras")
+    before, after = cw.Network(outer, "none"), cw.load_network(str(tmp_path / "outer.keras"),
+                                                               preprocess="none")  # fmt: skip
+    moved = [each.weights for each in cw.compare_networks(before, after, photographs).layers]
+    assert moved
+    assert {each for each in moved if not np.isnan(each)} == {0.0}
+    assert sum(map(np.isnan, moved)) < len(moved)
