@@ -11,9 +11,9 @@ from traitlets import Unicode
 
 from cnn_widgets.explorer.stylesheet import live_sheet
 from cnn_widgets.panels.table import PANELS, Panel
-from cnn_widgets.panels.view import View
 from cnn_widgets.rendering.html import error_html, picture_file, to_html
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views.view import View
 
 log = logging.getLogger(__name__)
 

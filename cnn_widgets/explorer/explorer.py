@@ -25,7 +25,6 @@ from cnn_widgets.explorer.thumbnails import close_tree
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.panels import captions
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
 from cnn_widgets.rendering.export import save_as, write_view
@@ -36,6 +35,7 @@ from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.showing import show, take_away
 from cnn_widgets.scenes.state import State
+from cnn_widgets.views import captions
 
 
 class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types

@@ -10,12 +10,12 @@ from cnn_widgets.auditing.result import ANOTHER
 from cnn_widgets.auditing.selecting import SELECTIONS
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
-from cnn_widgets.panels import captions
 from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited, indexed
 from cnn_widgets.scenes.state import State
+from cnn_widgets.views import captions
 
 Options = list[tuple[str, Any]]
 

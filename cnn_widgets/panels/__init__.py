@@ -9,6 +9,6 @@ in words. How a view becomes HTML, axes of a figure or a file is told in `cnn_wi
 """
 
 from cnn_widgets.panels.table import PANELS, Panel
-from cnn_widgets.panels.view import View
+from cnn_widgets.views.view import View
 
 __all__ = ["PANELS", "Panel", "View"]

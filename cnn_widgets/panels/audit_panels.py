@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing.result import ANOTHER, Audit
-from cnn_widgets.panels import captions
-from cnn_widgets.panels.photograph import over_photograph
 from cnn_widgets.panels.places import shown_confusion
-from cnn_widgets.panels.view import Matrix, View
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import about_selection, audited, selected
+from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import over_photograph
+from cnn_widgets.views.view import Matrix, View
 
 #: So many of the photographs chosen are shown with their evidence.
 _SHOWN = 4
@@ -78,7 +78,7 @@ def chosen_evidence(scene: Scene) -> View:
             asked.append(("label", meant))
         for word, index in asked:
             evidence = scene.attribution_of(sample, index)
-            photo, colors = over_photograph(scene, sample, evidence)
+            photo, colors = over_photograph(scene, sample, evidence.heatmap, evidence.signed)
             line = (
                 f"{name}, {word}: {evidence.class_name} ({captions.percent(evidence.probability)})"
             )

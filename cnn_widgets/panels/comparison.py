@@ -8,11 +8,11 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import colorize, diverging_colormap, resize
 from cnn_widgets.images.resizing import cached_thumbnail
-from cnn_widgets.panels import captions
-from cnn_widgets.panels.view import View
 from cnn_widgets.records import Floats
 from cnn_widgets.scenes.comparison import Comparison, compare
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 #: Longer side of each picture, in pixels.
 _SIDE = 480

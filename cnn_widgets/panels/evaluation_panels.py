@@ -18,10 +18,10 @@ from cnn_widgets.evaluation.randomization import SanityCheck
 from cnn_widgets.evaluation.ranking import RankedMap
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.input_check import InputCheck
-from cnn_widgets.panels import captions
-from cnn_widgets.panels.view import View
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from cnn_widgets.drawing.charts import style_axes
 from cnn_widgets.drawing.color import colorize, diverging_colormap, overlay, resize
 from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, tile_pictures
 from cnn_widgets.images.resizing import cached_thumbnail, visible_window
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.places import grid, strip_grid
-from cnn_widgets.panels.view import View
 from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

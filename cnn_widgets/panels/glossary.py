@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnn_widgets.panels.view import View
+from cnn_widgets.views.view import View
 
 #: The field's terms in plain words.
 GLOSSARY = (

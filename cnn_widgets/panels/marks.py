@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cnn_widgets.attribution.regions import Brush
 from cnn_widgets.images.resizing import visible_window
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
-from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import Mark, View
 
 #: The kinds of the two pins, and their names.
 PINS = (("first", "A"), ("second", "B"))

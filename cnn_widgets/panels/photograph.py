@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.attribution.result import Attribution
-from cnn_widgets.drawing.color import colorize, diverging_colormap, resize, stretched
+from cnn_widgets.drawing.color import diverging_colormap, stretched
 from cnn_widgets.images.resizing import cached_thumbnail
-from cnn_widgets.panels import captions
-from cnn_widgets.panels.view import View
-from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import colors_over, over_photograph
+from cnn_widgets.views.view import View
 
 #: Longer side of the photographs and heat-maps sent to the page, in pixels.
 PICTURE = 640
@@ -63,7 +62,7 @@ def overlay(scene: Scene) -> View:
     if found is None:
         line = f"{method.title} takes {method.cost}: press Compute."
         return View(f"The photograph {scene.image}. {line}", line, under=under, alpha=scene.alpha)
-    picture = _colors_over(under, scene, found.heatmap, found.signed)
+    picture = colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
     low, high = ("against", "for") if found.signed else ("little", "much")
@@ -102,7 +101,7 @@ def pairs(scene: Scene) -> View:
             bad += 1
             continue
         attribution = scene.attribution_of(sample, None)
-        photo, shown = over_photograph(scene, sample, attribution)
+        photo, shown = over_photograph(scene, sample, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
         found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
     alt = f"Original and heat-map of {len(found)} photographs."
@@ -117,18 +116,3 @@ def pairs(scene: Scene) -> View:
 def paired(scene: Scene) -> tuple[str, ...]:
     """Return the photographs shown with their evidence: of many, the page of the one chosen."""
     return scene.samples.photographs.page(scene.image, PAGE)
-
-
-def over_photograph(
-    scene: Scene, sample: ImageSample, evidence: Attribution
-) -> tuple[Pixels, Pixels]:
-    """Return a photograph, small, and the colours of the evidence over it."""
-    photo = cached_thumbnail(sample, 224)
-    return photo, _colors_over(photo, scene, evidence.heatmap, evidence.signed)
-
-
-def _colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:
-    """Return a heat-map (h, w) as colours (H, W, 3), in the size of the photograph under it."""
-    values = resize(heat, (photo.shape[0], photo.shape[1]))
-    name = diverging_colormap(scene.colormap) if signed else scene.colormap
-    return colorize(values, name, signed)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cnn_widgets.filter_index import FilterIndex
 from cnn_widgets.images.resizing import shrink
-from cnn_widgets.panels import captions
-from cnn_widgets.panels.view import View
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, indexed
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 #: Longer side of a patch, in pixels.
 _SIDE = 208

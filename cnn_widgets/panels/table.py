@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.audit_panels import (
     audit_words,
     chosen_evidence,
@@ -32,9 +31,10 @@ from cnn_widgets.panels.photograph import (
     predictions,
 )
 from cnn_widgets.panels.survey import survey
-from cnn_widgets.panels.view import View
 from cnn_widgets.scenes.comparison import chosen_other
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cnn_widgets.images.resizing import visible_window
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.audit_panels import about_cell
 from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, strip_grid
 from cnn_widgets.scenes.filter_choice import peaks
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited
+from cnn_widgets.views import captions
 
 
 def describe(scene: Scene, picture: str, x: float, y: float) -> str:

@@ -12,11 +12,11 @@ from pathlib import Path
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.drawing.mosaics import mosaic
 from cnn_widgets.environment import atomic_files
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.photograph import paired
 from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.rendering.html import to_page
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
 
 _SAVED = "A saved picture. To look around: click the cell above and press Shift-Enter."
 

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnn_widgets.attribution.regions import Brush, region_mask
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
-from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import Mark, View
 
 _LAYOUT = [["original", "overlay", "predictions", "input"], ["filter", "mosaic", "mosaic", "depth"]]
 _PAIRS_PER_ROW = 4

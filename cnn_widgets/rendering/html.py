@@ -20,12 +20,12 @@ from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.engine.cache import ByteCache
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.table import COVERS, PANELS, title_of
-from cnn_widgets.panels.view import Mark, View
 from cnn_widgets.records import Pixels
 from cnn_widgets.rendering.tables import answer_rows, confusion_table, plain_table
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import Mark, View
 
 _CHART_DPI = 200
 

@@ -6,9 +6,9 @@ from html import escape
 
 import numpy as np
 
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.places import MATRIX_CELL, MATRIX_HEADS
-from cnn_widgets.panels.view import Matrix, View
+from cnn_widgets.views import captions
+from cnn_widgets.views.view import Matrix, View
 
 
 def answer_rows(view: View) -> str:

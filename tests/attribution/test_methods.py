@@ -10,7 +10,7 @@ from helpers.networks import tiny
 import cnn_widgets as cw
 from cnn_widgets.attribution import cam
 from cnn_widgets.drawing import mosaics
-from cnn_widgets.panels import captions
+from cnn_widgets.views import captions
 
 
 @pytest.fixture

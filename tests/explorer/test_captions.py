@@ -7,8 +7,8 @@ import pytest
 
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import normalize
-from cnn_widgets.panels import captions
 from cnn_widgets.records import LayerInfo, Prediction
+from cnn_widgets.views import captions
 
 
 @pytest.mark.parametrize(

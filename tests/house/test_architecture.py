@@ -136,8 +136,9 @@ HOUSE: dict[str, list[set[str]]] = {
         {"scene", "state"},
         {"comparison", "resolving", "selection", "showing"},
     ],
+    "views": [{"captions", "view"}, {"overlays"}],
     "panels": [
-        {"captions", "places", "view"},
+        {"places"},
         {"comparison", "evaluation_panels", "filters", "glossary", "marks", "photograph"},
         {"audit_panels", "survey"},
         {"table"},
@@ -185,6 +186,7 @@ MAY_USE = {
     "shortcuts": {"cv2"},
     "further_checks": set(),
     "scenes": {"traitlets"},
+    "views": {"matplotlib"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},

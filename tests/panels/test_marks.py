@@ -10,9 +10,9 @@ from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.panels.filters import depth, feature_map, mosaic, strip
 from cnn_widgets.panels.marks import cells, frame, here, labels, marks, pinned
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
-from cnn_widgets.panels.view import Mark
 from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.rendering.html import to_html
+from cnn_widgets.views.view import Mark
 
 #: (image, fit) → (left, top, width, height) of the photograph that the input of 16×12 shows.
 WINDOWS = {

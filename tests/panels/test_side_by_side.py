@@ -10,10 +10,10 @@ import cnn_widgets as cw
 from cnn_widgets.drawing.color import blend, colorize, resize
 from cnn_widgets.evaluation.randomization import rank_correlation
 from cnn_widgets.images.resizing import cached_thumbnail
-from cnn_widgets.panels import captions
 from cnn_widgets.panels.comparison import agreement, side_by_side
 from cnn_widgets.rendering.html import to_html, to_page
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
 
 
 def shown(explorer, **changes):

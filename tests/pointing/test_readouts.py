@@ -6,11 +6,11 @@ import pytest
 import cnn_widgets as cw
 from cnn_widgets.drawing.charts import AXES_BOX
 from cnn_widgets.drawing.color import colorize
-from cnn_widgets.panels.captions import number, percent
 from cnn_widgets.panels.filters import mosaic
 from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.pointing import describe
 from cnn_widgets.pointing.readouts import pixel_at, tile_at
+from cnn_widgets.views.captions import number, percent
 
 #: Places all over a picture, none on the line between two pixels or cells.
 PLACES = [(x, y) for x in (0.013, 0.29, 0.51, 0.777, 0.987) for y in (0.017, 0.31, 0.63, 0.983)]
