@@ -122,7 +122,7 @@ def occlude(
     target: str = "logit",
     evidence: Attribution | None = None,
     level: float = 0.5,
-    controls: int = 200,
+    controls: int | None = 200,
     known: Controls | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -151,7 +151,7 @@ def occlude(
         The hottest place is the box around what is above this share of the map's maximum.
     controls : int
         How many random places; fewer where there are not as many. Those that overlap the region by
-        more than half are not compared with. 0 for none.
+        more than half are not compared with. 0 for none; None for those `known`, if they fit.
     known : Controls, optional
         Those of an earlier call. Used if they are of this photograph, shape, fill, number and seed,
         and made anew otherwise.
@@ -182,7 +182,7 @@ def occlude(
     net.engine.check(None, target)
     if not 0 < level <= 1:
         raise ValueError(f"Expected level above 0 and up to 1. Received: {level}")
-    if controls < 0:
+    if controls is not None and controls < 0:
         raise ValueError(f"Expected a number of random places from 0. Received: {controls}")
     before = net.scores(sample)
     index = chosen_class(net, before[0], class_index)
@@ -191,8 +191,9 @@ def occlude(
     other = fill.key if isinstance(fill, ImageSample) else fill
     shape = patch.shape.shape, patch.shape.tobytes(), patch.inverted, patch.window
     key = net, net.revision, sample.key, other, shape, controls, seed
-    if known is None or known.key != key:
-        known = _controls(cover, key, controls, seed, progress)
+    alike = slice(5 if controls is None else None)  # None: however many, with whichever seed
+    if known is None or known.key[alike] != key[alike]:
+        known = _controls(cover, key, controls or 0, seed, progress)
     after = cover.answers([(patch.top, patch.left)])
     which = TARGETS.index(target)
     elsewhere = patch.elsewhere(known.places)

@@ -3,8 +3,8 @@
 Widget callbacks must return at once: the kernel cannot receive a click on Cancel while a callback
 runs. `JobRunner` runs one job at a time, with progress and cancelling; the most recent job replaces
 the running one. `BackgroundTasks` connects it to the buttons of the explorer: Compute makes the map
-of a slow method, Judge evaluates a map, "Ask about all" makes the audit of all photographs, and
-"Look through all" the filter index.
+of a slow method, Judge evaluates a map, "Ask about all" makes the audit of all photographs, "Look
+through all" the filter index, and the button of an experiment the experiment.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question
+from cnn_widgets.workbench.table import TABLE, question, run
 
 #: Least time between two reports of progress, in seconds.
 REPORT_EVERY = 0.15
@@ -31,9 +32,16 @@ QUESTIONS: dict[str, Callable[[Scene], Any]] = {
     "judge": lambda scene: scene.trust_question,
     "audit": audit_question,
     "survey": audit_question,
+    "experiment": question,
 }
 #: By the kind of a task: a trait whose readers show its result.
-REDRAWN = {"compute": "method", "judge": "instrument", "audit": "audit_kind", "survey": "survey"}
+REDRAWN = {
+    "compute": "method",
+    "judge": "instrument",
+    "audit": "audit_kind",
+    "survey": "survey",
+    "experiment": "experiment",
+}
 #: A computation: takes `progress(done, total)`, stops when that returns False, returns a result.
 Work = Callable[[Callable[[int, int], bool]], Any]
 
@@ -175,13 +183,14 @@ class BackgroundTasks:
             self.jobs.cancel()
             return
         self.cancel()  # first, so that the job replaced reports nothing afterwards
-        self._controls.show_progress(0.0, kind)
+        self._controls.tasks.show(0.0, kind)
         asked = QUESTIONS[kind](scene)
         works: dict[str, Work] = {
             "compute": scene.compute,
             "judge": scene.judge,
             "audit": lambda progress: scene.audits.run(asked, progress),
             "survey": lambda progress: scene.audits.look_through(asked, progress),
+            "experiment": lambda progress: run(scene, progress),
         }
         self.jobs.start((kind, asked), works[kind])
 
@@ -194,18 +203,20 @@ class BackgroundTasks:
     def cancel(self) -> None:
         """Cancel the running task; its end is not reported."""
         self.jobs.cancel(silent=True)
-        self._controls.show_progress(None)
+        self._controls.tasks.show(None)
 
     def title(self, kind: str, asked: Any) -> str:
         """Return what a message calls a task: its method, its instrument, or the question."""
         if kind in ("audit", "survey"):
             return "The question about all photographs"
+        if kind == "experiment":
+            return TABLE[asked[1]].title
         return METHODS[asked[3]].title if kind == "compute" else INSTRUMENTS[asked[0]].title
 
     def _on_progress(self, done: int, total: int, left: float) -> None:
         running = self.jobs.running
         if running is not None:
-            self._controls.show_progress(done / total, running[0])
+            self._controls.tasks.show(done / total, running[0])
             self._screen.say(f"{done} of {total} steps, about {left:.0f} seconds left")
 
     def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
@@ -213,7 +224,7 @@ class BackgroundTasks:
         kind, asked = key
 
         def show() -> None:
-            self._controls.show_progress(None)
+            self._controls.tasks.show(None)
             if result is not None:
                 try:
                     self._keep(kind, asked, result)
@@ -226,4 +237,4 @@ class BackgroundTasks:
 
         self._unless_closed(show)
         # Another task may have been started before the end of this one was reported
-        self.jobs.meanwhile(lambda other: self._controls.show_progress(0.0, other[0]))
+        self.jobs.meanwhile(lambda other: self._controls.tasks.show(0.0, other[0]))

@@ -14,8 +14,12 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
+from cnn_widgets.explorer import bench
+from cnn_widgets.explorer.bench import BenchControls
+from cnn_widgets.explorer.display import hint_bar
 from cnn_widgets.explorer.fields import (
     FOLDS,
+    TaskButtons,
     fields,
     named,
     pins_of,
@@ -23,7 +27,6 @@ from cnn_widgets.explorer.fields import (
     region_of,
     region_text,
 )
-from cnn_widgets.explorer.hints import hint_bar
 from cnn_widgets.explorer.options import (
     LABELLED,
     NO_CLASS,
@@ -40,14 +43,6 @@ from cnn_widgets.scenes.selection import about_selection, selected
 from cnn_widgets.scenes.state import State
 
 Request = Callable[..., None]
-
-#: The kinds of long computations, and the label of each one's button.
-TASKS = {
-    "compute": "Compute",
-    "judge": "Judge",
-    "audit": "Ask about all",
-    "survey": "Look through all",
-}
 
 
 class Controls:
@@ -82,6 +77,7 @@ class Controls:
         self.thumbs = Thumbnails(self._choose_photo)
         self.widgets = {**fields(), "image": named("image", self.thumbs.box)}
         self.filter_number = self.widgets["filter_number"]
+        self._bench = BenchControls(self.widgets, self._select)
         self._buttons()
         self._listen()
 
@@ -103,15 +99,8 @@ class Controls:
         self.choosers = [w.Button(description="") for _ in range(5)]
         for rank, button in enumerate(self.choosers):
             button.on_click(lambda _, rank=rank: self._choose(rank))
-        self.buttons: dict[str, w.Button] = {}
-        self.bars: dict[str, w.IntProgress] = {}
-        for kind, label in TASKS.items():
-            button = w.Button(description=label, layout=w.Layout(width="auto"))
-            button.add_class(f"cnnw-control-{kind}")
-            button.on_click(lambda _, kind=kind: self._press(kind))
-            bar = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
-            bar.add_class("cnnw-progress")
-            self.buttons[kind], self.bars[kind] = button, bar
+        self.tasks = TaskButtons(self._press)
+        self.buttons, self.bars = self.tasks.buttons, self.tasks.bars
 
     def _dismiss(self) -> None:
         for bar in self.hints:
@@ -120,16 +109,17 @@ class Controls:
     # --- from the widgets to the state --------------------------------------------------------
 
     def _listen(self) -> None:
-        for name in (*WIDTHS, "face", "alpha", "zoom", "filter", "ranked"):
+        for name in (*WIDTHS, "face", "alpha", "zoom", "filter", "ranked", "concept"):
             self.widgets[name].observe(self._on_value(name), "value")
         # Not linked to the slider: a link fails if another thread moves one of the two meanwhile
         self.filter_number.observe(self._on_value("filter"), "value")
-        for name, read in (("pins", pins_of), ("region", region_of)):
+        for name, read in (("pins", pins_of), ("region", region_of), ("switched", str.strip)):
             self.widgets[name].observe(self._on_place(name, read), "value")
         for name, action in (("location", self._open), ("class_search", self._search)):
             self.widgets[name].observe(self._on_text(name, action), "value")
         self.widgets["save"].observe(self._on_save, "value")
         self.widgets["fault"].observe(self._on_fault, "value")
+        self.widgets["lead"].observe(self._on_lead, "value")
         self.widgets["upload"].observe(self._on_upload, "value")
         for name in FOLDS:
             self.widgets[name].observe(self._on_fold(name), "selected_index")
@@ -161,6 +151,10 @@ class Controls:
         if not self._is_syncing() and change.new:
             layer, number = change.new
             self._request(layer=layer, filter=number)
+
+    def _on_lead(self, change: Any) -> None:
+        if not self._is_syncing() and change.new is not None:
+            self._request(**self._bench.changes(change.new))
 
     def _on_upload(self, change: Any) -> None:
         if self._is_syncing() or not change.new:
@@ -228,6 +222,7 @@ class Controls:
             self.widgets["region"].value = region_text(state.region)
             self._sync_mosaic(scene)
             self._sync_instruments(scene, state)
+            self._sync_bench(scene)
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 
@@ -265,20 +260,20 @@ class Controls:
             self.widgets[name].layout.display = None if name in asks else "none"
         self.widgets["ranked"].value = tuple(state.ranked)
 
+    def _sync_bench(self, scene: Scene) -> None:
+        self._bench.sync(scene)
+        self.tasks.rename("experiment", bench.button(scene))
+
+    def sync_leads(self, scene: Scene) -> None:
+        """List what the result of the experiment leads to, once it has been drawn."""
+        self._without_requests(lambda: self._bench.sync_leads(scene))
+
     def _select(self, name: str, found: Options, value: Any) -> None:
         widget = self.widgets[name]
         if self._listed.get(name) != found:
             widget.options = found
             self._listed[name] = found  # set last, so that an interrupt here repeats it next time
         widget.value = value
-
-    def show_progress(self, share: float | None, kind: str = "") -> None:
-        """Show the progress (0 to 1) of the computation `kind`, or None if none is running."""
-        for name, label in TASKS.items():
-            runs = share is not None and name == kind
-            self.bars[name].layout.visibility = "visible" if runs else "hidden"
-            self.bars[name].value = round(1000 * (share or 0)) if runs else 0
-            self.buttons[name].description = "Cancel" if runs else label
 
     def _without_requests(self, action: Callable[[], None]) -> None:
         """Change widgets without sending a request for each change.

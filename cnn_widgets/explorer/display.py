@@ -1,21 +1,27 @@
-"""The widgets an explorer draws on: pictures, words, the live style sheet, the status line."""
+"""The widgets an explorer draws on: pictures, words, the live style sheet, status line, hints."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from html import escape
 
 import ipywidgets as w
 from traitlets import Unicode
 
-from cnn_widgets.explorer.stylesheet import live_sheet
 from cnn_widgets.panels.table import PANELS, Panel
 from cnn_widgets.rendering.html import error_html, picture_file, to_html
+from cnn_widgets.rendering.stylesheet import live_sheet
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views.view import View
 
 log = logging.getLogger(__name__)
+#: What a new explorer says about itself, one after the other.
+HINTS = (
+    "Click a filter, point at any picture: the place under the pointer is told in words.",
+    "Click the photograph to see how much of it one cell sees. Drag over it to mark a region.",
+    "Click a class in the list to see what speaks for it; with Shift, rather than what.",
+)
 
 
 class Picture(w.Image):  # type: ignore[misc]  # ipywidgets has no types
@@ -142,3 +148,24 @@ class Display:
         log.info("%s could not be drawn", what, exc_info=error)
         self.last_error = error
         self.say(f"{what}: {error}", failed=True)
+
+
+def hint_bar(dismissed: Callable[[], None]) -> w.HBox:
+    """Return a bar with the first hint; its button goes on, and calls `dismissed` at the end."""
+    text, button = w.HTML(), w.Button(description="Next", layout=w.Layout(width="auto"))
+    close = w.Button(description="No more hints", layout=w.Layout(width="auto"))
+    bar = w.HBox([text, button, close])
+    bar.add_class("cnnw-hint")
+    left = list(HINTS)
+
+    def following(_: object = None) -> None:
+        if not left:
+            dismissed()
+            return
+        text.value = f"{len(HINTS) - len(left) + 1} of {len(HINTS)} · {left.pop(0)}"
+        button.description = "Next" if left else "Got it"
+
+    button.on_click(following)
+    close.on_click(lambda _: dismissed())
+    following()
+    return bar

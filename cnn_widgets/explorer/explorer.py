@@ -14,8 +14,7 @@ from typing import Any
 import ipywidgets as w
 from matplotlib.figure import Figure
 
-from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.auditing import Audit
+from cnn_widgets.explorer.asking import Asking
 from cnn_widgets.explorer.background import REDRAWN, BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
@@ -32,13 +31,13 @@ from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.showing import show, take_away
 from cnn_widgets.scenes.state import State
 from cnn_widgets.views import captions
+from cnn_widgets.workbench.table import keep
 
 
-class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The explorer: look inside a convolutional network in one notebook cell.
 
     Parameters
@@ -154,29 +153,6 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._check_open()
         show(self.state, self._catalogue, image, changes)
 
-    def compute(self) -> None:
-        """Compute the map of a slow method now, and show it; fast ones are there already."""
-        scene = self.scene
-        if METHODS[scene.method].slow:
-            self._keep("compute", scene.question, scene.compute())
-
-    def judge(self, instrument: str | None = None) -> Any:
-        """Judge the map with an instrument (by default the one chosen); show and return it."""
-        self._check_open()
-        self.state.update(trust=True, instrument=instrument or self.state.instrument)
-        scene = self.scene
-        if scene.verdict is None:
-            self._keep("judge", scene.trust_question, scene.judge())
-        return self.scene.verdict
-
-    def audit(self, found: Audit | None = None) -> Audit:
-        """Ask about all photographs, or take what `cw.audit` found of them; show and return it."""
-        asked = audit_question(self.scene)
-        self.state.audit = True
-        found = found or audited(self.scene) or self.scene.audits.run(asked)
-        self._keep("audit", asked, found)
-        return found
-
     def figure(self) -> Figure:
         """Return the present view as a Matplotlib figure."""
         return to_figure(self.scene)
@@ -232,7 +208,10 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._guarded(add)
 
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
-        self._catalogue.keep(kind, asked, result)
+        if kind == "experiment":
+            keep(self._catalogue.results, asked, result)
+        else:
+            self._catalogue.keep(kind, asked, result)
         self._on_state(frozenset({REDRAWN[kind]}))
 
     def _unless_closed(self, action: Callable[[], None]) -> None:
@@ -283,6 +262,7 @@ class CNNExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._screen.failed("The controls", error)
         self._tasks.keep_only(scene)
         self._screen.draw_changed(scene, changed)
+        self.controls.sync_leads(scene)  # some results are computed as they are drawn
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a PNG and a line of text to the output, for viewers without a kernel."""

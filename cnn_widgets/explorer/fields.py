@@ -1,10 +1,11 @@
-"""The widgets whose value is that of a trait, each with its label, tooltip and CSS class.
+"""The widgets whose value is that of a trait, and the buttons of the long computations.
 
 Places are typed as text: the functions below say how it is read, and how they are written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as w
@@ -15,7 +16,16 @@ from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABEL
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("strip", "compare", "trust", "audit", "survey", "pairs", "display")
+FOLDS = ("strip", "compare", "experiments", "trust", "audit", "survey", "pairs", "display")
+
+#: The kinds of long computations, and the label of each one's button.
+TASKS = {
+    "compute": "Compute",
+    "judge": "Judge",
+    "audit": "Ask about all",
+    "survey": "Look through all",
+    "experiment": "Try it",
+}
 
 
 def named(name: str, widget: w.Widget) -> w.Widget:
@@ -52,6 +62,9 @@ def fields() -> dict[str, w.Widget]:
         "class_search": w.Combobox(placeholder="search classes …", continuous_update=False),
         "pins": _text("layer row column; layer row column", "330px"),
         "region": _text("left top right bottom", "260px"),
+        "switched": _text("3 7 12, or top 20 by weight", "270px"),
+        "concept": w.SelectMultiple(rows=6, layout=w.Layout(width="480px")),
+        "lead": w.Select(rows=10, layout=w.Layout(width="260px")),
     }
     found |= {name: w.Accordion(selected_index=None) for name in FOLDS}
     return {name: named(name, widget) for name, widget in found.items()}
@@ -106,3 +119,46 @@ def region_text(region: Region | None) -> str:
         strokes = (", ".join(f"{x:.0f} {y:.0f}" for x, y in each) for each in region.strokes)
         return f"brush {region.radius:.1f}: {'; '.join(strokes)}"
     return "" if region is None else " ".join(f"{each:.0f}" for each in region)
+
+
+class TaskButtons:
+    """The buttons of the long computations, each with its progress bar.
+
+    Parameters
+    ----------
+    press : callable
+        Called with a key of `TASKS`.
+
+    Attributes
+    ----------
+    buttons, bars : dict
+        By the key of `TASKS`.
+    """
+
+    def __init__(self, press: Callable[[str], object]) -> None:
+        self._labels = dict(TASKS)
+        self.buttons: dict[str, w.Button] = {}
+        self.bars: dict[str, w.IntProgress] = {}
+        for kind, label in TASKS.items():
+            button = w.Button(description=label, layout=w.Layout(width="auto"))
+            button.add_class(f"cnnw-control-{kind}")
+            button.on_click(lambda _, kind=kind: press(kind))
+            bar = w.IntProgress(min=0, max=1000, layout=w.Layout(width="98%"))
+            bar.add_class("cnnw-progress")
+            self.buttons[kind], self.bars[kind] = button, bar
+
+    def rename(self, kind: str, label: str) -> None:
+        """Give a button another label; "" hides it."""
+        self.buttons[kind].layout.display = None if label else "none"
+        if label and label != self._labels[kind]:
+            if self.buttons[kind].description == self._labels[kind]:  # not while it says Cancel
+                self.buttons[kind].description = label
+            self._labels[kind] = label
+
+    def show(self, share: float | None, kind: str = "") -> None:
+        """Show the progress (0 to 1) of the computation `kind`, or None if none is running."""
+        for name, label in self._labels.items():
+            runs = share is not None and name == kind
+            self.bars[name].layout.visibility = "visible" if runs else "hidden"
+            self.bars[name].value = round(1000 * (share or 0)) if runs else 0
+            self.buttons[name].description = "Cancel" if runs else label

@@ -7,10 +7,10 @@ import ipywidgets as w
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.fields import FOLDS
-from cnn_widgets.explorer.stylesheet import sheet
 from cnn_widgets.panels.glossary import glossary
 from cnn_widgets.panels.table import PANELS
 from cnn_widgets.rendering.html import to_html
+from cnn_widgets.rendering.stylesheet import sheet
 
 
 def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Widget, ...]:
@@ -122,6 +122,14 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
         controls.bars["survey"],
         views["survey"],
     ])  # fmt: skip
+    bench = [use[name] for name in ("switched", "switching", "measure", "covered", "covered_by",
+                                    "excited", "other_image", "other_network")]  # fmt: skip
+    experiments = w.VBox([
+        _box("cnnw-row", use["experiment"], *bench, controls.buttons["experiment"]),
+        use["concept"],
+        controls.bars["experiment"],
+        _box("cnnw-bench", views["experiment"], use["lead"]),
+    ])  # fmt: skip
     rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
     places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)
     display = w.VBox([_box("cnnw-row", *(use[name] for name in rare)), places, views["pinned"]])
@@ -132,6 +140,7 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     about.add_class("cnnw-about")
     _fold(use["strip"], "Layer by layer: the evidence at every depth", strip)
     _fold(use["compare"], "Side by side: compare with another …", compared)
+    _fold(use["experiments"], "What happens if …? Experiments on the network", experiments)
     _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
     _fold(use["audit"], "Where is it wrong? Ask the network about all photographs", audit)
     _fold(use["survey"], "What excites this filter most? Look through all photographs", survey)

@@ -10,6 +10,7 @@ from cnn_widgets.auditing.result import ANOTHER
 from cnn_widgets.auditing.selecting import SELECTIONS
 from cnn_widgets.drawing.color import COLORMAPS
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
+from cnn_widgets.explorer import bench
 from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
@@ -61,11 +62,13 @@ LABELS = {
     "audit_label": "label",
     "audit_answer": "answered by",
     "fault": "go to a filter with a fault",
+    **bench.LABELS,
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
 UNLABELLED = {
     "location", "save", "counter", "class_index", "class_search", "face", "filter_number",
     "filter_count", "filter_order", "instrument", "strip_of", "compare_with", "fault",
+    *bench.UNLABELLED,
 }  # fmt: skip
 #: One line about each control, shown when the pointer rests on it.
 TOOLTIPS = {
@@ -110,6 +113,7 @@ TOOLTIPS = {
     "audit_label": "Only photographs with this label",
     "audit_answer": "Only photographs that the network takes for this",
     "fault": "Filters that do nothing, or the same as another one, on these photographs",
+    **bench.TOOLTIPS,
 }
 #: The options of lists that never change.
 FIXED: dict[str, Options] = {
@@ -140,6 +144,7 @@ FIXED: dict[str, Options] = {
     "instrument": [(each.title, name) for name, each in INSTRUMENTS.items()],
     "baseline": [("blurred", "blur"), ("mean colour", "mean")],
     "audit_kind": [(told, kind) for kind, told in SELECTIONS.items()],
+    **bench.FIXED,
 }
 #: So many filters with a fault are listed.
 FAULTS_LISTED = 300
@@ -177,6 +182,7 @@ WIDTHS = {
     "audit_kind": "385px",
     "audit_label": "290px",
     "audit_answer": "245px",
+    **bench.WIDTHS,
 }
 
 
@@ -195,6 +201,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
         return [*found, *_its_label(scene, state.versus)]
     if name in ("audit_label", "audit_answer"):
         return _with(getattr(scene, name), _audited(name, scene))
+    if name in ("other_image", "other_network"):
+        return _with(getattr(state, name), bench.others(name, scene))
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(

@@ -11,7 +11,7 @@ from html import escape
 
 import ipywidgets as w
 
-from cnn_widgets.explorer.stylesheet import THUMBNAIL, thumbnail_sheet
+from cnn_widgets.rendering.stylesheet import THUMBNAIL, thumbnail_sheet
 from cnn_widgets.scenes.photographs import PAGE, Fitted
 
 _ORDERS = {"in their order": "set", "by name": "name", "by label": "label"}

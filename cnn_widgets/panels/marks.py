@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnn_widgets.attribution.regions import Brush
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
+from cnn_widgets.scenes.choices import read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import Mark, View
@@ -43,14 +44,22 @@ def cells(scene: Scene) -> View:
 
 
 def frame(scene: Scene) -> View:
-    """Return the frame around the selected filter, over the mosaic."""
+    """Return the frame around the selected filter, over the mosaic, and around those switched."""
     rows, columns, _ = grid(scene)
-    row, column = divmod(scene.filter_choice.place(scene.filter), columns)
-    return View(
-        f"Filter {scene.filter} is in row {row + 1}, column {column + 1}.",
-        marks=(Mark(column / columns, row / rows, 1 / columns, 1 / rows),),
-        covers=True,
-    )
+    choice, size = scene.filter_choice, (1 / columns, 1 / rows)
+    switched = read_filters(scene.bench.switched).listed if scene.experiments else ()
+    places = {k: divmod(choice.place(k), columns) for k in choice.shown.tolist()}
+    found = [
+        Mark(places[k][1] / columns, places[k][0] / rows, *size, "second")
+        for k in switched
+        if k in places
+    ]
+    row, column = places[scene.filter]
+    told = f"Filter {scene.filter} is in row {row + 1}, column {column + 1}."
+    if found:
+        told += f" Switched: {', '.join(map(str, switched))}."
+    mark = Mark(column / columns, row / rows, *size)
+    return View(told, marks=(*found, mark), covers=True)
 
 
 def here(scene: Scene) -> View:

@@ -35,6 +35,8 @@ from cnn_widgets.scenes.comparison import chosen_other
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
+from cnn_widgets.workbench.table import question as asked
+from cnn_widgets.workbench.table import view_of
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _AUDIT_TRAITS = frozenset({"network", "fit", "audit", "audit_kind", "audit_label", "audit_answer"})
 _SURVEY_TRAITS = frozenset({"network", "fit", "layer", "filter", "survey"})
+_FRAME_TRAITS = frozenset({"network", "layer", "filter", "experiments", "switched"})
+# The rest of what an experiment depends on is in its question.
+_BENCH_TRAITS = frozenset({"experiments", "experiment", "measure"})
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 
 
@@ -113,7 +118,7 @@ PANELS: dict[str, Panel] = {
         Panel("cells", "", frozenset({"network", "layer", "pins"}), cells),
         Panel("pinned", "Pinned cells", _PINNED_TRAITS, pinned, False, "display"),
         Panel("mosaic", "Filters of the layer", _FILTER_TRAITS, mosaic, False, "", _page, True),
-        Panel("frame", "", frozenset({"network", "layer", "filter"}), frame, besides=_page),
+        Panel("frame", "", _FRAME_TRAITS, frame, besides=_page),
         Panel("depth", "Silent filters by depth", _INPUT_TRAITS | {"layer"}, depth, pictured=True),
         Panel("here", "", frozenset({"network", "layer"}), here),
         Panel("strip", "Layer by layer", _STRIP_TRAITS, strip, False, "strip", None, True),
@@ -135,6 +140,7 @@ PANELS: dict[str, Panel] = {
             first_chosen,
         ),
         Panel("survey", "What excites this filter most", _SURVEY_TRAITS, survey, False, "survey"),
+        Panel("experiment", "What happens if", _BENCH_TRAITS, view_of, False, "experiments", asked),
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }

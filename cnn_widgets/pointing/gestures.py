@@ -11,13 +11,14 @@ import numpy as np
 from cnn_widgets.attribution.regions import Brush, hottest_region
 from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, shown_confusion
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
-from cnn_widgets.scenes.choices import FACES, MAX_ZOOM
+from cnn_widgets.scenes.choices import FACES, MAX_ZOOM, read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited
 
 Changes = dict[str, Any]
 
 _STEPS = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (-1, 0), "ArrowDown": (1, 0)}
+_SWITCHING = ("silence", "transplant", "excite", "dream")  # experiments with a list of filters
 _ZOOMS = {"+": 1.25, "=": 1.25, "-": 0.8, "0": 0.0}
 
 
@@ -28,7 +29,8 @@ def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
     ----------
     scene : Scene
     gesture : mapping
-        Its ``"kind"`` is ``"click"`` (with ``picture``, ``x``, ``y``), ``"drag"`` (over the
+        Its ``"kind"`` is ``"click"`` (with ``picture``, ``x``, ``y``, and whether it was with the
+        ``shift`` key), ``"drag"`` (over the
         photograph, with ``x``, ``y`` and ``x2``, ``y2``), ``"paint"`` (over it, with ``points``,
         a list of [x, y], and ``radius``, a share of the picture's width), ``"key"`` (with
         ``picture`` and the browser's name of the ``key``), ``"zoom"`` (with ``zoom``, ``x``,
@@ -41,6 +43,8 @@ def wanted(scene: Scene, gesture: Mapping[str, Any]) -> Changes:
         If a number is missing or is none, or if there is no hottest region for the key R.
     """
     kind, picture = gesture.get("kind"), str(gesture.get("picture"))
+    if kind == "click" and picture == "mosaic" and gesture.get("shift"):
+        return _switched(scene, tile_at(scene, _share(gesture, "x"), _share(gesture, "y")))
     if kind == "click" and picture in _CLICKS:
         return _CLICKS[picture](scene, _share(gesture, "x"), _share(gesture, "y"))
     if kind == "key" and picture in _KEYS:
@@ -165,7 +169,19 @@ def _click_mosaic(scene: Scene, x: float, y: float) -> Changes:
     return {} if index is None else {"filter": index}
 
 
+def _switched(scene: Scene, index: int | None) -> Changes:
+    """Return the filters that are switched off in the experiment, with one more or one fewer."""
+    if index is None:
+        return {}
+    before = read_filters(scene.bench.switched).listed
+    chosen = [k for k in before if k != index] if index in before else [*before, index]
+    opened = {} if scene.bench.experiment in _SWITCHING else {"experiment": "silence"}
+    return {"experiments": True, **opened, "switched": " ".join(map(str, chosen))}
+
+
 def _key_mosaic(scene: Scene, key: str) -> Changes:
+    if key in ("x", "X"):
+        return _switched(scene, scene.filter)
     rows, columns, _ = grid(scene)
     choice = scene.filter_choice
     if key in ("Home", "End"):

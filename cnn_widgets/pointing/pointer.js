@@ -6,7 +6,8 @@ const DRAGGED = 5; // pixels from which a press is a drag
 const BRUSH = 14; // radius of the brush on the screen, in pixels
 const KEYS = new Set([
   "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", "Enter",
-  " ", "Escape", "+", "=", "-", "0", "r", "R", "f", "F",
+  " ", "Escape", "+", "=", "-", "0", "r", "R", "f", "F", "x",
+  "X",
 ]);
 const FOLD = ".jupyter-widget-Collapse-header";
 const FACES = ["photograph", "evidence", "input"];

@@ -130,6 +130,10 @@ class Catalog:
 
     def sample(self, name: str) -> ImageSample:
         """Return a photograph by name; a ValueError lists known names, or says why it cannot be."""
+        return self.samples[self.known(name)]
+
+    def known(self, name: str) -> str:
+        """Return the name of a photograph, if there is one; a ValueError lists known names."""
         if name not in self.samples:
             known = ", ".join(islice(self.samples, 20))
             more = len(self.samples) - 20
@@ -138,7 +142,7 @@ class Catalog:
                 f"{f' and {more} more' if more > 0 else ''}. "
                 "show(image=…) takes a path, an address or an array."
             )
-        return self.samples[name]
+        return name
 
     @property
     def at_hand(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from math import isfinite
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.regions import Brush, Region, region_mask
@@ -18,6 +18,8 @@ from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.evaluation.faithfulness import BASELINES
 from cnn_widgets.evaluation.instruments import find_instrument
+from cnn_widgets.experiments.occlusion import PLACES
+from cnn_widgets.experiments.voting import MEASURES
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import FITS, LayerInfo
 
@@ -37,6 +39,19 @@ FILTER_ORDERS = ("index", "strength", "weight")
 STRIPS = ("evidence", "activation")
 #: In what the evidence shown beside the one on screen differs from it.
 COMPARED = ("method", "class", "layer", "photograph", "network")
+#: The experiments of the explorer: see `cnn_widgets.workbench`.
+EXPERIMENTS = (
+    "silence", "transplant", "votes", "turn filters", "turn region", "cover", "trace", "excite",
+    "dream", "concept", "parts", "training", "film",
+)  # fmt: skip
+#: What is done to filters, and what their activations are then multiplied with.
+SWITCHINGS = {"silenced": 0.0, "kept alone": 0.0, "halved": 0.5, "doubled": 2.0}
+#: What is covered: the region drawn (the hottest place if none is), or a place named by the map.
+COVERED = ("region", *PLACES)
+#: What covers it.
+COVERS = ("mean", "blur", "noise", "photograph")
+#: For what a picture is made: the filter shown, those switched together, or the class explained.
+EXCITED = ("filter", "filters", "class")
 #: The class that stands for the photograph's own label, whichever that is.
 ITS_LABEL = "its label"
 #: The largest magnification of the photograph.
@@ -57,6 +72,12 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "strip_of": STRIPS,
     "compare_by": COMPARED,
     "audit_kind": tuple(SELECTIONS),
+    "experiment": EXPERIMENTS,
+    "switching": tuple(SWITCHINGS),
+    "measure": tuple(MEASURES),
+    "covered": COVERED,
+    "covered_by": COVERS,
+    "excited": EXCITED,
 }
 
 
@@ -160,6 +181,45 @@ def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, i
     if len(found) > 2:
         raise ValueError(f"Expected at most two pins. Received: {len(found)}")
     return tuple(dict.fromkeys(found))
+
+
+class Filters(NamedTuple):
+    """Filters of a layer: those `listed`, or the `first` so many by a measure (0: none)."""
+
+    listed: tuple[int, ...] = ()
+    first: int = 0
+    measure: str = "contribution"
+
+
+def read_filters(text: str) -> Filters:
+    """Return the filters that a text names; a ValueError says what can be written.
+
+    >>> read_filters("3, 7 12").listed, read_filters("top 20")[1:], read_filters("top 5 by weight")
+    ((3, 7, 12), (20, 'contribution'), Filters(listed=(), first=5, measure='weight'))
+    """
+    words = text.replace(",", " ").split()
+    numbers = [int(each) if each.isdecimal() else -1 for each in words]
+    if words[:1] == ["top"] and len(words) in (2, 4) and numbers[1] > 0:
+        if len(words) == 2:
+            return Filters(first=numbers[1])
+        if words[2] == "by" and words[3] in MEASURES:
+            return Filters(first=numbers[1], measure=words[3])
+    elif -1 not in numbers:
+        return Filters(tuple(dict.fromkeys(numbers)))
+    raise ValueError(
+        'Expected filters as "3 7 12", "top 20" or "top 20 by weight" (or '
+        f"{', '.join(name for name in MEASURES if name != 'weight')}). Received: {text!r}"
+    )
+
+
+def check_filters(text: str, count: int) -> str:
+    """Return a text that names filters, if a layer of `count` filters has them."""
+    found = read_filters(text)
+    if found.first > count:
+        raise ValueError(f"The layer has {count} filters. Received: {text!r}")
+    if max(found.listed, default=0) >= count:
+        raise ValueError(f"The layer has filters 0 to {count - 1}. Received: {text!r}")
+    return text.strip()
 
 
 def check_center(center: Any) -> tuple[float, float]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
+from cnn_widgets.scenes.traits import Bench
 
 #: The traits of `State` that a scene takes as they are.
 _COPIED = (
     "counter", "method", "target", "cam_layer", "alpha", "colormap", "scale", "filter_colormap",
     "pairs", "trust", "instrument", "baseline", "ranked", "face", "zoom", "center", "region",
     "pins", "filter_count", "filter_order", "strip", "strip_of", "display", "compare",
-    "compare_by", "compare_with", "audit", "audit_kind",
-    "survey",
+    "compare_by", "compare_with", "audit", "audit_kind", "survey", "experiments",
 )  # fmt: skip
 
 
@@ -47,6 +49,7 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             wanted_class=wanted["class"],
             wanted_versus=wanted["versus"],
             **{name: getattr(state, name) for name in _COPIED},
+            bench=Bench(**{each.name: getattr(state, each.name) for each in fields(Bench)}),
             audit_label=state.audit_label if audits.has_label(found, state.audit_label) else "",
             audit_answer=state.audit_answer if audits.has_label(found, state.audit_answer) else "",
             network_name=state.network,

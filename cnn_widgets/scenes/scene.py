@@ -27,6 +27,7 @@ from cnn_widgets.records import Floats, ImageSample, LayerInfo, Prediction
 from cnn_widgets.scenes.audits import Audits
 from cnn_widgets.scenes.filter_choice import FilterChoice, choose
 from cnn_widgets.scenes.photographs import Fitted
+from cnn_widgets.scenes.traits import Bench
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Scene:
     network_name : str
     at_hand : tuple of str
         The names of the networks that are open or given; `open_network` opens one by its name.
+    bench : Bench
+        What is done in the experiments.
     results : ByteCache
         Maps by `question`, evaluations by `trust_question`; shared by all scenes.
     audits : Audits
@@ -112,6 +115,8 @@ class Scene:
     audit_label: str
     audit_answer: str
     survey: bool
+    experiments: bool
+    bench: Bench
     network_name: str
     at_hand: tuple[str, ...]
     open_network: Callable[[str], Network] = field(repr=False)
@@ -290,11 +295,6 @@ class Scene:
         filters cannot be silent.
         """
         peaks = self.network.peaks(self.sample)
-        return [
-            (
-                info.name,
-                info.filters,
-                float((peaks[info.name] <= 0).mean()) if info.name in peaks else None,
-            )
-            for info in self.network.feature_layers
-        ]
+        shares = {name: float((each <= 0).mean()) for name, each in peaks.items()}
+        found = self.network.feature_layers
+        return [(info.name, info.filters, shares.get(info.name)) for info in found]

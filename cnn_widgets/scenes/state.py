@@ -136,6 +136,7 @@ class State(Traits):
             elif change.name == "compare_by":
                 self.compare_with = ""
             elif change.name == "layer" and self.layer:
+                self.switched = ""
                 self.filter = min(self.filter, self.open_network().layer(self.layer).filters - 1)
 
     def _settle(self, cause: str) -> None:
@@ -145,6 +146,7 @@ class State(Traits):
         if cause == "network":
             self.class_index = self.versus = None
             self.cam_layer, self.pins, self.compare_with = "default", (), ""
+            self.switched = ""
             for name in ("audit_label", "audit_answer"):  # not by `update`: no photograph follows
                 self.set_trait(name, "")
             self.fit = self.open_network().fit
@@ -209,6 +211,28 @@ class State(Traits):
     @validate("method", "instrument", "ranked", "colormap", "filter_colormap")
     def _check_named(self, proposal: Any) -> Any:
         return choices.check_named(proposal.trait.name, proposal.value)
+
+    @validate("switched")
+    def _check_switched(self, proposal: Any) -> Any:
+        count = self.open_network().layer(self.layer).filters if self.layer else 1
+        return choices.check_filters(proposal.value, count)
+
+    @validate("concept")
+    def _check_concept(self, proposal: Any) -> Any:
+        for name in proposal.value:
+            self._catalog.known(name)
+        return tuple(dict.fromkeys(proposal.value))
+
+    @validate("other_image")
+    def _check_other_image(self, proposal: Any) -> Any:
+        return self._catalog.known(proposal.value) if proposal.value else ""
+
+    @validate("other_network")
+    def _check_other_network(self, proposal: Any) -> Any:
+        names = self._catalog.network_names
+        if proposal.value and proposal.value not in names:
+            raise ValueError(f"Unknown network {proposal.value!r}. Networks: {', '.join(names)}.")
+        return proposal.value
 
     @validate("region")
     def _check_region(self, proposal: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from traitlets import Any, Bool, Float, HasTraits, Int, TraitType, Tuple, Unicode
 
 from cnn_widgets.attribution.methods import QUICK
@@ -35,6 +37,9 @@ class Traits(HasTraits):
     about all photographs, those of an ``audit_kind`` (see `SELECTIONS`), of the label
     ``audit_label`` and answered by ``audit_answer`` ("": any) are on the table. ``survey`` is
     whether the fold is open that tells what the filter does over all photographs.
+
+    ``experiments`` is whether the fold of experiments is open; ``experiment`` is the one chosen,
+    one of `choices.EXPERIMENTS`, and the traits after it say what is done in it, see `Bench`.
     """
 
     image = Unicode()
@@ -77,8 +82,56 @@ class Traits(HasTraits):
     audit_label = Unicode("")
     audit_answer = Unicode("")
     survey = Bool(False)
+    experiments = Bool(False)
+    experiment = Unicode("silence")
+    switched = Unicode("")
+    switching = Unicode("silenced")
+    measure = Unicode("contribution")
+    covered = Unicode("region")
+    covered_by = Unicode("mean")
+    excited = Unicode("filter")
+    concept = Tuple(())
+    other_image = Unicode("")
+    other_network = Unicode("")
     #: The order in which `update` sets traits, that of the lines above: a trait comes after those
     #: it depends on.
     ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))
 
     pictures = Int(0, read_only=True)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is done in the experiments: the traits of the same names.
+
+    Attributes
+    ----------
+    experiment : str
+        Which one, of `choices.EXPERIMENTS`.
+    switched : str
+        Filters of the layer browsed, as text that `choices.read_filters` reads; "": the one shown.
+        Another layer or network clears it.
+    switching : str
+        What is done to them, one of `choices.SWITCHINGS`.
+    measure : str
+        By which measure of `MEASURES` filters are listed.
+    covered, covered_by : str
+        Which place is covered, and with what: of `choices.COVERED` and `choices.COVERS`.
+    excited : str
+        For what a picture is made, one of `choices.EXCITED`.
+    concept : tuple of str
+        The names of photographs that show a concept.
+    other_image, other_network : str
+        A second photograph and a second network; "": the first other one.
+    """
+
+    experiment: str
+    switched: str
+    switching: str
+    measure: str
+    covered: str
+    covered_by: str
+    excited: str
+    concept: tuple[str, ...]
+    other_image: str
+    other_network: str

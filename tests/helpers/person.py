@@ -183,6 +183,9 @@ class Person:
         self.explorer.controls.buttons["judge"].click()
         return None  # pointing asks for classes that tiny networks do not know
 
+    def _do_experiment(self):
+        self.explorer.controls.buttons["experiment"].click()
+
     # --- a script in another cell ---
 
     def _choices(self):
@@ -200,6 +203,9 @@ class Person:
                 "pairs": bool(self.rng.random() < 0.2),
                 "trust": bool(self.rng.random() < 0.5),
                 "compare": bool(self.rng.random() < 0.5),
+                "experiments": bool(self.rng.random() < 0.5),
+                "switched": str(one(["", "0", "0 1", "top 1", "top 1 by weight"])),
+                "other_image": str(one(["", *explorer._catalogue.samples])),
                 "compare_with": str(one(["", "saliency", "conv2", "nothing"])),
                 "counter": bool(self.rng.random() < 0.5),
             }

@@ -137,16 +137,31 @@ HOUSE: dict[str, list[set[str]]] = {
         {"comparison", "resolving", "selection", "showing"},
     ],
     "views": [{"captions", "view"}, {"overlays"}],
+    "workbench": [
+        {"answers", "experiment"},
+        {
+            "checkpoints",
+            "concepts",
+            "covering",
+            "exciting",
+            "switching",
+            "tracing",
+            "turning",
+            "voting",
+        },
+        {"table"},
+    ],
     "panels": [
         {"places"},
         {"comparison", "evaluation_panels", "filters", "glossary", "marks", "photograph"},
         {"audit_panels", "survey"},
         {"table"},
     ],
-    "rendering": [{"tables"}, {"figure", "html"}, {"export"}],
+    "rendering": [{"stylesheet", "tables"}, {"figure", "html"}, {"export"}],
     "pointing": [{"pointer", "readouts"}, {"gestures"}, {"touch"}],
     "explorer": [
-        {"hints", "options", "saved", "stylesheet", "warmup"},
+        {"asking", "bench", "saved", "warmup"},
+        {"options"},
         {"display", "fields"},
         {"thumbnails"},
         {"controls"},
@@ -187,6 +202,7 @@ MAY_USE = {
     "further_checks": set(),
     "scenes": {"traitlets"},
     "views": {"matplotlib"},
+    "workbench": {"matplotlib"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
     "pointing": {"anywidget", "traitlets"},
@@ -195,7 +211,7 @@ MAY_USE = {
     "cli": set(),
 }
 #: Modules of the explorer that know no widgets: tried without a front end.
-NO_WIDGETS = {"options", "stylesheet", "warmup"}
+NO_WIDGETS = {"asking", "bench", "options", "stylesheet", "warmup"}
 PACKAGES = list(HOUSE)
 
 

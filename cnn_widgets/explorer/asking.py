@@ -1,0 +1,77 @@
+"""What takes long, asked of an explorer from code, and shown in it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.auditing import Audit
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audit_question, audited
+from cnn_widgets.scenes.state import State
+from cnn_widgets.workbench.table import TABLE, question, run
+
+
+class Asking:
+    """The long computations of an explorer, made at once: each shows and returns its result."""
+
+    state: State
+
+    @property
+    @abstractmethod
+    def scene(self) -> Scene:
+        """What is on screen, as arrays."""
+
+    @abstractmethod
+    def _keep(self, kind: str, asked: Any, result: Any) -> None:
+        """Keep a result and show it."""
+
+    def compute(self) -> None:
+        """Compute the map of a slow method now, and show it; fast ones are there already."""
+        scene = self.scene
+        if METHODS[scene.method].slow:
+            self._keep("compute", scene.question, scene.compute())
+
+    def judge(self, instrument: str | None = None) -> Any:
+        """Judge the map with an instrument (by default the one chosen); show and return it."""
+        chosen = instrument or self.scene.instrument
+        self.state.update(trust=True, instrument=chosen)
+        scene = self.scene
+        if scene.verdict is None:
+            self._keep("judge", scene.trust_question, scene.judge())
+        return self.scene.verdict
+
+    def audit(self, found: Audit | None = None) -> Audit:
+        """Ask about all photographs, or take what `cw.audit` found of them; show and return it."""
+        asked = audit_question(self.scene)
+        self.state.audit = True
+        found = found or audited(self.scene) or self.scene.audits.run(asked)
+        self._keep("audit", asked, found)
+        return found
+
+    def experiment(self, name: str | None = None, result: Any = None) -> Any:
+        """Make an experiment on what is on screen, or take its result; show and return it.
+
+        Parameters
+        ----------
+        name : str, optional
+            One of `scenes.choices.EXPERIMENTS`; by default the one chosen. Its settings are traits
+            of the state, see `Bench`: ``explorer.show(switched="top 20")``.
+        result : object, optional
+            What the same function returned elsewhere: for "film" the ``film`` of a `training_film`.
+
+        Raises
+        ------
+        ValueError
+            If the experiment is unknown, or cannot be made here, with the reason.
+        """
+        chosen = name or self.scene.bench.experiment
+        self.state.update(experiments=True, experiment=chosen)
+        scene = self.scene
+        asked = question(scene)
+        if result is None:
+            known = scene.results.get(asked)
+            result = run(scene) if known is None or TABLE[chosen].button else known
+        self._keep("experiment", asked, result)
+        return result

@@ -1,0 +1,78 @@
+"""What a network answers before and after a change, as tables, and maps beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.drawing.charts import HERE, INK, OTHERS, style_axes
+from cnn_widgets.experiments.tail import Answers
+from cnn_widgets.records import Floats
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import over_photograph
+from cnn_widgets.views.view import View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Longer side of the pictures, in pixels.
+SIDE = 320
+
+
+def sentence(words: str) -> str:
+    """Return words with a capital letter at their beginning."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def in_short(answers: Answers) -> str:
+    """Return how the answer changed, in words: "Egyptian cat 77 % → tabby 41 %"."""
+    before, after = answers.top_before(1)[0], answers.top_after(1)[0]
+    if before.probability != before.probability:  # NaN: it gives no probabilities
+        one, two = (f"{each.name} {captions.number(each.score)}" for each in (before, after))
+    else:
+        one, two = (f"{e.name} {captions.percent(e.probability)}" for e in (before, after))
+    word = "the answer is another one" if answers.turned else "the answer stays"
+    return f"{one} → {two}: {word}"
+
+
+def answer_table(answers: Answers, top: int = 5) -> View:
+    """Return the classes among the first before or after, a row each, with their differences."""
+    rows = [
+        (
+            str(each["name"]),
+            captions.percent(each["probability_before"]),
+            captions.percent(each["probability_after"]),
+            f"{'+' if each['difference'] > 0 else ''}{captions.fixed(each['difference'], 2)}",
+            f"{each['place_before']} → {each['place_after']}",
+        )
+        for each in answers.records(top)
+    ]
+    head = ("class", "before", "after", "change of the score", "place")
+    return View("The answer before and after.", "The answer before and after", table=(head, *rows))
+
+
+def maps(scene: Scene, found: tuple[Floats, Floats], method: str, about: str) -> list[View]:
+    """Return two maps over the photograph, before and after, whose colours can be compared."""
+    signed, title = METHODS[method].signed, METHODS[method].title
+    views = []
+    for name, heat in zip(("before", "after"), found, strict=True):
+        photo, colors = over_photograph(scene, scene.sample, heat, signed, SIDE)
+        where = f"strongest at {captions.place_in_words(abs(heat))}"
+        alt = f"{title} for {about}, {name}: {where if heat.any() else 'no evidence at all'}."
+        caption = f"{title} {name}" if name == "before" else f"{name}, on the same scale"
+        views.append(View(alt, caption, colors, under=photo, alpha=scene.alpha))
+    return views
+
+
+def draw_among(axes: Axes, values: Any, own: float) -> None:
+    """Draw how often random changes have which effect, and a line at an effect of its own."""
+    low, high = min(float(values.min()), own), max(float(values.max()), own)
+    spread = (high - low) or 1.0
+    axes.hist(values, bins=np.linspace(low, low + spread, 31).tolist(), color=OTHERS[0])
+    axes.axvline(own, color=HERE, linewidth=2)
+    axes.axvline(0, color=INK, linewidth=0.6)
+    axes.set_xlim(low - 0.03 * spread, low + 1.03 * spread)
+    style_axes(axes)
