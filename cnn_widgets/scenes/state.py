@@ -214,7 +214,9 @@ class State(Traits):
 
     @validate("switched")
     def _check_switched(self, proposal: Any) -> Any:
-        count = self.open_network().layer(self.layer).filters if self.layer else 1
+        if not proposal.value.strip():
+            return ""
+        count = self.open_network().layer(self.layer).filters
         return choices.check_filters(proposal.value, count)
 
     @validate("concept")

@@ -7,8 +7,8 @@ change; what takes long waits for its button.
 
 >>> explorer = cw.CNNExplorer()
 >>> explorer.show(experiments=True, experiment="silence", switched="3")
->>> view_of(explorer.scene).alt[:41]
-'Filter 3 of stem_relu silenced: Egyptian '
+>>> view_of(explorer.scene).alt[:43]
+'Filter 3 of stem silenced: Egyptian cat 77 '
 """
 
 from cnn_widgets.workbench.experiment import Experiment

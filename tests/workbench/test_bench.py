@@ -1,0 +1,301 @@
+"""The experiments of the explorer: what they show, when they compute, what they say of bad input."""
+
+import numpy as np
+import pytest
+from helpers.networks import tiny
+
+import cnn_widgets as cw
+from cnn_widgets.experiments.ablation import ablate
+from cnn_widgets.explorer.bench import CONTROLS
+from cnn_widgets.scenes.choices import EXPERIMENTS
+from cnn_widgets.scenes.state import State
+from cnn_widgets.workbench import TABLE, found_by, leads, question, view_of
+
+
+@pytest.fixture(scope="module")
+def net(keras):
+    return cw.Network(tiny(keras), preprocess="none", class_names=list("abcd"))
+
+
+@pytest.fixture(scope="module")
+def other_net(keras):
+    model = tiny(keras)
+    rng = np.random.default_rng(5)
+    model.set_weights([w + rng.normal(0, 0.1, w.shape) for w in model.get_weights()])
+    return cw.Network(model, preprocess="none", class_names=list("abcd"), name="before")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(3).integers(0, 256, (8, 24, 30, 3), np.uint8)
+
+
+@pytest.fixture
+def explorer(net, other_net, pictures):
+    made = cw.CNNExplorer(net, pictures, models={"before": other_net})
+    made.state.layer = "conv2"
+    yield made
+    made.close()
+
+
+def opened(explorer, name, **changes):
+    explorer.show(experiments=True, experiment=name, **changes)
+    assert explorer.last_error is None
+    return explorer.scene
+
+
+def shown(explorer):
+    return explorer._screen.views["experiment"].value
+
+
+def pressed(explorer):
+    explorer.controls.buttons["experiment"].click()
+    explorer._tasks.jobs.wait(120)
+    assert explorer.last_error is None
+    return found_by(explorer.scene)
+
+
+def kept(explorer):
+    """Return the questions of experiments whose results are kept."""
+    entries = explorer._catalogue.results._entries
+    return [key for key in entries if isinstance(key, tuple) and key[0] == "experiment"]
+
+
+def test_the_table_and_the_list_of_the_state_name_the_same():
+    assert tuple(TABLE) == EXPERIMENTS
+    controls = {name for each in TABLE.values() for name in each.controls}
+    assert controls == set(CONTROLS)  # each control belongs to an experiment, and is there
+    assert controls <= set(State.ORDER)
+
+
+def test_nothing_is_computed_while_the_fold_is_closed(explorer):
+    for name in EXPERIMENTS:
+        explorer.state.experiment = name
+    explorer.show(filter=1, switched="0 1")
+    assert kept(explorer) == []
+    opened(explorer, "silence")
+    assert len(kept(explorer)) == 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_each_says_what_it_does_before_its_button_is_pressed(explorer, name):
+    scene = opened(explorer, name, layer="conv1")
+    told = view_of(scene).alt
+    if not TABLE[name].at_once(scene):
+        assert told.startswith(TABLE[name].about)
+        assert f"Press “{TABLE[name].button}”" in told
+        assert kept(explorer) == []
+    assert "could not be drawn" not in shown(explorer)
+
+
+@pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n not in ("concept", "film")])
+def test_each_finds_something_by_its_button_or_from_code(explorer, name):
+    layer = "conv2" if name == "parts" else "conv1"  # parts want values that are never below 0
+    scene = opened(explorer, name, layer=layer, class_index=None)
+    if TABLE[name].button:
+        found = pressed(explorer)
+    else:
+        found = explorer.experiment(name)
+    assert found is not None
+    view = TABLE[name].show(explorer.scene, found)
+    assert view.alt
+    assert view.parts
+    assert all(part.alt for part in view.parts)
+    assert TABLE[name].about not in shown(explorer)
+    for _, changes in leads(explorer.scene)[:3]:
+        explorer.show(**changes)
+    assert question(scene)[1] == name
+
+
+def test_the_filters_listed_are_silenced_as_by_the_function(explorer, net):
+    scene = opened(explorer, "silence", switched="0 2")
+    alone = ablate(net, scene.sample, "conv2", (0, 2))
+    np.testing.assert_array_equal(found_by(scene).answers.scores_after, alone.answers.scores_after)
+    assert "Filters 0, 2 of conv2 silenced" in shown(explorer)
+    explorer.state.switching = "kept alone"
+    kept_alone = found_by(explorer.scene).answers.scores_after
+    np.testing.assert_array_equal(
+        kept_alone, ablate(net, scene.sample, "conv2", (0, 2), keep=True).answers.scores_after
+    )
+
+
+def test_without_a_list_it_is_the_filter_on_screen(explorer):
+    opened(explorer, "silence", filter=2)
+    assert "Filter 2 of conv2 silenced" in shown(explorer)
+    explorer.controls.widgets["filter"].value = 1
+    assert "Filter 1 of conv2 silenced" in shown(explorer)
+
+
+def test_the_first_of_a_ranking_are_those_of_the_votes(explorer, net):
+    scene = opened(explorer, "silence", switched="top 2 by activation")
+    first = cw.votes(net, scene.sample, "conv2").top(2, "activation")
+    assert f"Filters {first[0]}, {first[1]} of conv2" in shown(explorer)
+
+
+def test_another_layer_clears_the_list_of_filters(explorer):
+    opened(explorer, "silence", switched="2")
+    explorer.state.layer = "conv1"
+    assert explorer.state.switched == ""
+
+
+def test_shift_click_on_the_mosaic_switches_a_filter_and_back(explorer):
+    click = {"kind": "click", "picture": "mosaic", "x": 0.01, "y": 0.01, "shift": True}
+    before = explorer.state.filter
+    explorer._touch.pointer._handle_custom_msg(click, [])
+    assert (explorer.state.experiments, explorer.state.experiment) == (True, "silence")
+    assert explorer.state.switched == "0"
+    assert explorer.state.filter == before
+    assert "cnnw-second" in explorer._screen.views["frame"].value
+    explorer._touch.pointer._handle_custom_msg(click, [])
+    assert explorer.state.switched == ""
+
+
+def test_the_key_x_switches_the_filter_shown(explorer):
+    explorer.show(filter=2)
+    key = {"kind": "key", "picture": "mosaic", "key": "x"}
+    explorer._touch.pointer._handle_custom_msg(key, [])
+    assert explorer.state.switched == "2"
+
+
+def test_trained_weights_give_a_new_answer(explorer, net):
+    scene = opened(explorer, "silence")
+    before, asked = found_by(scene).answers.scores_after, question(scene)
+    weights = net.model.get_weights()
+    try:
+        net.model.set_weights([1.5 * each for each in weights])
+        explorer.state.filter = 1
+        explorer.state.filter = 0
+        after = explorer.scene
+        assert question(after) != asked
+        assert not np.array_equal(found_by(after).answers.scores_after, before)
+    finally:
+        net.model.set_weights(weights)
+
+
+def test_a_place_that_moves_costs_one_pass_once_random_ones_are_known(explorer, monkeypatch):
+    opened(explorer, "cover", region=(2, 2, 10, 10))
+    assert "whether the place matters" in shown(explorer)
+    pressed(explorer)
+    assert "random places of the same shape" in shown(explorer)
+    scene = explorer.scene
+    engine, passed = scene.network.engine_for(scene.sample), []
+    whole = engine.observe
+    monkeypatch.setattr(engine, "observe", lambda x, *a: passed.append(len(x)) or whole(x, *a))
+    explorer.state.region = (4, 2, 12, 10)
+    assert "random places of the same shape" in shown(explorer)
+    assert sum(passed) <= 1
+
+
+def test_the_class_and_the_region_on_screen_are_those_of_the_experiment(explorer):
+    scene = opened(explorer, "cover", region=(2, 2, 10, 10), class_index="c")
+    found = found_by(scene)
+    assert found.class_index == 2
+    assert found.mask[3:9, 3:9].all()
+    explorer.state.class_index = "a"
+    assert found_by(explorer.scene).class_index == 0
+
+
+def test_a_pinned_cell_is_the_one_that_is_traced(explorer):
+    scene = opened(explorer, "trace", pins=(("conv1", 1, 2),), layer="conv1", filter=1)
+    found = found_by(scene)
+    assert (found.layer, found.row, found.column, found.filter) == ("conv1", 1, 2, 1)
+    assert found.value == pytest.approx(float(scene.activations[1, 2, 1]))
+    assert sum(found.products.products.ravel()) + found.products.bias == pytest.approx(
+        found.products.total
+    )
+
+
+def test_choosing_a_line_of_the_votes_shows_the_filter(explorer):
+    opened(explorer, "votes", measure="activation")
+    pressed(explorer)
+    line = explorer.controls.widgets["lead"]
+    assert line.layout.display is None
+    ranking = [changes["filter"] for _, changes in leads(explorer.scene)]
+    line.value = 1
+    assert explorer.state.filter == ranking[1]
+    opened(explorer, "cover")
+    assert line.layout.display == "none"
+
+
+def test_a_concept_needs_three_photographs_and_is_then_tested(explorer):
+    opened(explorer, "concept")
+    explorer.controls.buttons["experiment"].click()
+    explorer._tasks.jobs.wait(60)
+    assert "at least 3" in str(explorer.last_error)
+    explorer.last_error = None
+    names = list(explorer.scene.samples)
+    explorer.controls.widgets["concept"].value = tuple(names[:3])
+    found = pressed(explorer)
+    assert found.counts[:2] == (3, len(names) - 3)
+    assert "p = " in shown(explorer)
+
+
+def test_two_networks_are_compared_in_the_right_order(explorer, net, other_net, pictures):
+    scene = opened(explorer, "training", other_network="before")
+    name, before, found = explorer.experiment("training")
+    assert (name, before) == ("before", other_net)
+    alone = cw.compare_networks(other_net, net, [scene.samples[n] for n in scene.samples])
+    assert [each.after for each in found.layers] == [each.after for each in alone.layers]
+    assert {e.name: (e.before, e.after) for e in found.answers} == {
+        e.name: (e.before, e.after) for e in alone.answers
+    }
+    assert "From before to" in shown(explorer)
+
+
+def test_a_film_made_elsewhere_is_shown(explorer, keras, pictures):
+    model = tiny(keras)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    film = cw.training_film(pictures[:2], preprocess="none", class_names=list("abcd"))
+    model.fit(pictures[:, :16, :12].astype("float32"), np.arange(8) % 4, epochs=2, verbose=0,
+              callbacks=[film])  # fmt: skip
+    explorer.experiment("film", film.film)
+    assert "3 frames of 2 photographs, from epoch 0 to 2" in shown(explorer)
+
+
+def test_what_cannot_be_asked_is_said_in_words(net, pictures):
+    alone = cw.CNNExplorer(net, pictures[:1])
+    try:
+        said = {
+            "transplant": "no other photograph",
+            "training": "one network only",
+            "parts": "several photographs of a class",
+            "film": "training_film",
+        }
+        for name, words in said.items():
+            with pytest.raises(ValueError, match=words):
+                alone.experiment(name)
+            assert "could not be drawn" not in shown(alone)
+        assert "no other photograph" in view_of(opened(alone, "transplant")).alt
+        with pytest.raises(ValueError, match="Expected experiment"):
+            alone.experiment("nothing")
+    finally:
+        alone.close()
+
+
+def test_a_refused_choice_leaves_the_experiment_as_it_was(explorer):
+    scene = opened(explorer, "silence", switched="1")
+    for bad in ({"switched": "99"}, {"switched": "first"}, {"other_image": "?"},
+                {"other_network": "?"}, {"concept": ("?",)}, {"measure": "size"}):  # fmt: skip
+        with pytest.raises(ValueError, match="Expected|Unknown|has"):
+            explorer.show(**bad)
+    assert explorer.scene.bench == scene.bench
+    widget = explorer.controls.widgets["switched"]
+    widget.value = "99"
+    assert widget.value == "1"
+    assert "filters 0 to" in str(explorer.last_error)
+
+
+def test_another_choice_cancels_the_running_experiment(explorer):
+    opened(explorer, "excite")
+    explorer.controls.buttons["experiment"].click()
+    explorer.state.filter = 1
+    explorer._tasks.jobs.wait(60)
+    assert explorer.controls.buttons["experiment"].description == "Make it"
+    assert kept(explorer) == []
+
+
+def test_an_open_fold_is_saved_with_the_page(explorer, tmp_path):
+    opened(explorer, "silence", switched="0 1")
+    page = explorer.save(tmp_path / "page.html").read_text("utf-8")
+    assert "Filters 0, 1 of conv2 silenced" in page
+    assert explorer.save(tmp_path / "page.png").stat().st_size > 1000
