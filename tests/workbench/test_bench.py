@@ -1,4 +1,4 @@
-"""The experiments of the explorer: what they show, when they compute, what they say of bad input."""
+"""The experiments of the explorer: what they show, when they compute, what bad input gets."""
 
 import numpy as np
 import pytest
@@ -92,10 +92,7 @@ def test_each_says_what_it_does_before_its_button_is_pressed(explorer, name):
 def test_each_finds_something_by_its_button_or_from_code(explorer, name):
     layer = "conv2" if name == "parts" else "conv1"  # parts want values that are never below 0
     scene = opened(explorer, name, layer=layer, class_index=None)
-    if TABLE[name].button:
-        found = pressed(explorer)
-    else:
-        found = explorer.experiment(name)
+    found = pressed(explorer) if TABLE[name].button else explorer.experiment(name)
     assert found is not None
     view = TABLE[name].show(explorer.scene, found)
     assert view.alt
@@ -276,7 +273,7 @@ def test_a_refused_choice_leaves_the_experiment_as_it_was(explorer):
     scene = opened(explorer, "silence", switched="1")
     for bad in ({"switched": "99"}, {"switched": "first"}, {"other_image": "?"},
                 {"other_network": "?"}, {"concept": ("?",)}, {"measure": "size"}):  # fmt: skip
-        with pytest.raises(ValueError, match="Expected|Unknown|has"):
+        with pytest.raises(ValueError, match=r"Expected|Unknown|has"):
             explorer.show(**bad)
     assert explorer.scene.bench == scene.bench
     widget = explorer.controls.widgets["switched"]
