@@ -6,7 +6,8 @@
 
 Each row is a figure of ours and a baseline beside it, measured in turns in the same run. For the
 other libraries: `pip install -e ".[bench]"`; xplique wants another TensorFlow than this package
-is tested with, so it comes by `pip install --no-deps xplique einops deprecated scikit-learn`;
+is tested with, so it comes by `pip install --no-deps xplique einops deprecated scikit-learn`
+(its version 2 also wants tensorflow-probability);
 pytorch-grad-cam by `pip install torch grad-cam captum`.
 """
 
