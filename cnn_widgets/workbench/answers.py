@@ -74,5 +74,6 @@ def draw_among(axes: Axes, values: Any, own: float) -> None:
     axes.hist(values, bins=np.linspace(low, low + spread, 31).tolist(), color=OTHERS[0])
     axes.axvline(own, color=HERE, linewidth=2)
     axes.axvline(0, color=INK, linewidth=0.6)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(low - 0.03 * spread, low + 1.03 * spread)
     style_axes(axes)
