@@ -1,12 +1,17 @@
-"""What takes long, asked of an explorer from code, and shown in it."""
+"""What an explorer is asked from code: what takes long, figures and files."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing import Audit
+from cnn_widgets.rendering.export import write_view
+from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.state import State
@@ -14,7 +19,7 @@ from cnn_widgets.workbench.table import TABLE, question, run
 
 
 class Asking:
-    """The long computations of an explorer, made at once: each shows and returns its result."""
+    """The long computations of an explorer, made at once, and the view as a figure or a file."""
 
     state: State
 
@@ -75,3 +80,11 @@ class Asking:
             result = run(scene) if known is None or TABLE[chosen].button else known
         self._keep("experiment", asked, result)
         return result
+
+    def figure(self) -> Figure:
+        """Return the present view as a Matplotlib figure."""
+        return to_figure(self.scene)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
+        return write_view(self.scene, path)

@@ -13,12 +13,15 @@ from typing import Any
 import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.classroom.desk import GuessBox, PinBoard
+from cnn_widgets.classroom.sharing import link_of
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer import bench
 from cnn_widgets.explorer.bench import BenchControls
 from cnn_widgets.explorer.display import hint_bar
 from cnn_widgets.explorer.fields import (
     FOLDS,
+    Lock,
     TaskButtons,
     fields,
     named,
@@ -58,6 +61,8 @@ class Controls:
         was refused.
     hints : bool
         Whether the page explains itself in three hints.
+    lock : sequence of str
+        See `Lock`.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Controls:
         search_class: Callable[[str], bool],
         press: Callable[[str], bool],
         hints: bool = True,
+        lock: Sequence[str] = (),
     ) -> None:
         self._request, self._open, self._search = request, open_image, search_class
         self._press = press
@@ -78,10 +84,12 @@ class Controls:
         self.widgets = {**fields(), "image": named("image", self.thumbs.box)}
         self.filter_number = self.widgets["filter_number"]
         self._bench = BenchControls(self.widgets, self._select)
+        self.guess = GuessBox(lambda text: self._press(f"guess {text}"))
+        self.board = PinBoard(self._press)
         self._buttons()
+        further = {"camera": self.camera, "remove": self.remove, "hottest": self.hottest}
+        self.lock = Lock(lock, {**self.widgets, **self.buttons, **further})
         self._listen()
-
-    # --- building ---------------------------------------------------------------------------
 
     def _buttons(self) -> None:
         self.previous = w.Button(description="◀", tooltip="previous layer")
@@ -223,6 +231,7 @@ class Controls:
             self._sync_mosaic(scene)
             self._sync_instruments(scene, state)
             self._sync_bench(scene)
+            self.widgets["share"].value = link_of(state.to_dict())
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
-from matplotlib.figure import Figure
 
+from cnn_widgets.classroom.desk import PRESSED
+from cnn_widgets.classroom.guesses import Guesses
+from cnn_widgets.classroom.teaching import Teaching
 from cnn_widgets.explorer.asking import Asking
 from cnn_widgets.explorer.background import REDRAWN, BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
@@ -26,8 +28,7 @@ from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
-from cnn_widgets.rendering.export import save_as, write_view
-from cnn_widgets.rendering.figure import to_figure
+from cnn_widgets.rendering.export import save_as
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
@@ -37,7 +38,7 @@ from cnn_widgets.views import captions
 from cnn_widgets.workbench.table import keep
 
 
-class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The explorer: look inside a convolutional network in one notebook cell.
 
     Parameters
@@ -51,8 +52,11 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
     classes : mapping, optional
         The classes that the photographs' labels stand for where they are not named so; see `audit`.
     allow_private, hints : bool
-        Whether photographs may come from addresses inside the local network; whether three hints
-        are shown above a new explorer.
+        Whether photographs may come from addresses in the local network; whether to show hints.
+    lock : sequence of str, optional
+        Controls that are hidden, as ``["network", "method", "upload"]``; from code all stays free.
+    predict_first : bool
+        Whether the network's answer is hidden until a class was guessed.
     preprocess, class_names, **options
         For your own model, see `Network`; ``inputs=`` may hold a value for each of `images`.
 
@@ -80,6 +84,8 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         classes: Mapping[str, Any] | None = None,
         allow_private: bool = False,
         hints: bool = True,
+        lock: Sequence[str] = (),
+        predict_first: bool = False,
         preprocess: Any = None,
         class_names: Sequence[str] | None = None,
         **options: Any,
@@ -90,9 +96,11 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             # Before any widget: ipywidgets keeps those of an explorer that could not be built
             first = load_network(network, **options)  # a download shows Keras' own bar in the cell
             self._catalogue = Catalog(images, first, models or {}, allow_private, classes)
-            self._build(first.name, images is not None, hints)
+            self._build(first.name, images is not None, hints, lock, predict_first)
 
-    def _build(self, network: str, own_images: bool, hints: bool) -> None:
+    def _build(
+        self, network: str, own_images: bool, hints: bool, lock: Sequence[str], guess: bool
+    ) -> None:
         """Make the widgets, and draw them for the first time."""
         name = self._catalogue.first
         self.state = State(self._catalogue, name, network)
@@ -102,6 +110,7 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self.add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn, self._warmup = frozenset[str](), Warmup()
+        self.pins, self.guesses = [], Guesses()
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
         self.state.pairs = own_images and self._catalogue.samples.few
@@ -111,8 +120,10 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             lambda text: self._guarded(lambda: self.show(class_index=text)),
             lambda kind: self._guarded(lambda: self._press(kind)),
             hints,
+            lock,
         )
-        self._touch = Touch(self._guarded, lambda: self.scene, self.state.update, self._open_image)
+        self.state.predict_first = guess
+        self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open_image)
         self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
         self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.on_change(self._on_state)
@@ -153,15 +164,6 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         self._check_open()
         show(self.state, self._catalogue, image, changes)
 
-    def figure(self) -> Figure:
-        """Return the present view as a Matplotlib figure."""
-        return to_figure(self.scene)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
-        self._check_open()
-        return write_view(self.scene, path)
-
     def close(self) -> None:
         """Close the widgets and free images, networks and cached results."""
         if getattr(self, "_closed", True):
@@ -186,13 +188,25 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _request(self, **changes: Any) -> None:
         """Change the state as a widget asks."""
-        self._guarded(lambda: self.state.update(**changes))
+        self._guarded(lambda: self._asked(**changes))
+
+    def _asked(self, **changes: Any) -> None:
+        """Change the state as the page asks, but for what is locked."""
+        self.state.update(**self.controls.lock.left(changes))
+
+    def _pinned(self) -> None:
+        self.controls.board.sync(self.pins)
 
     def _press(self, kind: str) -> None:
         if kind == "hottest":
             self.state.update(**hottest(self.scene))
         elif kind == "remove":
             take_away(self.state, self._catalogue)
+        elif kind.startswith("guess "):
+            self.guesses.add(self.scene, kind[6:])
+            self._on_state(frozenset({"predict_first"}))
+        elif kind in PRESSED:
+            self._screen.say(self.controls.board.pressed(kind, self))
         elif kind.startswith("save "):
             self._screen.say(f"Saved: {save_as(kind[5:], self.scene, Path.cwd())}")
         else:
@@ -200,6 +214,7 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
 
     def _open_image(self, source: Any) -> bool:
         def add() -> None:
+            self.controls.lock.left({"location" if isinstance(source, str) else "upload": source})
             check_upload(source)
             self._screen.say("Opening the picture …")
             self.show(image=source, class_index=None)
@@ -255,8 +270,11 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
         scene = resolve(self.state, self._catalogue)
         self._screen.say(captions.about_network(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
+        hidden = self.state.predict_first and self.guesses.of(scene) is None
+        (self.add_class if hidden else self.remove_class)("cnnw-guessing")
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_options())
+            self.controls.guess.sync(scene, self.guesses, self.state.predict_first)
             self._touch.sync(scene)
         except Exception as error:
             self._screen.failed("The controls", error)
@@ -271,6 +289,8 @@ class CNNExplorer(Asking, w.VBox):  # type: ignore[misc]  # ipywidgets has no ty
             return bundle
         self._displayed = True
         self._warmup.start(self.network, self.state.kinds == "all")
+        if self.state.predict_first:  # a still picture would tell the answer
+            return bundle
         failed = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)
         self.last_error = failed or self.last_error
         return bundle

@@ -5,7 +5,7 @@ Places are typed as text: the functions below say how it is read, and how they a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -16,7 +16,9 @@ from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABEL
 from cnn_widgets.scenes.choices import MAX_ZOOM
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
-FOLDS = ("strip", "compare", "experiments", "trust", "audit", "survey", "pairs", "display")
+FOLDS = (
+    "strip", "compare", "experiments", "trust", "audit", "survey", "pairs", "handing_in", "display",
+)  # fmt: skip
 
 #: The kinds of long computations, and the label of each one's button.
 TASKS = {
@@ -64,6 +66,7 @@ def fields() -> dict[str, w.Widget]:
         "region": _text("left top right bottom", "260px"),
         "switched": _text("3 7 12, or top 20 by weight", "270px"),
         "concept": w.SelectMultiple(rows=6, layout=w.Layout(width="480px")),
+        "share": w.Text(disabled=True, layout=w.Layout(width="420px")),
         "lead": w.Select(rows=10, layout=w.Layout(width="260px")),
     }
     found |= {name: w.Accordion(selected_index=None) for name in FOLDS}
@@ -162,3 +165,30 @@ class TaskButtons:
             self.bars[name].layout.visibility = "visible" if runs else "hidden"
             self.bars[name].value = round(1000 * (share or 0)) if runs else 0
             self.buttons[name].description = "Cancel" if runs else label
+
+
+class Lock:
+    """Hides controls for good, and keeps what they choose from being changed on the page.
+
+    Parameters
+    ----------
+    names : sequence of str
+    controls : mapping of str to widget
+        All controls that can be hidden. A ValueError lists them if a name is none of them.
+    """
+
+    def __init__(self, names: Sequence[str], controls: Mapping[str, w.Widget]) -> None:
+        given = (names,) if isinstance(names, str) else tuple(names)
+        for name in given:
+            if name not in controls:
+                listed = ", ".join(controls)
+                raise ValueError(f"Unknown control {name!r} in lock. Controls: {listed}.")
+            controls[name].add_class("cnnw-locked")
+        self._names = frozenset(given)
+
+    def left(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the changes that are allowed; a ValueError if none of them is."""
+        kept = {name: value for name, value in changes.items() if name not in self._names}
+        if changes and not kept:
+            raise ValueError(f"In this explorer {', '.join(changes)} cannot be changed.")
+        return kept

@@ -63,7 +63,12 @@ def _answer(controls: Controls, screen: Display) -> list[w.Widget]:
     use = controls.widgets
     stack = _box("cnnw-stack", screen.views["predictions"], _rows(controls.choosers))
     why = ("counter", "class_index", "class_search", "versus", "method", "cam_layer", "alpha")
-    return [_title("predictions"), stack, _box("cnnw-why", *(use[name] for name in why))]
+    return [
+        controls.guess.box,
+        _title("predictions"),
+        stack,
+        _box("cnnw-why", *(use[name] for name in why)),
+    ]
 
 
 def _inside(controls: Controls, screen: Display) -> list[w.Widget]:
@@ -146,6 +151,10 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     _fold(use["survey"], "What excites this filter most? Look through all photographs", survey)
     _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
           views["pairs"])  # fmt: skip
+    copy = w.Button(description="Copy", tooltip="Copy the share string")
+    copy.add_class("cnnw-control-copy")  # `pictures.js` copies
+    board = w.VBox([controls.board.box, _box("cnnw-row", use["share"], copy)])
+    _fold(use["handing_in"], "Hand in: pin views with a note, share a view", board)
     _fold(use["display"], "Display, places and rare settings", display)
     return [*(use[name] for name in FOLDS), about]
 

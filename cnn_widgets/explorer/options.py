@@ -62,6 +62,7 @@ LABELS = {
     "audit_label": "label",
     "audit_answer": "answered by",
     "fault": "go to a filter with a fault",
+    "share": "share string of this view",
     **bench.LABELS,
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
@@ -113,6 +114,7 @@ TOOLTIPS = {
     "audit_label": "Only photographs with this label",
     "audit_answer": "Only photographs that the network takes for this",
     "fault": "Filters that do nothing, or the same as another one, on these photographs",
+    "share": "CNNExplorer.from_link opens the same view elsewhere",
     **bench.TOOLTIPS,
 }
 #: The options of lists that never change.

@@ -92,6 +92,21 @@ function picturesIn({ root, model, on }) {
     chooser.click();
   }
 
+  async function copyClicked(event) { // the share string of the view, to the clipboard
+    const button = event.target.closest?.(".cnnw-control-copy");
+    const text = root.querySelector(".cnnw-control-share input")?.value;
+    if (!button || !text) return;
+    const words = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch (error) { // a page that may not: the string beside the button can be marked by hand
+      button.textContent = "Mark it and copy it by hand";
+    }
+    setTimeout(() => { button.textContent = words; }, 2000);
+  }
+
+  on(root, "click", copyClicked);
   on(root, "click", uploadClicked, true);
   on(root, "dragover", draggedOver);
   on(root, "dragleave", () => root.classList.remove("cnnw-dropping"));

@@ -212,8 +212,8 @@ def _chart_png(view: View) -> bytes:
     return data
 
 
-def to_page(scene: Scene) -> str:
-    """Return the open panels as one HTML page that contains its pictures and needs no kernel."""
+def sections(scene: Scene) -> str:
+    """Return the open panels as HTML that contains its pictures, a section for each."""
     parts = []
     for name, panel in PANELS.items():
         closed = panel.opened_by and not getattr(scene, panel.opened_by)
@@ -224,9 +224,19 @@ def to_page(scene: Scene) -> str:
             view = replace(view, marks=PANELS[COVERS[name]].view(scene).marks)
         shown = to_html(view)
         parts.append(f"<section><h2>{escape(title_of(name, scene))}</h2>{shown}</section>")
-    title = escape(captions.subject(scene))
+    return "".join(parts)
+
+
+def as_page(title: str, body: str) -> str:
+    """Return HTML as a page of its own, with its style in it."""
     style = Path(__file__).with_name("export.css").read_text("utf-8")
+    title = escape(title)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{style}</style><h1>{title}</h1>{''.join(parts)}</html>\n"
+        f"<style>{style}</style><h1>{title}</h1>{body}</html>\n"
     )
+
+
+def to_page(scene: Scene) -> str:
+    """Return the open panels as one HTML page that contains its pictures and needs no kernel."""
+    return as_page(captions.subject(scene), sections(scene))

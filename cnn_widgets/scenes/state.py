@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from traitlets import observe, validate
@@ -21,7 +21,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import LayerInfo
 from cnn_widgets.scenes import choices
 from cnn_widgets.scenes.catalog import Catalog
-from cnn_widgets.scenes.traits import Traits
+from cnn_widgets.scenes.traits import KEPT, Traits, from_plain
 
 #: So many photographs are tried for one that can be read.
 _TRIED = 20
@@ -81,6 +81,15 @@ class State(Traits):
     def values(self) -> dict[str, Any]:
         """Return the value of every trait in `ORDER`, by name."""
         return {name: getattr(self, name) for name in self.ORDER}
+
+    def from_dict(self, choices: Mapping[str, Any]) -> None:
+        """Take the choices that `to_dict` gave; those not among them are put back to the first.
+
+        A ValueError if one is unknown or not allowed here; then nothing changes.
+        """
+        first = {name: self.trait_defaults(name) for name in self.ORDER if name not in KEPT}
+        given = {name: from_plain(name, value) for name, value in choices.items()}
+        self.update(**first | given)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any as Any_
 
 from traitlets import Any, Bool, Float, HasTraits, Int, TraitType, Tuple, Unicode
 
 from cnn_widgets.attribution.methods import QUICK
+from cnn_widgets.attribution.regions import Brush
 
 
 class Traits(HasTraits):
@@ -40,6 +42,9 @@ class Traits(HasTraits):
 
     ``experiments`` is whether the fold of experiments is open; ``experiment`` is the one chosen,
     one of `choices.EXPERIMENTS`, and the traits after it say what is done in it, see `Bench`.
+
+    ``predict_first`` is whether the network's answer is hidden until a class was guessed,
+    ``handing_in`` whether the fold of pinned views is open.
     """
 
     image = Unicode()
@@ -93,11 +98,47 @@ class Traits(HasTraits):
     concept = Tuple(())
     other_image = Unicode("")
     other_network = Unicode("")
+    predict_first = Bool(False)
+    handing_in = Bool(False)
     #: The order in which `update` sets traits, that of the lines above: a trait comes after those
     #: it depends on.
     ORDER = tuple(name for name, trait in list(vars().items()) if isinstance(trait, TraitType))
 
     pictures = Int(0, read_only=True)
+
+    def to_dict(self) -> dict[str, Any_]:
+        """Return the choices that differ from those of a new explorer, as plain values for JSON.
+
+        Photograph, network and layer are always among them. `State.from_dict` takes them back.
+        """
+        found = {}
+        for name in self.ORDER:
+            value = getattr(self, name)
+            if name in KEPT or value != self.trait_defaults(name):
+                found[name] = _plain(value)
+        return found
+
+
+#: Traits whose first values depend on the network and the photographs.
+KEPT = ("image", "network", "layer", "filter", "fit")
+
+
+def _plain(value: Any_) -> Any_:
+    """Return a trait's value as JSON holds it: tuples as lists, a painted region as a dict."""
+    if isinstance(value, Brush):
+        return {"radius": value.radius, "strokes": _plain(value.strokes)}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def from_plain(name: str, value: Any_) -> Any_:
+    """Return the value of a trait from the form that `Traits.to_dict` gives it."""
+    if name == "region" and isinstance(value, dict) and value.keys() == {"radius", "strokes"}:
+        return Brush(value["radius"], _tuples(value["strokes"]))
+    return _tuples(value)
+
+
+def _tuples(value: Any_) -> Any_:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

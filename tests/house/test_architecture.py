@@ -158,6 +158,12 @@ HOUSE: dict[str, list[set[str]]] = {
         {"table"},
     ],
     "rendering": [{"stylesheet", "tables"}, {"figure", "html"}, {"export"}],
+    "classroom": [
+        {"guesses", "quantities", "sharing"},
+        {"pins"},
+        {"desk", "handing_in"},
+        {"checking", "teaching"},
+    ],
     "pointing": [{"pointer", "readouts"}, {"gestures"}, {"touch"}],
     "explorer": [
         {"asking", "bench", "saved", "warmup"},
@@ -205,6 +211,7 @@ MAY_USE = {
     "workbench": {"matplotlib"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
+    "classroom": {"ipywidgets"},
     "pointing": {"anywidget", "traitlets"},
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},

@@ -1,0 +1,102 @@
+"""The widgets of teaching: the guess before the answer, the pinned views, the share string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+
+from cnn_widgets.classroom.guesses import Guesses
+from cnn_widgets.classroom.pins import Pin
+from cnn_widgets.scenes.scene import Scene
+
+#: What the buttons of the pinned views ask for.
+PRESSED = ("pin", "unpin", "hand in")
+
+
+class GuessBox:
+    """A field for the guess of a class, with its button and the score.
+
+    Parameters
+    ----------
+    guess : callable
+        Called with the text that was entered.
+    """
+
+    def __init__(self, guess: Callable[[str], object]) -> None:
+        self.field = w.Combobox(placeholder="a class …", continuous_update=False)
+        self.button = w.Button(description="That is my guess", layout=w.Layout(width="auto"))
+        self.words = w.HTML()
+        self.field.add_class("cnnw-control-guess")
+        self.button.on_click(lambda _: guess(self.field.value.strip()))
+        row = w.HBox([self.field, self.button])
+        row.add_class("cnnw-row")
+        self.box = w.VBox([self.words, row])
+        self.box.add_class("cnnw-guess")
+        self._row = row
+
+    def sync(self, scene: Scene, guesses: Guesses, asked: bool) -> None:
+        """Show the field if a guess is asked for; and the score if any guess was made."""
+        open_ = asked and guesses.of(scene) is None
+        self.box.layout.display = None if asked else "none"
+        self._row.layout.display = None if open_ else "none"
+        self.words.value = f"<div>{escape(guesses.told(scene))}</div>" if asked else ""
+        if tuple(self.field.options) != tuple(scene.network.class_names):
+            self.field.options = scene.network.class_names
+        if not open_ and self.field.value:
+            self.field.value = ""
+
+
+class PinBoard:
+    """Pins the view with a note, lists the pinned views and writes the hand-in.
+
+    Parameters
+    ----------
+    press : callable
+        Called with "pin", "unpin" or "hand in".
+    """
+
+    def __init__(self, press: Callable[[str], object]) -> None:
+        self.note = w.Textarea(placeholder="What do you see, and what does it show? …", rows=3,
+                               layout=w.Layout(width="98%"))  # fmt: skip
+        self.name = w.Text(placeholder="your name", layout=w.Layout(width="220px"))
+        self.listed = w.HTML()
+        self.note.add_class("cnnw-control-note")
+        self.name.add_class("cnnw-control-name")
+        buttons = []
+        for kind, label in (("pin", "Pin this view"), ("unpin", "Take the last one off"),
+                            ("hand in", "Write the hand-in")):  # fmt: skip
+            button = w.Button(description=label, layout=w.Layout(width="auto"))
+            button.add_class(f"cnnw-control-{kind.replace(' ', '_')}")
+            button.on_click(lambda _, kind=kind: press(kind))
+            buttons.append(button)
+        rows = w.HBox(buttons[:2]), w.HBox([self.name, buttons[2]])
+        for row in rows:
+            row.add_class("cnnw-row")
+        self.box = w.VBox([self.note, rows[0], self.listed, rows[1]])
+        self.sync(())
+
+    def sync(self, pins: Sequence[Pin]) -> None:
+        """List what is pinned."""
+        items = "".join(
+            f"<li>{escape(each.title)}{f'<br><i>{escape(each.note)}</i>' if each.note else ''}</li>"
+            for each in pins
+        )
+        self.listed.value = f"<ol>{items}</ol>" if items else "<div>Nothing is pinned yet.</div>"
+
+    def pressed(self, kind: str, explorer: Any) -> str:
+        """Do what a button asks for, and return what to say about it."""
+        if kind == "pin":
+            explorer.pin(self.note.value)
+            self.note.value = ""
+            return f"Pinned: {len(explorer.pins)} so far."
+        if kind == "unpin":
+            explorer.unpin()
+            return f"{len(explorer.pins)} pinned."
+        name = self.name.value.strip()
+        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "hand-in"
+        return f"Written: {explorer.report(Path.cwd() / f'{stem}.html', name)}"

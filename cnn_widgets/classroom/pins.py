@@ -1,0 +1,113 @@
+"""A pinned view: what was on screen, what was noted, claimed and measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.classroom.quantities import QUANTITIES, Value, measured_all
+from cnn_widgets.engine.weights import weights_digest
+from cnn_widgets.rendering.html import sections
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.views import captions
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One view that was pinned.
+
+    Attributes
+    ----------
+    note : str
+    answers : dict
+        What was claimed, by the name of a quantity; see `QUANTITIES`.
+    state : dict
+        The choices, as `State.to_dict` gives them.
+    measured : dict
+        Every quantity as it was measured.
+    photograph, network : dict
+        Name and digest of the photograph's pixels, and of the network's weights.
+    title : str
+        What was on screen, in a line.
+    html : str
+        The open panels, as sections of a page with their pictures.
+    """
+
+    note: str
+    answers: dict[str, Any]
+    state: dict[str, Any]
+    measured: dict[str, Value]
+    photograph: dict[str, str]
+    network: dict[str, str]
+    title: str
+    html: str = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the pictures, as plain values for JSON."""
+        return {
+            "title": self.title, "note": self.note, "answers": self.answers, "state": self.state,
+            "measured": self.measured, "photograph": self.photograph, "network": self.network,
+        }  # fmt: skip
+
+
+def pin(
+    scene: Scene,
+    choices: Mapping[str, Any],
+    note: str = "",
+    answers: Mapping[str, Any] | None = None,
+) -> Pin:
+    """Return the view of a scene as a pin.
+
+    Parameters
+    ----------
+    scene : Scene
+    choices : mapping
+        What `State.to_dict` gives.
+    note : str
+    answers : mapping, optional
+        What is claimed, by the name of a quantity.
+
+    Raises
+    ------
+    ValueError
+        If a quantity is unknown or a claim is neither text nor a number.
+    """
+    claimed = dict(answers or {})
+    for name, value in claimed.items():
+        if name not in QUANTITIES:
+            raise ValueError(f"Unknown quantity {name!r}. Quantities: {', '.join(QUANTITIES)}.")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"Expected {name} as text or a number. Received: {value!r}")
+    return Pin(
+        str(note), claimed, dict(choices), dict(measured_all(scene)),
+        {"name": scene.image, "sha256": pixels_digest(scene)},
+        {"name": scene.network_name, "sha256": weights_digest(scene.network.model)},
+        captions.subject(scene), _definition(scene) + sections(scene),
+    )  # fmt: skip
+
+
+def pixels_digest(scene: Scene) -> str:
+    """Return the SHA-256 of the photograph as the explorer keeps it."""
+    pixels = scene.sample.pixels if scene.sample.data is None else scene.sample.data
+    found = hashlib.sha256(str(pixels.shape).encode())
+    found.update(pixels.tobytes())
+    return found.hexdigest()
+
+
+def digest_of(content: Any) -> str:
+    """Return the SHA-256 of plain values, whatever the order of keys."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _definition(scene: Scene) -> str:
+    """Return what the map on screen is, as a paragraph."""
+    from html import escape
+
+    method = METHODS[scene.method]
+    text = f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"
+    return f'<p class="cnnw-caption">{escape(text)}</p>'
