@@ -57,5 +57,5 @@ class Guesses:
         if guess.place == 1:
             line = f"Right: {answer}."
         else:
-            line = f"You said {guess.name}; it says {answer}, and yours comes {guess.place}."
+            line = f"You said {guess.name}, its number {guess.place}; it says {answer}."
         return f"{line} {score}."

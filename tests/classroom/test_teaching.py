@@ -152,7 +152,7 @@ def test_the_answer_is_hidden_until_a_guess_and_the_score_is_kept(net, pictures)
         box.field.value = last
         box.button.click()
         assert made.guesses.score == (1, 2, 2)
-        assert "yours comes 4" in box.words.value
+        assert "its number 4" in box.words.value
         assert "<cow>" not in box.words.value
         made.show(image="one")  # guessed before: shown at once
         assert "cnnw-guessing" not in made._dom_classes
