@@ -95,7 +95,7 @@ def test_a_folder_that_may_not_be_read_is_said(zoo, monkeypatch):
     monkeypatch.setattr(os, "scandir", refused)
     images = open_images(zoo)
     assert images.names == ("cats/a.png", "cats/b.png", "dogs/d.png", "dogs/young/c.png")
-    assert images.notes == (f"The folder {str(locked)!r} could not be read: Permission denied",)
+    assert images.notes == ("The folder 'locked' could not be read: Permission denied",)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
