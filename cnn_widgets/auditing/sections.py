@@ -90,12 +90,13 @@ def row(figures: Iterable[str]) -> str:
     return f"<div class='row'>{joined}</div>" if joined else ""
 
 
-def explained(net: Network, sample: ImageSample, method: str, class_index: int) -> Pixels:
-    """Return a photograph, `SIDE` pixels large, under the evidence for a class."""
+def explained(
+    net: Network, sample: ImageSample, small: Pixels, method: str, class_index: int
+) -> Pixels:
+    """Return a photograph that was shrunk to `small` under the evidence for a class."""
     evidence = attribute(net, sample, method, class_index)
-    small = shrink_sample(sample, SIDE)
     rows, columns = (np.linspace(0, n - 1, m).astype(int)
-                     for n, m in zip(sample.size, small.size, strict=True))  # fmt: skip
+                     for n, m in zip(sample.size, small.shape[:2], strict=True))  # fmt: skip
     colors = diverging_colormap("inferno") if evidence.signed else "inferno"
     heat = evidence.heatmap[np.ix_(rows, columns)]
-    return overlay(small.pixels, heat, 0.6, colors, evidence.signed)
+    return overlay(small, heat, 0.6, colors, evidence.signed)
