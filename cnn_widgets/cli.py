@@ -91,6 +91,9 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument("--also", nargs="*", default=["labels", "duplicates"], metavar="CHECK",
                        help="further sections of the page: labels, duplicates (both by default), "
                             "odd, filters, robustness, shortcuts")  # fmt: skip
+    audit.add_argument("--against", default=None, metavar="PHOTOS",
+                       help="another set, such as the training photographs: duplicates are looked "
+                            "for in both")  # fmt: skip
     audit.add_argument("-o", "--out", type=_folder, default=Path("audit"))
 
 
@@ -164,7 +167,10 @@ def _audit(options: argparse.Namespace) -> int:
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
+    if options.against and "duplicates" not in options.also:
+        raise ValueError("--against is for --also duplicates.")
     images = open_images(options.images)
+    other = open_images(options.against) if options.against else None
     classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
 
@@ -186,7 +192,7 @@ def _audit(options: argparse.Namespace) -> int:
     more, code = list[str](), 0
     try:
         more = checked_sections(found, net, images, options.also, classes,
-                                lambda line: print(line, file=sys.stderr))  # fmt: skip
+                                lambda line: print(line, file=sys.stderr), other)  # fmt: skip
     except KeyboardInterrupt:
         print("\nStopped: the page is written without the further checks.", file=sys.stderr)
         code = 130

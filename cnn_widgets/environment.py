@@ -259,5 +259,7 @@ def frame(records: Iterable[dict[str, Any]], columns: Sequence[str]) -> Any:
     try:
         pandas: Any = import_module("pandas")
     except ImportError:
-        raise ImportError("pandas is not installed: pip install pandas") from None
+        raise ImportError(
+            "Tables need pandas: pip install 'cnn-widgets[tables]' (in a checkout: '.[tables]')."
+        ) from None
     return pandas.DataFrame(list(records), columns=list(columns))

@@ -8,7 +8,7 @@ from html import escape
 
 from cnn_widgets.auditing import Audit
 from cnn_widgets.auditing.labels import Classes
-from cnn_widgets.auditing.sections import percent, section, table
+from cnn_widgets.auditing.sections import section
 from cnn_widgets.data_checks import (
     doubted_labels,
     doubted_section,
@@ -21,7 +21,7 @@ from cnn_widgets.datasets import ImageSet
 from cnn_widgets.filter_index import filters_section, index_filters
 from cnn_widgets.networks.network import Network
 from cnn_widgets.shortcuts import find_shortcuts, shortcuts_section
-from cnn_widgets.stability import Curve, robustness
+from cnn_widgets.stability import robustness, robustness_section
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Subject:
     net: Network
     images: ImageSet
     classes: Classes | None
+    other: ImageSet | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def checked_sections(
     checks: Iterable[str],
     classes: Classes | None = None,
     say: Callable[[str], object] | None = None,
+    other: ImageSet | None = None,
 ) -> list[str]:
     """Return a section of each check, for `write_page(…, sections=…)`.
 
@@ -68,11 +70,14 @@ def checked_sections(
         As it was given to `audit`.
     say : callable, optional
         Called with a line before each check.
+    other : ImageSet, optional
+        Photographs of another set, those that the network was trained on for instance: duplicates
+        are also looked for in both sets.
 
     Raises
     ------
     ValueError
-        If a check is unknown.
+        If a check is unknown, or `other` is given without the check of duplicates.
 
     Examples
     --------
@@ -85,7 +90,9 @@ def checked_sections(
     unknown = [name for name in chosen if name not in CHECKS]
     if unknown:
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
-    subject, made = Subject(found, net, images, classes), []
+    if other is not None and "duplicates" not in chosen:
+        raise ValueError("Another set of photographs is for the check of duplicates: choose it.")
+    subject, made = Subject(found, net, images, classes, other), []
     for name in chosen:
         check = CHECKS[name]
         if say is not None:
@@ -111,8 +118,10 @@ def _doubted(asked: Subject) -> str:
 
 
 def _duplicates(asked: Subject) -> str:
-    found = duplicates(asked.images)
-    return duplicates_section(found, asked.images) if found.exact or found.near else ""
+    found = duplicates(asked.images, asked.other)
+    if not (found.exact or found.near or found.across):
+        return ""
+    return duplicates_section(found, asked.images, asked.other)
 
 
 def _odd(asked: Subject) -> str:
@@ -121,30 +130,12 @@ def _odd(asked: Subject) -> str:
 
 
 def _robust(asked: Subject) -> str:
-    """Return how many answers stay under each change, from its weakest to its strongest level."""
+    """Return how many answers stay, and are right, under each change."""
     about = asked.audit.about
     curves = robustness(
         asked.net, asked.images, classes=asked.classes, method=about["method"], fit=about["fit"]
     )
-    rows = [_curve(each, asked.images) for each in curves]
-    head = ("change", "levels", "answers that stay", "evidence agrees", "turns first")
-    return section(
-        "Robustness",
-        "How many photographs keep their answer as they are changed more and more, how well the "
-        "evidence of those agrees (correlation), and the photograph whose answer turns first.",
-        table(head, rows),
-    )
-
-
-def _curve(curve: Curve, images: ImageSet) -> tuple[str, ...]:
-    first = curve.first
-    return (
-        curve.title,
-        " · ".join(f"{level:g}" for level in curve.levels),
-        " · ".join(percent(share.value) for share in curve.same),
-        " · ".join("–" if value != value else f"{value:.2f}" for value in curve.agreement),
-        "none" if first is None else f"{images.names[first]} at {curve.turns[first]:g}",
-    )
+    return robustness_section(curves, asked.images)
 
 
 def _labels(asked: Subject) -> list[str | None]:

@@ -83,12 +83,10 @@ def match_labels(
             f"{type(classes).__name__}"
         )
     told = {str(key): value for key, value in (classes or {}).items()}
-    by_name: dict[str, list[int]] = {}
-    for index, name in enumerate(net.class_names):
-        by_name.setdefault(_plain(name), []).append(index)
+    spellings = Spellings(net)
+    by_name = spellings.by_name
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
-    spellings: dict[Any, dict[str, None]] = {}
     unknown: list[str] = []
     for label in dict.fromkeys(each for each in labels if each is not None):
         if str(label) in told:
@@ -110,9 +108,7 @@ def match_labels(
         if not indices:
             unknown.append(str(label))
             continue
-        alike = spellings.setdefault((_plain(name), frozenset(indices)), {})
-        alike[name] = None
-        known[label] = next(iter(alike))
+        known[label] = str(spellings.first(name, indices))
         found[known[label]] = indices
     if unknown:
         raise ValueError(_unknown(unknown, net, list(by_name)))
@@ -121,12 +117,56 @@ def match_labels(
         names,
         tuple(found[name] for name in names),
         {label: names.index(name) for label, name in known.items()},
-        tuple(
-            f"Labels {', '.join(map(repr, alike))} are taken as one label, {next(iter(alike))!r}"
-            for alike in spellings.values()
-            if len(alike) > 1
-        ),
+        spellings.notes,
     )
+
+
+class Spellings:
+    """Labels that are one: spelled in several ways, they stand for the same classes of a network.
+
+    The rule is that of `match_labels`, but a label need not stand for any class.
+
+    >>> found = Spellings(cw.load_network())
+    >>> [found.one(label) for label in ("Tabby", "tabby", "my_dog", "My dog", 282, "tiger cat")]
+    ['Tabby', 'Tabby', 'my_dog', 'my_dog', 282, 282]
+
+    Attributes
+    ----------
+    by_name : dict of str to list of int
+        The classes of each name, without regard to how it is spelled.
+    """
+
+    def __init__(self, net: Network) -> None:
+        self._class_names = net.class_names
+        self.by_name: dict[str, list[int]] = {}
+        for index, name in enumerate(net.class_names):
+            self.by_name.setdefault(_plain(name), []).append(index)
+        self._met: dict[tuple[str, frozenset[int]], dict[Label, None]] = {}
+
+    def first(self, label: Label, classes: Iterable[int], name: str | None = None) -> Label:
+        """Return the first of the labels met that are one with a label; `name` it by default."""
+        key = _plain(str(label) if name is None else name), frozenset(classes)
+        alike = self._met.setdefault(key, {})
+        alike[label] = None
+        return next(iter(alike))
+
+    def one(self, label: Label) -> Label:
+        """Return the first of the labels met that are one with a label; None of none."""
+        if label is None:
+            return None
+        if isinstance(label, int):
+            known = 0 <= label < len(self._class_names)
+            return self.first(label, [label], self._class_names[label] if known else None)
+        return self.first(label, self.by_name.get(_plain(label), ()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which labels were taken as one."""
+        return tuple(
+            f"Labels {', '.join(map(repr, alike))} are taken as one label, {next(iter(alike))!r}"
+            for alike in self._met.values()
+            if len(alike) > 1
+        )
 
 
 def _plain(name: str) -> str:

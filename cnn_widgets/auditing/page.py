@@ -218,7 +218,8 @@ def _evidence(found: Audit) -> str:
 
 
 def _mistakes(found: Audit, net: Network, images: ImageSet, count: int) -> str:
-    cards = "".join(_card(found, net, images, int(each)) for each in found.mistakes()[:count])
+    with net.weights_checked():  # once, not before every map
+        cards = "".join(_card(found, net, images, int(each)) for each in found.mistakes()[:count])
     wrong = len(found.mistakes())
     many = f"{min(count, wrong):,} of {wrong:,}. " if wrong > count else ""
     return section(
@@ -240,11 +241,12 @@ def _card(found: Audit, net: Network, images: ImageSet, index: int) -> str:
         return f"<figure><figcaption>{escape(f'{told}. {error}')}</figcaption></figure>"
     probabilities = net.scores(sample)[1]
     meant = max(found.classes_of(index), key=lambda each: probabilities[each])
-    shown = image(shrink_sample(sample, SIDE).pixels, f"{record['name']}")
+    small = shrink_sample(sample, SIDE)
+    shown = image(small.pixels, f"{record['name']}")
     for class_index in (int(found.predicted[index]), meant):
         name = net.class_names[class_index]
-        shown += image(explained(net, sample, found.about["method"], class_index),
-                        f"evidence for {name}")  # fmt: skip
+        shown += image(explained(net, sample, small.pixels, found.about["method"], class_index),
+                       f"evidence for {name}")  # fmt: skip
     return (
         f"<figure class='card'>{shown}<figcaption>{escape(told)}<br>"
         f"<small>{escape(record['name'])}</small></figcaption></figure>"

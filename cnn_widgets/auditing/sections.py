@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from cnn_widgets.attribution.explain import attribute
+from cnn_widgets.datasets import ImageSet
 from cnn_widgets.drawing.color import diverging_colormap, overlay
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.environment import atomic_files
@@ -70,12 +71,32 @@ def image(pixels: Pixels, alt: str, exact: bool = False) -> str:
     return f'<img alt="{escape(alt)}" loading="lazy" src="data:image/{kind};base64,{data}">'
 
 
-def explained(net: Network, sample: ImageSample, method: str, class_index: int) -> Pixels:
-    """Return a photograph, `SIDE` pixels large, under the evidence for a class."""
+def photograph(images: ImageSet, index: int, told: str) -> str:
+    """Return a photograph with a word about it and its name; with the error if it is gone."""
+    name = images.names[index]
+    try:
+        shown = image(shrink_sample(images.read(index, 2 * SIDE), SIDE).pixels, name)
+    except (ValueError, TypeError, OSError) as error:
+        shown, told = "", f"{told}. {error}"
+    return (
+        f"<figure class='thumb'>{shown}<figcaption>{escape(told)}<br>"
+        f"<small>{escape(name)}</small></figcaption></figure>"
+    )
+
+
+def row(figures: Iterable[str]) -> str:
+    """Return figures side by side; "" of none."""
+    joined = "".join(figures)
+    return f"<div class='row'>{joined}</div>" if joined else ""
+
+
+def explained(
+    net: Network, sample: ImageSample, small: Pixels, method: str, class_index: int
+) -> Pixels:
+    """Return a photograph that was shrunk to `small` under the evidence for a class."""
     evidence = attribute(net, sample, method, class_index)
-    small = shrink_sample(sample, SIDE)
     rows, columns = (np.linspace(0, n - 1, m).astype(int)
-                     for n, m in zip(sample.size, small.size, strict=True))  # fmt: skip
+                     for n, m in zip(sample.size, small.shape[:2], strict=True))  # fmt: skip
     colors = diverging_colormap("inferno") if evidence.signed else "inferno"
     heat = evidence.heatmap[np.ix_(rows, columns)]
-    return overlay(small.pixels, heat, 0.6, colors, evidence.signed)
+    return overlay(small, heat, 0.6, colors, evidence.signed)

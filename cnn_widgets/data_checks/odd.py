@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.auditing.labels import Spellings
 from cnn_widgets.data_checks.distances import (
     neighbour_distances,
     standard_scores,
@@ -127,6 +128,7 @@ def odd_ones_out(
     net : Network
     images, labels
         As `open_images` takes them; those of a data set or a generator, too: one pass is made.
+        Different spellings of a label are one label, as for `audit`: see `match_labels`.
     layer : str, optional
         By default `net.default_layer`, the last map before the head. A layer of plain numbers
         (K,) will do, too.
@@ -183,10 +185,11 @@ def odd_ones_out(
     if found.endless:
         raise ValueError("The data set never ends: odd_ones_out(net, data.take(1000)), perhaps.")
     seen = go_through(net, found, layer, fit, progress)
-    scores, unjudged, notes = _judged(seen, by_label, neighbours)
+    spellings = Spellings(net)
+    scores, unjudged, notes = _judged(seen, by_label, neighbours, spellings)
     return OddOnes(
         tuple(seen.names), tuple(seen.labels), scores, threshold_of(false_rate), layer,
-        unjudged, seen.errors, tuple(notes),
+        unjudged, seen.errors, (*notes, *(f"{note}." for note in spellings.notes)),
     )  # fmt: skip
 
 
@@ -205,13 +208,14 @@ def _layer(net: Network, layer: str | None) -> str:
 
 
 def _judged(
-    seen: Seen, by_label: bool, neighbours: int | None
+    seen: Seen, by_label: bool, neighbours: int | None, spellings: Spellings
 ) -> tuple[NDArray[np.float64], dict[Label, int], list[str]]:
     """Return the score of each photograph, the labels left out, and notes."""
     grouped = by_label and any(label is not None for label in seen.labels)
     groups: dict[Label, list[int]] = {}
     for place, number in enumerate(seen.numbers):
-        groups.setdefault(seen.labels[number] if grouped else None, []).append(place)
+        label = spellings.one(seen.labels[number]) if grouped else None
+        groups.setdefault(label, []).append(place)
     unlabelled = groups.pop(None, []) if grouped else []
     unjudged = {label: len(each) for label, each in groups.items() if len(each) < LEAST}
     large = {label: each for label, each in groups.items() if len(each) >= LEAST}

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.auditing.sections import SIDE, image, percent, section, table
+from cnn_widgets.auditing.sections import percent, photograph, row, section, table
 from cnn_widgets.data_checks.doubts import DoubtedLabels
 from cnn_widgets.data_checks.duplicates import Duplicates
 from cnn_widgets.data_checks.odd import OddOnes
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.images.resizing import shrink_sample
 
 #: So many photographs are shown in a section.
 PICTURES = 30
@@ -67,7 +66,7 @@ def doubted_section(found: DoubtedLabels, images: Any, pictures: int = PICTURES)
         f"{_shown(len(found), pictures)}",
         (
             table(("label given", "label likely", "photographs, estimated"), pairs[:_PAIRS])
-            + _row(cards)
+            + row(cards)
             + _told(found.notes)
         )
         or " ",
@@ -99,7 +98,7 @@ def odd_section(found: OddOnes, images: Any, pictures: int = PICTURES) -> str:
         f"{len(odd):,} of {judged:,} photographs lie further from their neighbours than usual "
         f"(score above {found.threshold:.1f}), by what layer {found.layer} makes of them. Each is "
         f"worth a look: foreign, damaged, or rare.{_shown(len(odd), pictures)}",
-        (_row(cards) + _told(found.notes)) or " ",
+        (row(cards) + _told(found.notes)) or " ",
     )
 
 
@@ -128,7 +127,7 @@ def duplicates_section(
     body, shown = "", 0
     for group in groups:
         if shown < pictures:
-            body += _row(
+            body += row(
                 _card(sets[place], numbers[place].get(name, -1), name, told)
                 for place, name, told in group[: pictures - shown]
             )
@@ -159,19 +158,7 @@ def _card(images: ImageSet, index: int, name: str, told: str) -> str:
     """Return a photograph with its name and a word about it; with the error if it is gone."""
     if not 0 <= index < len(images) or images.names[index] != name:
         raise ValueError(f"Expected the photographs that were judged. {name!r} is not there.")
-    try:
-        shown = image(shrink_sample(images.read(index, 2 * SIDE), SIDE).pixels, name)
-    except (ValueError, TypeError, OSError) as error:
-        shown, told = "", f"{told}. {error}"
-    return (
-        f"<figure class='thumb'>{shown}<figcaption>{escape(told)}<br>"
-        f"<small>{escape(name)}</small></figcaption></figure>"
-    )
-
-
-def _row(cards: Iterable[str]) -> str:
-    joined = "".join(cards)
-    return f"<div class='row'>{joined}</div>" if joined else ""
+    return photograph(images, index, told)
 
 
 def _shown(count: int, pictures: int) -> str:

@@ -60,8 +60,27 @@ def folder_set(folder: Path) -> ImageSet:
 
 
 def read_file(path: str, at_least: int | None) -> ImageSample:
-    """Return the picture of a file, or of an ``http(s)`` address."""
-    return load_image(path, at_least=at_least)
+    """Return the picture of a file, or of an ``http(s)`` address.
+
+    What cannot be read is named without its folder: the error may stand on a page that is handed
+    over.
+    """
+    try:
+        return load_image(path, at_least=at_least)
+    except (OSError, ValueError) as error:
+        if "://" in path:
+            raise
+        raise _without_folder(error, path) from None
+
+
+def _without_folder(error: OSError | ValueError, path: str) -> OSError | ValueError:
+    """Return an error about a file with the file's name in place of its path."""
+    told, name = str(error), os.path.basename(path)
+    for written in (str(Path(path)), path):
+        for shown in (repr(written)[1:-1], written, repr(written[:200])[1:-1]):
+            told = told.replace(shown, name)
+    kinds = (FileNotFoundError, PermissionError, OSError)
+    return next((kind for kind in kinds if isinstance(error, kind)), ValueError)(told)
 
 
 def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
@@ -91,7 +110,8 @@ def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
                     else:
                         others += 1
         except OSError as error:
-            notes.append(f"The folder {str(here)!r} could not be read: {error.strerror}")
+            name = prefix.rstrip("/") or folder.name
+            notes.append(f"The folder {name!r} could not be read: {error.strerror}")
     if others:
         said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
         notes.append(f"{said}, left out")

@@ -105,7 +105,10 @@ class FilterIndex:
         return fault_table(self.layers.values(), self.count, self.limits)
 
     def cautions(self, limits: Limits | None = None) -> tuple[str, ...]:
-        """Return in sentences what so few photographs, or these layers, do not allow to say."""
+        """Return in sentences what so few photographs, or these layers, do not allow to say.
+
+        What was assumed about the photographs is among them: which labels were taken as one.
+        """
         found = cautions(self.layers.values(), self.count, limits or self.limits)
         if not self.about["exact"]:
             found += (
@@ -113,7 +116,7 @@ class FilterIndex:
                 "near-duplicates is estimated from random sums, to about a third of the distance "
                 "from 1.",
             )
-        return found
+        return (*found, *(f"{note}." for note in self.about.get("image_notes", ())))
 
     def top_photographs(self, layer: str, index: int) -> list[dict[str, Any]]:
         """Return the photographs that excite a filter most, the most exciting first.

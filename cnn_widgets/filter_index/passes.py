@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.auditing.labels import Spellings
 from cnn_widgets.datasets import ImageSet
 from cnn_widgets.engine.weights import check_scores
 from cnn_widgets.filter_index.faults import Limits
@@ -50,6 +51,7 @@ class Run:
         ends = np.cumsum([0, *(info.filters for info in infos)]).tolist()
         self._parts = [slice(a, b) for a, b in pairwise(ends)]
         self.size = ends[-1]
+        self.spellings = Spellings(net)
 
     def cells(self) -> NDArray[np.int64]:
         """Return how many cells the map of each filter has, (F,)."""
@@ -69,7 +71,8 @@ class Run:
                 found = filter_numbers(batch.engine, batch.x, layers)
                 check_scores(found.scores, self._net.model, self._net.name)
                 self._check(found.mean)
-                totals.add(found, batch.numbers, batch.labels)
+                labels = [self.spellings.one(label) for label in batch.labels]
+                totals.add(found, batch.numbers, labels)
                 sums.add(found, batch.keys)
             self._tell(names, batch)
             errors |= batch.errors

@@ -43,7 +43,8 @@ def index_filters(
         Photographs as `open_images` takes them. Those of a data set or a generator are gone
         through once: near-duplicates are then estimated, and no patches can be cut out.
     labels : sequence, optional
-        One for each photograph, where `images` does not say so.
+        One for each photograph, where `images` does not say so. Different spellings of a label
+        are one label, as for `audit`: see `match_labels`.
     layers : str or sequence of str, optional
         Any layers with maps. By default all convolutions with an activation function; if there
         are none, all feature layers. A convolution is seen after its activation function, as by
@@ -103,6 +104,7 @@ def index_filters(
         raise ValueError(f"No photograph can be read. The first: {': '.join(filter(None, why))}")
     compared = run.compared(totals, limits)
     alike = run.twins(totals, sums, compared, limits)
+    about["image_notes"] += run.spellings.notes
     return FilterIndex(
         {**about, "exact": found.repeatable},
         run.layer_filters(totals, alike, compared, limits),

@@ -10,6 +10,7 @@ right, how well the evidence agrees, and at which level each photograph's answer
 """
 
 from cnn_widgets.stability.changes import CHANGES, Change
+from cnn_widgets.stability.page import robustness_section
 from cnn_widgets.stability.robustness import Curve, robustness
 
-__all__ = ["CHANGES", "Change", "Curve", "robustness"]
+__all__ = ["CHANGES", "Change", "Curve", "robustness", "robustness_section"]

@@ -37,6 +37,8 @@ class Curve:
         By level: the photographs whose most likely class stays what it was.
     right : tuple of Share
         By level: of the labelled photographs, those that are right; of none without labels.
+    right_before : Share
+        Of the labelled photographs, those that are right unchanged.
     agreement : tuple of float
         By level: the mean correlation (Pearson) of the evidence with that of the unchanged
         photograph, moved as the photograph was; over photographs whose answer stays. NaN of none.
@@ -50,6 +52,7 @@ class Curve:
     levels: tuple[float, ...]
     same: tuple[Share, ...]
     right: tuple[Share, ...]
+    right_before: Share
     agreement: tuple[float, ...]
     turns: tuple[float, ...]
 
@@ -201,8 +204,10 @@ def _curve(
         alike = [_agreement(plain[n], answers[n], change, level) for n in kept]
         known = [each for each in alike if np.isfinite(each)]
         agreement.append(float(np.mean(known)) if known else float("nan"))
-    return Curve(name, change.title, change.levels, tuple(same), tuple(right), tuple(agreement),
-                 tuple(turns))  # fmt: skip
+    labelled = [n for n in range(len(plain)) if before[n] >= 0 and places[n] >= 0]
+    unchanged = Share(sum(before[n] in classes[places[n]] for n in labelled), len(labelled))
+    return Curve(name, change.title, change.levels, tuple(same), tuple(right), unchanged,
+                 tuple(agreement), tuple(turns))  # fmt: skip
 
 
 def _agreement(plain: _Seen, changed: _Seen, change: Change, level: float) -> float:

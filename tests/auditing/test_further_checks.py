@@ -39,11 +39,14 @@ def test_every_check_has_a_section_or_says_why_not(net, images):
         assert line.startswith(check.title)
         assert "It failed" not in section
     found = dict(zip(CHECKS, sections, strict=True))
-    assert "2 photographs" in found["duplicates"] or "image 0" in found["duplicates"]
+    assert "image 0<" in found["duplicates"]  # the end of a name: "image 0" is in others
+    assert "image 18<" in found["duplicates"]
+    assert found["duplicates"].count("<figure") == 2
     assert "What excites some filters" in found["filters"]
     assert "Not looked for: " in found["shortcuts"]  # of no label there are 8 photographs
     assert "at least two need 8 photographs" in found["shortcuts"]
     assert all(escape(change.title) in found["robustness"] for change in CHANGES.values())
+    assert "answers that are right (first: unchanged)" in found["robustness"]
 
 
 def test_what_is_there_once_and_rightly_labelled_is_said_to_be_clean(net, images):
@@ -51,6 +54,44 @@ def test_what_is_there_once_and_rightly_labelled_is_said_to_be_clean(net, images
     found = checked_sections(cw.audit(net, clean), net, clean, ["duplicates", "labels"])
     assert "None found." in found[0]
     assert "0 of 3 photographs have a label that is likely wrong" in found[1]
+
+
+def test_photographs_that_are_also_in_another_set_are_named(net, images):
+    audit, said = cw.audit(net, images), "pairs that are in both sets: "
+    (alone,) = checked_sections(audit, net, images, ["duplicates"])
+    assert f"{said}0" in alone
+    other = cw.open_images({"shared": images.read(7).pixels, "foreign": np.eye(24) * 255})
+    (found,) = checked_sections(audit, net, images, ["duplicates"], other=other)
+    assert f"{said}1" in found
+    assert "in the first set<br><small>image 7<" in found
+    assert "in the second set<br><small>shared<" in found
+    assert "foreign" not in found
+    with pytest.raises(ValueError, match="for the check of duplicates"):
+        checked_sections(audit, net, images, ["labels"], other=other)
+
+
+def test_the_command_compares_with_another_folder(net, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *_, **__: net)
+    rng = np.random.default_rng(0)
+    for path in ("test/red/a", "test/green/b", "train/red/c", "train/green/d"):
+        file = tmp_path / f"{path}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(file)
+    (tmp_path / "train" / "red" / "e.png").write_bytes(
+        (tmp_path / "test" / "green" / "b.png").read_bytes()
+    )
+    command = ["audit", str(tmp_path / "test"), "-o", str(tmp_path / "out"), "--against"]
+    assert cli.main([*command, str(tmp_path / "train")]) == 0
+    page = (tmp_path / "out" / "audit.html").read_text("utf-8")
+    assert "pairs that are in both sets: 1" in page
+    assert "in the first set<br><small>green/b.png<" in page
+    assert "in the second set<br><small>red/e.png<" in page
+    assert "red/c.png" not in page
+    for wrong, told in (("nowhere", "nowhere"), (str(tmp_path / "train"), "--also duplicates")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*command, wrong, *(["--also", "labels"] if "train" in wrong else [])])
+        assert ended.value.code == 2
+        assert told in capsys.readouterr().err
 
 
 def test_an_unknown_check_is_refused_before_anything_is_asked(net, images, tmp_path, capsys):

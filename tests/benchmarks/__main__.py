@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parent))
 
-GROUPS = ("engine", "page", "folders", "experiments", "browser", "networks")
+GROUPS = ("engine", "page", "folders", "pictures", "experiments", "browser", "networks")
 
 
 def main() -> int:
@@ -63,6 +63,10 @@ def _rows(group):
         import folder_rows
 
         return folder_rows.rows()
+    if group == "pictures":
+        import picture_rows
+
+        return picture_rows.rows()
     if group == "experiments":
         import experiment_rows
 

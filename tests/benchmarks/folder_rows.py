@@ -21,6 +21,7 @@ def rows() -> Iterator[Row]:
     yield from _megapixels()
     yield from _streams()
     yield from _many()
+    yield from _handed_over()
 
 
 def _opened(count: int = 100_000) -> Iterator[Row]:
@@ -124,6 +125,67 @@ def _many(count: int = 10_000) -> Iterator[Row]:
             yield Row(f"memory over {count:,} photographs of {what}, from the first tenth to the "
                       "last", f"{last - first:+.1f} MB", f"{last:.0f} MB resident", "–",
                       "≤ +50 MB", last - first <= 50)  # fmt: skip
+
+
+def _handed_over(count: int = 2000) -> Iterator[Row]:
+    """An audit's page with so many mistakes, three pictures each: writing it, and opening it.
+
+    A small network: its maps cost little, so that what is measured is the page.
+    """
+    import cnn_widgets as cw
+    from cnn_widgets.auditing import write_page
+    from cnn_widgets.environment import tensorflow
+
+    tensorflow()
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([
+        keras.Input((96, 96, 3)), layers.Conv2D(6, 5, strides=4, activation="relu"),
+        layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax"),
+    ])  # fmt: skip
+    net = cw.Network(model, preprocess=lambda x: x / 255, class_names=list("abcd"))
+    with tempfile.TemporaryDirectory() as place:
+        folder, page = Path(place, "photographs"), Path(place, "audit.html")
+        folder.mkdir()
+        photographs(folder, count)
+        wrong = [(int(each) + 1) % 4 for each in cw.audit(net, folder).predicted]
+        images = cw.open_images(folder, wrong)
+        found = cw.audit(net, images)
+        began = time.perf_counter()
+        write_page(found, net, images, page, pictures=count)
+        spent = time.perf_counter() - began
+        yield Row(f"an audit's page with {count:,} mistakes is written", ms(spent),
+                  f"{page.stat().st_size / 1e6:.0f} MB, {ms(spent / count)} for each mistake",
+                  "–", "–")  # fmt: skip
+        painted, loaded = _opening(page)
+    yield Row(f"that page, {3 * count:,} pictures, is opened in Chromium: first paint",
+              ms(painted), f"all of it is there after {ms(loaded)}", "–", "≤ 1 s",
+              painted <= 1)  # fmt: skip
+
+
+def _opening(page: Path) -> tuple[float, float]:
+    """Return the seconds until Chromium paints a page for the first time, and until it is loaded.
+
+    Of three times, the middle ones.
+    """
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from helpers.lab import ARGS, CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    found = []
+    with sync_playwright() as playwright:
+        for _ in range(3):
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+            tab = browser.new_page(viewport={"width": 1280, "height": 900})
+            tab.goto(page.as_uri(), timeout=120_000)
+            found.append(tab.evaluate(
+                "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime,"
+                " performance.getEntriesByType('navigation')[0].loadEventStart]"))  # fmt: skip
+            browser.close()
+    painted, loaded = (statistics.median(each) / 1000 for each in zip(*found, strict=True))
+    return painted, loaded
 
 
 def photographs(folder: Path, count: int, size: tuple[int, int] = (480, 360)) -> None:

@@ -44,7 +44,7 @@ def judged(found, wrong):
     ("share", "only", "precision", "recall"),
     [
         (0.05, None, 0.85, 0.8),  # measured: 0.95, 0.90
-        (0.1, None, 0.9, 0.75),  # 0.99, 0.85
+        (0.1, None, 0.9, 0.75),  # 0.99, 0.89; the README tells the figures of this one
         (0.2, None, 0.65, 0.75),  # 0.74, 0.85
         (0.2, (0, 1), 0.85, 0.5),  # circles called squares: 1.00, 0.65
     ],
@@ -61,18 +61,24 @@ def test_planted_wrong_labels_are_found(trained, share, only, precision, recall)
     assert 0.5 * (given != kinds).sum() < found.joint.wrong < 1.6 * (given != kinds).sum(), told
     if only:
         assert found.pairs[0][:2] == (KINDS[only[1]], KINDS[only[0]])
-    # The plain mistakes of the network are right less often
-    assert right > (given != kinds)[p.argmax(axis=1) != given].mean()
+    # Of the labels that the network's answer differs from, fewer are wrong than of those doubted
+    differs = p.argmax(axis=1) != given
+    assert right > (given != kinds)[differs].mean()
+    if share == 0.1:
+        assert 60 <= len(found) <= 80, told
+        assert 85 <= differs.sum() <= 110
+        assert (differs & (given != kinds)).sum() >= 76  # of 80
 
 
 @pytest.mark.slow
 def test_right_labels_are_hardly_doubted(trained):
-    """Of 800 right labels the network takes 55 for another; 1 of them is doubted (measured)."""
+    """Of 800 right labels the network takes about 50 for another, and 1 is doubted (measured)."""
     pictures, kinds = figures(800, seed=2)
     p = trained().predict(pictures, verbose=0)
     found = doubted_labels(audit_of(p, kinds, KINDS))
     assert len(found) <= 8
     assert found.joint.wrong <= 16
+    assert 35 <= (p.argmax(axis=1) != kinds).sum() <= 65
 
 
 @pytest.mark.slow

@@ -184,6 +184,20 @@ def test_few_photographs_of_a_label_and_those_without_one_are_not_judged(small):
     assert np.isfinite(whole.scores).all()
 
 
+def test_spellings_of_a_label_are_one_label(small):
+    """Six and six are too few to compare apart, twelve are not; labels stay as they were given."""
+    given = pictures(24)
+    spelled = ["My dog", "my_dog"] * 6 + ["cup"] * 12
+    found = cw.odd_ones_out(small, given, spelled)
+    apart = cw.odd_ones_out(small, given, ["dog"] * 12 + ["cup"] * 12)
+    np.testing.assert_array_equal(found.scores, apart.scores)
+    assert np.isfinite(found.scores).all()
+    assert found.labels == tuple(spelled)
+    assert found.notes == ("Labels 'My dog', 'my_dog' are taken as one label, 'My dog'.",)
+    assert apart.notes == found.notes[1:]
+    assert "My dog" in cw.odd_ones_out(small, given[10:], spelled[10:]).notes[0]  # two of them
+
+
 def test_too_few_photographs_are_refused(small):
     with pytest.raises(ValueError, match=r"at least 10 photographs that can be read.*Received: 9"):
         odd_ones_out(small, pictures(9))

@@ -1,7 +1,9 @@
 """Folders, patterns, zips and tables of picture files: names, labels, what is left out."""
 
+import errno
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +83,23 @@ def test_links_that_lead_back_are_followed_once(zoo):
     assert open_images(zoo).names[0] == "birds/e.png"
 
 
-def test_a_folder_that_may_not_be_read_is_said(zoo):
+def test_a_folder_that_may_not_be_read_is_said(zoo, monkeypatch):
+    locked, scandir = zoo / "locked", os.scandir
+    save(locked / "x.png")
+
+    def refused(path):  # as for a folder without permissions, which an administrator can read
+        if Path(path) == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    images = open_images(zoo)
+    assert images.names == ("cats/a.png", "cats/b.png", "dogs/d.png", "dogs/young/c.png")
+    assert images.notes == ("The folder 'locked' could not be read: Permission denied",)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such permissions")
+def test_a_folder_whose_permissions_are_taken_away_is_said(zoo):
     locked = zoo / "locked"
     save(locked / "x.png")
     locked.chmod(0)

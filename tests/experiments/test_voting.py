@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.models import binary, fixed_batch, sequential
 from helpers.networks import nested, tiny
-from test_ablation import built, counted, depthwise, network, residual
+from test_ablation import built, counted, depthwise, network, residual, zeroed
 
 import cnn_widgets as cw
 from cnn_widgets.experiments import MEASURES
@@ -32,21 +32,26 @@ def test_votes_by_hand(by_hand, steps):
 
 
 @pytest.mark.parametrize(
-    ("build", "layer", "affine"),
+    ("build", "layer", "weights", "affine"),
     [
-        (tiny, "bn1", False), (sequential, "pool", True), (residual, "second", True),
-        (residual, "first", False), (depthwise, "depth", False), (nested, "body/conv2", True),
-        (binary, "conv2", True), (fixed_batch, "conv", True),
+        (tiny, "bn1", "bn1", False), (sequential, "pool", "conv", True),
+        (residual, "second", "second", True), (residual, "first", "first", False),
+        (depthwise, "depth", "depth", False), (nested, "body/conv2", "body/conv2", True),
+        (binary, "conv2", "conv2", True), (fixed_batch, "conv", "conv", True),
     ],
 )  # fmt: skip
-def test_effects_are_what_zeroed_weights_cost(keras, photo, build, layer, affine):
+def test_effects_are_what_zeroed_weights_cost(keras, photo, build, layer, weights, affine):
+    """Each filter is silenced in a copy of the model, whose weights for it are set to 0."""
     net = network(built(keras, build))
     found = cw.votes(net, photo, layer, 1, versus=0)
     scores = net.scores(photo)[0]
     for k in range(net.layer(layer).filters):
-        after = cw.ablate(net, photo, layer, k, method=None).answers.scores_after
+        after = zeroed(keras, build, weights, [k]).scores(photo)[0]
         cost = (scores[1] - scores[0]) - (after[1] - after[0])
         assert found.effect[k] == pytest.approx(cost, abs=2e-5), k
+        silenced = cw.ablate(net, photo, layer, k, method=None).answers.scores_after
+        np.testing.assert_allclose(silenced, after, rtol=0, atol=2e-5)
+    assert np.abs(found.effect).max() > 1e-3
     assert (found.passes == 0) == affine
 
 

@@ -54,6 +54,28 @@ def found(net):
     return cw.index_filters(net, PICTURES, top=2)
 
 
+def test_spellings_of_a_label_are_one_label(net):
+    """As for an audit: capitals, hyphens and underscores do not count, class names do."""
+    given = [*PICTURES.values(), PICTURES["even"]]
+    apart = cw.index_filters(net, given, labels=["wild cat", "dog", "wild cat", "dog"])
+    found = cw.index_filters(net, given, labels=["Wild-cat", "dog", "wild_cat", "DOG"])
+    assert found.labels == ("Wild-cat", "dog")
+    assert found.label_counts == apart.label_counts == (2, 2)
+    for filter_ in range(3):
+        assert list(found.label_peaks("colors", filter_).values()) == list(
+            apart.label_peaks("colors", filter_).values()
+        )
+    np.testing.assert_array_equal(found.layer("colors").selectivity,
+                                  apart.layer("colors").selectivity)  # fmt: skip
+    assert found.cautions()[-2:] == (
+        "Labels 'Wild-cat', 'wild_cat' are taken as one label, 'Wild-cat'.",
+        "Labels 'dog', 'DOG' are taken as one label, 'dog'.",
+    )
+    assert not any("one label" in line for line in apart.cautions())
+    stream = cw.index_filters(net, iter(zip(given, ["a", "A", "b", "b"], strict=True)))
+    assert stream.label_counts == (2, 2)
+
+
 def test_every_number_of_three_filters_by_hand(found):
     layer = found.layer("colors")
     assert (found.count, len(found), layer.shape, layer.activated) == (3, 3, (2, 2, 3), True)

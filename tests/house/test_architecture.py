@@ -94,7 +94,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"result", "sections"},
         {"loading", "page", "running", "selecting"},
     ],
-    "stability": [{"changes"}, {"robustness"}],
+    "stability": [{"changes"}, {"robustness"}, {"page"}],
     "data_checks": [
         {"confident", "distances", "features"},
         {"doubts", "duplicates", "odd"},

@@ -42,7 +42,7 @@ def test_the_command_names_its_groups():
     done = subprocess.run(
         [sys.executable, str(FOLDER), "--help"], capture_output=True, text=True, check=True
     )
-    for group in ("engine", "page", "browser", "networks"):
+    for group in ("engine", "page", "folders", "pictures", "browser", "networks"):
         assert group in done.stdout
 
 
@@ -55,6 +55,16 @@ def test_what_runs_in_a_process_of_its_own_reports():
     assert page_rows.child("imported")["mb"] > 100
     with pytest.raises(RuntimeError, match="KeyError"):
         page_rows.child("nothing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most memory there was")
+def test_the_memory_that_reading_a_picture_takes_is_measured(tmp_path):
+    import picture_rows
+
+    picture_rows._write(tmp_path / "some.png", (1600, 1200), {})
+    whole = picture_rows._child(tmp_path / "some.png", None)
+    assert whole["height"] == 1200
+    assert 1600 * 1200 * 3 / 1e6 < whole["mb"] < 60
 
 
 def test_what_a_slider_showed_must_follow_its_values():

@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from playwright.sync_api import sync_playwright
 
+from cnn_widgets.environment import frame
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 STATED = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
@@ -39,6 +41,7 @@ NOT_IMPORTED = {
     "mypy": "run by test_style",
     "types-requests": "read by mypy",
     "pillow-heif": "asked for by name where HEIC is read",
+    "pandas": "asked for by name where a table is made of records",
     "notebook": "run as a program by the browser tests",
     "voila": "run as a program by the browser tests",
 }
@@ -94,6 +97,18 @@ def test_every_package_that_is_stated_is_imported_or_explained():
 def test_every_requirement_has_one_lower_bound(extra):
     for requirement in requirements(extra):
         assert len(lower_bounds(requirement)) == 1, str(requirement)
+
+
+def test_without_pandas_the_extra_that_brings_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)  # importing it fails
+    with pytest.raises(ImportError, match=r"pip install 'cnn-widgets\[tables\]'"):
+        frame([{"a": 1}], ["a"])
+    assert names("tables") == {"pandas"}
+
+
+def test_records_become_a_table():
+    assert frame([{"a": 1}, {"a": 2}], ["a"]).to_dict("list") == {"a": [1, 2]}
+    assert list(frame([], ["a", "b"]).columns) == ["a", "b"]
 
 
 lowest_leg = pytest.mark.skipif("CNN_WIDGETS_LOWEST" not in os.environ, reason="run by .ci/lowest")

@@ -76,8 +76,12 @@ def test_a_harmless_change_passes(world, name):
     figures = [case.figures for case in found.cases]
     # far from the tolerances, so that a slower or faster machine changes nothing
     assert max(each.get("probability_changed", 0) for each in figures) < 0.002
-    assert min(each.get("correlation", 1) for each in figures) > 0.9999
-    assert min(each.get("cka") or 1 for each in figures) > 0.99999
+    correlations = [each["correlation"] for each in figures if "correlation" in each]
+    ckas = [each["cka"] for each in figures if each.get("cka") is not None]
+    assert len(correlations) >= 15
+    assert len(ckas) >= 8
+    assert min(correlations) > 0.9999
+    assert min(ckas) > 0.99999
 
 
 CHILD = """

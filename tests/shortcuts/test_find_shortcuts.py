@@ -5,6 +5,7 @@ one with a shortcut reads a mark, a border, a cast, stripes or a watermark besid
 """
 
 import json
+import re
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -223,7 +224,7 @@ def test_a_page_of_nothing_is_empty(innocent):
 )
 def test_what_cannot_be_answered_is_refused(innocent, given, said):
     pictures, classes = photographs()
-    with pytest.raises(ValueError, match=said.split(".")[0]):
+    with pytest.raises(ValueError, match=re.escape(said)):
         cw.find_shortcuts(innocent, list(pictures), **{"labels": classes, **given})
 
 

@@ -20,13 +20,21 @@ def opened(model):
 
 
 def test_a_network_is_equal_to_itself(keras, photographs):
-    net = opened(tiny(keras))
-    found = cw.compare_networks(net, net, photographs)
+    """Opened twice, as models of their own, so that nothing known of one is taken for the other."""
+    one, other = opened(tiny(keras)), opened(tiny(keras))
+    assert one.model is not other.model
+    found = cw.compare_networks(one, other, photographs)
     assert found.turned == ()
+    assert len(found.answers) == len(photographs)
     assert {each.moved for each in found.answers} == {0.0}
-    for each in found.layers:
+    rows = {each.before: each for each in found.layers}
+    assert {"conv1", "conv2"} <= set(rows)
+    for name, each in rows.items():
+        assert each.after == name
         assert each.cka == pytest.approx(1)
-        assert np.nanmax(each.filters, initial=0) == pytest.approx(0, abs=1e-6)
+        assert len(each.filters) == one.layer(name).filters
+        assert np.isfinite(each.filters).all(), name
+        assert each.filters.max() == pytest.approx(0, abs=1e-6)
     assert (found.only_before, found.only_after, found.notes) == ((), (), ())
 
 
