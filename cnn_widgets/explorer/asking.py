@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from matplotlib.figure import Figure
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing import Audit
+from cnn_widgets.publishing import publish
 from cnn_widgets.rendering.export import write_view
 from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.scenes.scene import Scene
@@ -88,3 +92,23 @@ class Asking:
     def save(self, path: str | Path) -> Path:
         """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
         return write_view(self.scene, path)
+
+    def publish(self, path: str | Path, images: Sequence[str] | None = None, **what: Any) -> Any:
+        """Write a page for a whole class that needs neither kernel nor network; return what it is.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``"page.html"``.
+        images : sequence of str, optional
+            The names of photographs on the table; by default the first 18.
+        **what
+            As for `publish` of `cnn_widgets.publishing`: ``layers=``, ``classes=``, ``filters=``,
+            ``most_mb=``. Method and colours are those on screen.
+        """
+        scene = self.scene
+        names = list(islice(scene.samples, 18)) if images is None else list(images)
+        shown = {"method": scene.method, "colormap": scene.colormap,
+                 "filter_colormap": scene.filter_colormap, "say": print}  # fmt: skip
+        samples = [replace(scene.samples[name], name=name) for name in names]
+        return publish(scene.network, samples, path, **{**shown, **what})

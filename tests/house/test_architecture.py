@@ -158,6 +158,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"table"},
     ],
     "rendering": [{"stylesheet", "tables"}, {"figure", "html"}, {"export"}],
+    "publishing": [{"content"}, {"page"}],
     "classroom": [
         {"guesses", "quantities", "sharing"},
         {"pins"},
@@ -211,6 +212,7 @@ MAY_USE = {
     "workbench": {"matplotlib"},
     "panels": {"matplotlib"},
     "rendering": {"matplotlib"},
+    "publishing": {"cv2"},
     "classroom": {"ipywidgets"},
     "pointing": {"anywidget", "traitlets"},
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
