@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnn_widgets.classroom.handing_in import ENDING, FORM
-from cnn_widgets.classroom.pins import digest_of, pixels_digest
+from cnn_widgets.classroom.pins import digest_of, input_range, pixels_digest
 from cnn_widgets.classroom.quantities import QUANTITIES, agrees, measure
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import frame
@@ -19,8 +21,16 @@ from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
+from cnn_widgets.scenes.traits import KEPT
 
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "cannot be checked"
+#: How far numbers in an honest file may be off on another machine.
+_SLACK = 1e-3
+#: Choices that no claim rests on; what they show would be computed, or may not be here.
+_NOT_CLAIMED = (
+    "trust", "audit", "audit_kind", "survey", "pairs", "experiments", "strip", "compare",
+    "compare_with", "concept", "other_image", "other_network", "handing_in", "predict_first",
+)  # fmt: skip
 #: Largest file that is read, in bytes.
 _LARGEST = 20 * 2**20
 
@@ -151,8 +161,7 @@ class _Desk:
     def __init__(self, net: Network, images: Any) -> None:
         self._net = net
         self._catalog = Catalog(images, net, {})
-        self._state = State(self._catalog, self._catalog.first, net.name)
-        self._weights = weights_digest(net.model)
+        self._weights, self._classes = weights_digest(net.model), digest_of(net.class_names)
 
     def close(self) -> None:
         self._catalog.close()
@@ -161,54 +170,78 @@ class _Desk:
         """Return what became of one file; one that cannot be read says why."""
         try:
             content = _read(file)
-        except (OSError, ValueError) as error:
-            return CheckedWork(file.stem, file.name, UNKNOWN, (str(error),), ())
+            stated = content.pop("sha256", None)
+            changed = stated != digest_of(content)
+        except Exception as error:  # one student's file stops no other's
+            return CheckedWork(file.stem, file.name, UNKNOWN, (_words(error),), ())
         reasons = []
-        stated = content.pop("sha256", None)
-        if stated != digest_of(content):
+        if changed:
             reasons.append("the file was changed after it was written (its digest is another one)")
+        if not content["pins"]:
+            reasons.append("nothing is pinned in it")
         pins = tuple(self._pin(n, each) for n, each in enumerate(content["pins"], 1))
-        verdicts = {each.verdict for each in pins}
+        verdicts = {each.verdict for each in pins} or {UNKNOWN}
         verdict = next((v for v in (WRONG, UNKNOWN) if v in verdicts), RIGHT)
-        if reasons:
-            verdict = WRONG
-        return CheckedWork(str(content["name"]), file.name, verdict, tuple(reasons), pins)
+        return CheckedWork(
+            str(content["name"]), file.name, WRONG if changed else verdict, tuple(reasons), pins
+        )
 
     def _pin(self, number: int, given: dict[str, Any]) -> CheckedPin:
         note, answers = str(given.get("note", "")), given["answers"]
         try:
-            scene = self._opened(given)
-        except (ValueError, TypeError, KeyError) as error:
-            return CheckedPin(number, UNKNOWN, (str(error),), note, len(answers))
+            wrong = self._wrong(given)
+        except Exception as error:  # whatever a damaged or clever file holds
+            return CheckedPin(number, UNKNOWN, (_words(error),), note, len(answers))
+        return CheckedPin(number, WRONG if wrong else RIGHT, tuple(wrong), note, len(answers))
+
+    def _wrong(self, given: dict[str, Any]) -> list[str]:
+        """Return what is not so in a pin; an error if it cannot be checked."""
+        scene = self._opened(given)
         wrong = []
-        for kind, claims in (("", answers), ("the file says ", given["measured"])):
+        for kind, claims, slack in (("", given["answers"], 0.0),
+                                    ("the file says ", given["measured"], _SLACK)):  # fmt: skip
             for name, claimed in claims.items():
-                measured = measure(scene, name) if name in QUANTITIES else None
                 if name not in QUANTITIES:
                     wrong.append(f"{kind}{name}: unknown")
-                elif not agrees(claimed, measured):
+                elif not agrees(claimed, measured := measure(scene, name), slack):
                     wrong.append(f"{kind}{name}: {claimed!r}, it is {_told(measured)}")
-        return CheckedPin(number, WRONG if wrong else RIGHT, tuple(wrong), note, len(answers))
+        return wrong
 
     def _opened(self, given: dict[str, Any]) -> Scene:
         """Return the scene of a pin; a ValueError if photograph or network are others."""
-        choices = dict(given["state"])
-        if given["network"]["sha256"] != self._weights:
+        choices, network = dict(given["state"]), given["network"]
+        if missing := [name for name in KEPT if name not in choices]:
+            raise ValueError(f"its state does not say {', '.join(missing)}")
+        if "top class" not in given["measured"]:
+            raise ValueError("it holds no measured values")
+        if network["sha256"] != self._weights:
             raise ValueError(
-                f"it is of the network {given['network']['name']!r} with other weights than those "
-                f"of {self._net.name!r} here"
+                f"it is of the network {network['name']!r} with other weights than those of "
+                f"{self._net.name!r} here"
             )
+        if network.get("classes") != self._classes:
+            raise ValueError("the network has other class names here")
         choices["network"] = self._net.name
-        for fold in ("trust", "audit", "survey", "pairs", "experiments", "strip", "compare"):
-            choices.pop(fold, None)  # nothing of it is claimed, and it would be computed
-        self._state.from_dict(choices)
-        scene = resolve(self._state, self._catalog)
+        for name in _NOT_CLAIMED:
+            choices.pop(name, None)
+        state = State(self._catalog, self._catalog.first, self._net.name)
+        state.from_dict(choices)
+        scene = resolve(state, self._catalog)
         if given["photograph"]["sha256"] != pixels_digest(scene):
             raise ValueError(f"the photograph {scene.image!r} is another one here")
-        if scene.attribution is None and "hottest place" in given["measured"]:
+        here = input_range(scene)
+        if not np.allclose(network["input"], here, rtol=0.02, atol=0.02 * (here[2] - here[0])):
+            raise ValueError("the network is given other values here: another preprocessing")
+        if scene.attribution is None and {"hottest place", "hot share"} & (
+            set(given["answers"]) | set(given["measured"])
+        ):
             self._catalog.keep("compute", scene.question, scene.compute())
-            scene = resolve(self._state, self._catalog)
+            scene = resolve(state, self._catalog)
         return scene
+
+
+def _words(error: Exception) -> str:
+    return f"{error}" if isinstance(error, ValueError | OSError) else f"it is damaged ({error!r})"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import ipywidgets as w
 
 from cnn_widgets.classroom.guesses import Guesses
 from cnn_widgets.classroom.pins import Pin
+from cnn_widgets.classroom.sharing import link_of
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.state import State
 
 #: What the buttons of the pinned views ask for.
 PRESSED = ("pin", "unpin", "hand in")
@@ -28,7 +30,9 @@ class GuessBox:
     """
 
     def __init__(self, guess: Callable[[str], object]) -> None:
-        self.field = w.Combobox(placeholder="a class …", continuous_update=False)
+        self.field = w.Combobox(
+            placeholder="a class …", description="your guess", continuous_update=False
+        )
         self.button = w.Button(description="That is my guess", layout=w.Layout(width="auto"))
         self.words = w.HTML()
         self.field.add_class("cnnw-control-guess")
@@ -41,7 +45,8 @@ class GuessBox:
 
     def sync(self, scene: Scene, guesses: Guesses, asked: bool) -> None:
         """Show the field if a guess is asked for; and the score if any guess was made."""
-        open_ = asked and guesses.of(scene) is None
+        open_ = guesses.hides(scene, asked)
+        asked = asked and scene.network.classes > 1
         self.box.layout.display = None if asked else "none"
         self._row.layout.display = None if open_ else "none"
         self.words.value = f"<div>{escape(guesses.told(scene))}</div>" if asked else ""
@@ -62,9 +67,15 @@ class PinBoard:
 
     def __init__(self, press: Callable[[str], object]) -> None:
         self.note = w.Textarea(placeholder="What do you see, and what does it show? …", rows=3,
-                               layout=w.Layout(width="98%"))  # fmt: skip
-        self.name = w.Text(placeholder="your name", layout=w.Layout(width="220px"))
+                               description="note", layout=w.Layout(width="98%"))  # fmt: skip
+        self.name = w.Text(placeholder="your name", description="name",
+                           layout=w.Layout(width="300px"))  # fmt: skip
         self.listed = w.HTML()
+        self.shared = w.Text(description="share string of this view",
+                             tooltip="CNNExplorer.from_link opens the same view elsewhere",
+                             layout=w.Layout(width="520px"))  # fmt: skip
+        self.shared.style.description_width = "initial"
+        self.shared.add_class("cnnw-control-share")
         self.note.add_class("cnnw-control-note")
         self.name.add_class("cnnw-control-name")
         buttons = []
@@ -79,6 +90,15 @@ class PinBoard:
             row.add_class("cnnw-row")
         self.box = w.VBox([self.note, rows[0], self.listed, rows[1]])
         self.sync(())
+
+    def share(self, state: State) -> None:
+        """Show the share string of a state, while the fold is open in which it stands."""
+        if not state.handing_in:
+            return
+        try:
+            self.shared.value = link_of(state.to_dict())
+        except ValueError as error:  # it would be too long
+            self.shared.value = str(error)
 
     def sync(self, pins: Sequence[Pin]) -> None:
         """List what is pinned."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+
+#: What may be changed or pressed on the page before a guess: nothing that tells the answer.
+_ALLOWED = frozenset({
+    "image", "network", "kinds", "layer", "filter", "filter_count", "scale", "filter_colormap",
+    "zoom", "center", "size", "fit", "class_index", "guess", "remove",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,14 +24,14 @@ class Guess:
 
 
 class Guesses:
-    """The guesses of one explorer, one for each network and photograph."""
+    """The guesses of one explorer, one for each network and photograph as the network gets it."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str], Guess] = {}
+        self._made: dict[tuple[str, int, str], Guess] = {}
 
     def of(self, scene: Scene) -> Guess | None:
         """Return what was guessed of the photograph on screen; None if nothing was yet."""
-        return self._made.get((scene.network_name, scene.image))
+        return self._made.get(_asked(scene))
 
     def add(self, scene: Scene, text: str) -> Guess:
         """Keep a guess, the name or number of a class; the first one counts.
@@ -38,8 +45,21 @@ class Guesses:
         scores = scene.network.scores(scene.sample)[0]
         place = 1 + int((scores > scores[index]).sum())
         made = Guess(scene.network.class_names[index], place)
-        self._made[scene.network_name, scene.image] = made
+        self._made[_asked(scene)] = made
         return made
+
+    def hides(self, scene: Scene, asked: bool) -> bool:
+        """Return whether the answer is hidden: a guess is asked for, and was not made yet.
+
+        A network with one value or class leaves nothing to guess.
+        """
+        return asked and scene.network.classes > 1 and self.of(scene) is None
+
+    @staticmethod
+    def check(hidden: bool, names: Iterable[str]) -> None:
+        """Raise a ValueError if the answer is hidden and something asked for would tell it."""
+        if hidden and set(names) - _ALLOWED:
+            raise ValueError("Guess first: the answer is hidden until then.")
 
     @property
     def score(self) -> tuple[int, int, int]:
@@ -59,3 +79,8 @@ class Guesses:
         else:
             line = f"You said {guess.name}, its number {guess.place}; it says {answer}."
         return f"{line} {score}."
+
+
+def _asked(scene: Scene) -> tuple[str, int, str]:
+    """Return what decides the answer: the network, its weights, the photograph as it goes in."""
+    return scene.network_name, scene.revision, scene.sample.key

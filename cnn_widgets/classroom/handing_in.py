@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cnn_widgets.classroom.pins import Pin, digest_of
 from cnn_widgets.environment import atomic_files, versions
@@ -58,23 +60,39 @@ def write_hand_in(pins: Sequence[Pin], path: str | Path, name: str = "") -> Path
         for part, (alt, kind, data) in enumerate(_pictures(each.html), 1):
             file = f"{number}-{part}.{kind}"
             pictures[file] = data
-            lines += ["", f"![{_plain(alt)}]({stem}_pictures/{file})"]
+            lines += ["", f"![{_plain(alt)}]({quote(f'{stem}_pictures/{file}')})"]
         lines.append("")
     content = hand_in_of(pins, author)
     folder = f"{stem}_pictures"
     names = [path.name, f"{stem}.md", f"{stem}{ENDING}", *(f"{folder}/{file}" for file in pictures)]
-    (path.parent / folder).mkdir(parents=True, exist_ok=True)
-    with atomic_files(path.parent, *names) as place:
-        (place / path.name).write_text(as_page(author, _body(pins)), "utf-8")
-        (place / names[1]).write_text("\n".join(lines), "utf-8")
-        (place / names[2]).write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
-        (place / folder).mkdir()
-        for file, data in pictures.items():
-            (place / folder / file).write_bytes(data)
-    for old in (path.parent / folder).iterdir():
-        if old.name not in pictures and re.fullmatch(r"\d+-\d+\.(png|jpg)", old.name):
-            old.unlink()  # of an earlier hand-in with more views
+    earlier = _pictures_of(path.parent / names[1], folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = (path.parent / folder).is_dir()
+    try:
+        with atomic_files(path.parent, *names) as place:
+            (place / path.name).write_text(as_page(author, _body(pins)), "utf-8")
+            (place / names[1]).write_text("\n".join(lines), "utf-8")
+            (place / names[2]).write_text(json.dumps(content, indent=1), "utf-8")
+            (place / folder).mkdir()
+            for file, data in pictures.items():
+                (place / folder / file).write_bytes(data)
+            (path.parent / folder).mkdir(exist_ok=True)
+    except OSError:
+        if not there and (path.parent / folder).is_dir():
+            shutil.rmtree(path.parent / folder)
+        raise
+    for old in earlier - set(pictures):
+        (path.parent / folder / old).unlink(missing_ok=True)
     return path
+
+
+def _pictures_of(markdown: Path, folder: str) -> set[str]:
+    """Return the pictures that an earlier hand-in of this name put into its folder."""
+    try:
+        text = markdown.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(re.findall(rf"\]\({re.escape(quote(folder))}/(\d+-\d+\.(?:png|jpg))\)", text))
 
 
 def hand_in_of(pins: Sequence[Pin], author: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.classroom.quantities import QUANTITIES, Value, measured_all
+from cnn_widgets.classroom.quantities import Value, measure, measured_all, plain_number
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.rendering.html import sections
 from cnn_widgets.scenes.scene import Scene
@@ -30,7 +30,8 @@ class Pin:
     measured : dict
         Every quantity as it was measured.
     photograph, network : dict
-        Name and digest of the photograph's pixels, and of the network's weights.
+        Name and digest of the photograph's pixels; name and digests of the network's weights and
+        class names, with the smallest, mean and largest value that it was given.
     title : str
         What was on screen, in a line.
     html : str
@@ -42,7 +43,7 @@ class Pin:
     state: dict[str, Any]
     measured: dict[str, Value]
     photograph: dict[str, str]
-    network: dict[str, str]
+    network: dict[str, Any]
     title: str
     html: str = field(repr=False, compare=False)
 
@@ -74,20 +75,28 @@ def pin(
     Raises
     ------
     ValueError
-        If a quantity is unknown or a claim is neither text nor a number.
+        If a quantity is unknown or cannot be measured here, or a claim is neither text nor a
+        number.
     """
-    claimed = dict(answers or {})
+    claimed = {name: plain_number(value) for name, value in (answers or {}).items()}
     for name, value in claimed.items():
-        if name not in QUANTITIES:
-            raise ValueError(f"Unknown quantity {name!r}. Quantities: {', '.join(QUANTITIES)}.")
+        measure(scene, name)  # what cannot be measured here cannot be claimed
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError(f"Expected {name} as text or a number. Received: {value!r}")
     return Pin(
-        str(note), claimed, dict(choices), dict(measured_all(scene)),
+        str(note).encode("utf-8", "replace").decode(),
+        claimed, dict(choices), dict(measured_all(scene)),
         {"name": scene.image, "sha256": pixels_digest(scene)},
-        {"name": scene.network_name, "sha256": weights_digest(scene.network.model)},
+        {"name": scene.network_name, "sha256": weights_digest(scene.network.model),
+         "classes": digest_of(scene.network.class_names), "input": input_range(scene)},
         captions.subject(scene), _definition(scene) + sections(scene),
     )  # fmt: skip
+
+
+def input_range(scene: Scene) -> list[float]:
+    """Return the smallest, mean and largest value that the network is given."""
+    x = scene.input_tensor
+    return [float(x.min()), float(x.mean()), float(x.max())]
 
 
 def pixels_digest(scene: Scene) -> str:
@@ -100,7 +109,7 @@ def pixels_digest(scene: Scene) -> str:
 
 def digest_of(content: Any) -> str:
     """Return the SHA-256 of plain values, whatever the order of keys."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

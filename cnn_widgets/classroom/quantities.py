@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 
@@ -86,45 +87,70 @@ def measure(scene: Scene, name: str) -> Value:
     return None if isinstance(found, float) and not np.isfinite(found) else found
 
 
-def agrees(claimed: Any, measured: Value) -> bool:
+def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
     """Return whether a claim is right.
 
-    Words must be the same but for capitals and spaces. A number may be written "77 %" for 0.77, and
-    is right within 1 %, or if the measured one, rounded to as many decimals, is the same.
+    Words must be the same but for capitals, spaces and "the". A number is right within 1 %. Written
+    as text it is also right if the measured one, rounded to as many digits, is the same: "0.8" for
+    0.7709, "18" for 18.4. A share may be written "77 %".
+
+    Parameters
+    ----------
+    claimed : str or number
+    measured : str, float, int or None
+    slack : float
+        How much a number may be off besides.
 
     >>> agrees("Egyptian Cat", "Egyptian cat"), agrees("77 %", 0.7709), agrees(0.5, 0.7709)
     (True, True, False)
     """
     if isinstance(measured, str):
-        return isinstance(claimed, str) and _words(claimed) == _words(measured)
+        return isinstance(claimed, str | int) and _words(str(claimed)) == _words(measured)
     if measured is None or claimed is None:
         return measured is claimed
-    number, step = _number(claimed)
-    if number is None:
+    share = isinstance(measured, float) and 0 <= measured <= 1
+    number, step = _number(claimed, share)
+    if number is None or not np.isfinite(number):
         return False
     if isinstance(measured, int):
         return number == measured
-    return abs(number - measured) <= max(TOLERANCE * abs(measured), 0.501 * step)
+    if step == 1 and abs(measured) < 10:  # "1" is not what a person says of 0.951
+        step = 0.0
+    return abs(number - measured) <= max(TOLERANCE * abs(measured), 0.501 * step, slack, 1e-6)
+
+
+def plain_number(value: Any) -> Any:
+    """Return a number of NumPy as one of Python; anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
 
 
 def _words(text: str) -> str:
-    found = " ".join(text.lower().replace("x", "×").split())
+    found = re.sub(r"(\d)\s*[x×]\s*(\d)", r"\1×\2", " ".join(text.lower().split()))
     return found.removeprefix("the ").removesuffix(".")
 
 
-def _number(claimed: Any) -> tuple[float | None, float]:
-    """Return a claimed number, and the step of its last decimal where it is written in few."""
-    if isinstance(claimed, bool) or not isinstance(claimed, str | int | float):
+def _number(claimed: Any, share: bool) -> tuple[float | None, float]:
+    """Return a claimed number, and the step of its last digit if it is written as text."""
+    claimed = plain_number(claimed)
+    if isinstance(claimed, int | float) and not isinstance(claimed, bool):
+        try:
+            return float(claimed), 0.0
+        except OverflowError:
+            return None, 0.0
+    if not isinstance(claimed, str):
         return None, 0.0
-    text = str(claimed).strip().replace("−", "-").replace(",", ".")
-    match = re.fullmatch(r"([+-]?\d*\.?\d+(?:e[+-]?\d+)?)\s*(%?)", text, re.IGNORECASE)
-    if match is None:
+    text = claimed.strip().replace("−", "-")
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):  # 1,280
+        text = text.replace(",", "")
+    match = re.fullmatch(r"([+-]?\d*[.,]?\d+(?:e[+-]?\d{1,3})?)\s*(%?)", text, re.IGNORECASE)
+    if match is None or (match[2] and not share):
         return None, 0.0
+    digits = match[1].replace(",", ".").lower()
     unit = 0.01 if match[2] else 1.0
-    decimals = len(match[1].partition(".")[2]) if "e" not in match[1].lower() else 9
-    # Whole numbers say nothing about their step; a percentage without decimals does
-    step = unit * 10.0**-decimals if decimals or match[2] else 0.0
-    return float(match[1]) * unit, step
+    step = 0.0 if "e" in digits else unit * 10.0 ** -len(digits.partition(".")[2])
+    return float(digits) * unit, step
 
 
 def assert_view(explorer: Any, /, **claims: Any) -> None:
@@ -156,13 +182,15 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
             shown: Any = measure(scene, quantity)
             right = agrees(claimed, shown)
         elif name in values:
-            shown = scene.chosen.name if name == "class_index" else values[name]
-            wanted = claimed
-            if name == "class_index" and claimed is not None:
-                wanted = explorer.network.class_names[explorer.network.class_index(claimed)]
-            elif isinstance(claimed, list):
-                wanted = tuple(claimed)
-            right = wanted == shown if wanted is not None else values[name] is None
+            shown = wanted = values[name]
+            if name in ("class_index", "versus") and claimed not in (None, ITS_LABEL):
+                names = explorer.network.class_names
+                wanted = names[explorer.network.class_index(claimed)]
+                index = scene.chosen.class_index if name == "class_index" else scene.versus
+                shown = None if index is None else names[index]
+            else:
+                wanted = tuple(claimed) if isinstance(claimed, list) else plain_number(claimed)
+            right = wanted == shown
         else:
             known = ", ".join((*values, *(each.replace(" ", "_") for each in QUANTITIES)))
             raise ValueError(f"Unknown claim {name!r}. Known: {known}.")

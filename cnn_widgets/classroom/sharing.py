@@ -18,12 +18,17 @@ _LONGEST = 100_000
 def link_of(choices: Mapping[str, Any]) -> str:
     """Return choices, as `State.to_dict` gives them, as a share string of letters and digits.
 
+    A ValueError if it would be longer than can be read again.
+
     >>> link_of({"image": "cat"})[:6]
     'cnnw1:'
     """
     text = json.dumps(dict(choices), separators=(",", ":"), sort_keys=True)
     packed = zlib.compress(text.encode(), 9)
-    return _HEAD + base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
+    found = _HEAD + base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
+    if max(len(found), len(text)) > _LONGEST:
+        raise ValueError("This view is too long for a share string: the painted region, perhaps.")
+    return found
 
 
 def state_of(link: str) -> dict[str, Any]:

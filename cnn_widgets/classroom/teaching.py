@@ -11,6 +11,7 @@ from cnn_widgets.classroom.handing_in import write_hand_in
 from cnn_widgets.classroom.pins import Pin, pin
 from cnn_widgets.classroom.sharing import link_of, state_of
 from cnn_widgets.networks import efficientnet_lite
+from cnn_widgets.networks.applications import applications
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -55,10 +56,15 @@ class Teaching:
         choices = state_of(link)
         named = choices.get("network", efficientnet_lite.NAME)
         if network is None and named != efficientnet_lite.NAME:
+            if named not in applications():  # it may be a path: a link opens no files
+                raise ValueError(
+                    f"The link is of the network {named!r}: give it, from_link(link, network)."
+                )
             network = named
         made: Any = cls(network, images, **options)  # type: ignore[call-arg]
         try:
-            made.state.from_dict(choices)
+            made.state.from_dict(choices | {"predict_first": made.state.predict_first
+                                            or choices.get("predict_first", False)})  # fmt: skip
         except BaseException as error:
             made.close()
             if isinstance(error, Exception):
@@ -104,7 +110,7 @@ class Teaching:
         ----------
         path : str or Path
             ``"name.html"``: a page that needs no network and no script. Beside it stand the same as
-            Markdown with pictures, and ``name.handin.json``, which `cnn-widgets check` reads.
+            Markdown with pictures, and ``name.handin.json``, which `check_hand_ins` reads.
         name : str
             Whose work it is; by default the name of the file.
 

@@ -19,6 +19,7 @@ from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.state import State
+from cnn_widgets.training.film import Film
 from cnn_widgets.workbench.table import TABLE, question, run
 
 
@@ -67,20 +68,28 @@ class Asking:
         name : str, optional
             One of `scenes.choices.EXPERIMENTS`; by default the one chosen. Its settings are traits
             of the state, see `Bench`: ``explorer.show(switched="top 20")``.
-        result : object, optional
-            What the same function returned elsewhere: for "film" the ``film`` of a `training_film`.
+        result : Film, optional
+            For "film": the ``film`` of a `training_film`. Other results come from here alone, for
+            they belong to what is on screen.
 
         Raises
         ------
         ValueError
-            If the experiment is unknown, or cannot be made here, with the reason.
+            If the experiment is unknown, cannot be made here, or `result` is no film with frames.
         """
         chosen = name or self.scene.bench.experiment
+        if result is not None and not (
+            chosen == "film" and isinstance(result, Film) and result.frames
+        ):
+            raise ValueError(
+                "Expected a result for 'film' only: the film of a training_film, with frames. "
+                f"Received: {type(result).__name__} for {chosen!r}"
+            )
         self.state.update(experiments=True, experiment=chosen)
         scene = self.scene
         asked = question(scene)
         if result is None:
-            known = scene.results.get(asked)
+            known = scene.bench.results.get(asked)
             result = run(scene) if known is None or TABLE[chosen].button else known
         self._keep("experiment", asked, result)
         return result

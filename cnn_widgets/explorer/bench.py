@@ -83,13 +83,30 @@ WIDTHS = {
 CONTROLS = tuple(name for name in LABELS if name not in ("experiment", "lead"))
 
 
+#: Lists of something beside what is on screen.
+OTHERS = ("other_image", "other_network")
+
+
+def chosen_other_one(name: str, scene: Scene) -> str:
+    """Return the other photograph or network that is used; "" for the first one."""
+    wanted: str = getattr(scene.bench, name)
+    here = scene.network_name if name == "other_network" else scene.image
+    there = name == "other_network" or wanted in scene.samples
+    return wanted if there and wanted != here else ""
+
+
 def others(name: str, scene: Scene) -> Options:
     """Return the other photographs, or the other networks at hand."""
-    if name == "other_network":
+    if not scene.experiments:  # their lists are long, and not seen
+        found = []
+    elif name == "other_network":
         found = [each for each in scene.at_hand if each != scene.network_name]
     else:
         names = (each for each in scene.samples if each != scene.image)
         found = list(islice(names, LISTED))
+    wanted = chosen_other_one(name, scene)
+    if wanted and wanted not in found:
+        found.append(wanted)
     return [("the first other one", ""), *((each, each) for each in found)]
 
 
@@ -133,7 +150,7 @@ class BenchControls:
         for name in CONTROLS:
             self._widgets[name].layout.display = None if name in visible else "none"
         self._widgets["switched"].value = scene.bench.switched
-        names = list(islice(scene.samples, LISTED))
+        names = list(islice(scene.samples, LISTED)) if scene.experiments else []
         chosen_ones = tuple(name for name in scene.bench.concept if name in names)
         self._select("concept", [(name, name) for name in names], chosen_ones)
         self.sync_leads(scene)

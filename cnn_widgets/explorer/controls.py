@@ -6,6 +6,7 @@ sets every widget from the state, so the widget of a refused request returns to 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,6 @@ import ipywidgets as w
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.classroom.desk import GuessBox, PinBoard
-from cnn_widgets.classroom.sharing import link_of
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer import bench
 from cnn_widgets.explorer.bench import BenchControls
@@ -59,10 +59,8 @@ class Controls:
         Called with an upload, a path or an address; with the text of the class search; with a
         key of `TASKS`, "hottest", "remove" or "save …". The first two return False if the input
         was refused.
-    hints : bool
-        Whether the page explains itself in three hints.
-    lock : sequence of str
-        See `Lock`.
+    hints, lock : bool, sequence of str
+        Whether the page explains itself in three hints; see `Lock`.
     """
 
     def __init__(
@@ -81,11 +79,12 @@ class Controls:
         self.mosaic_box: w.Box | None = None
         self.hints = [hint_bar(self._dismiss)] if hints else []
         self.thumbs = Thumbnails(self._choose_photo)
-        self.widgets = {**fields(), "image": named("image", self.thumbs.box)}
+        self.board = PinBoard(self._press)
+        own = {"image": named("image", self.thumbs.box), "share": self.board.shared}
+        self.widgets = {**fields(), **own}
         self.filter_number = self.widgets["filter_number"]
         self._bench = BenchControls(self.widgets, self._select)
         self.guess = GuessBox(lambda text: self._press(f"guess {text}"))
-        self.board = PinBoard(self._press)
         self._buttons()
         further = {"camera": self.camera, "remove": self.remove, "hottest": self.hottest}
         self.lock = Lock(lock, {**self.widgets, **self.buttons, **further})
@@ -231,7 +230,7 @@ class Controls:
             self._sync_mosaic(scene)
             self._sync_instruments(scene, state)
             self._sync_bench(scene)
-            self.widgets["share"].value = link_of(state.to_dict())
+            self.board.share(state)
             for fold in FOLDS:
                 self.widgets[fold].selected_index = 0 if getattr(state, fold) else None
 
@@ -275,7 +274,8 @@ class Controls:
 
     def sync_leads(self, scene: Scene) -> None:
         """List what the result of the experiment leads to, once it has been drawn."""
-        self._without_requests(lambda: self._bench.sync_leads(scene))
+        with contextlib.suppress(ValueError):  # its panel shows the same error
+            self._without_requests(lambda: self._bench.sync_leads(scene))
 
     def _select(self, name: str, found: Options, value: Any) -> None:
         widget = self.widgets[name]

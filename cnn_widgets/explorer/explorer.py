@@ -58,17 +58,14 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
     predict_first : bool
         Whether the network's answer is hidden until a class was guessed.
     preprocess, class_names, **options
-        For your own model, see `Network`; ``inputs=`` may hold a value for each of `images`.
+        For your own model, see `Network`; ``inputs=``: a value for each of `images`.
 
     Attributes
     ----------
     state : State
         What is shown; setting a trait redraws. See also `show`.
 
-    Raises
-    ------
-    ValueError
-        If there is nothing to explore: no image, or no layer with a spatial map.
+    Raises ValueError if there is no image, or no layer with a spatial map: nothing to explore.
 
     Examples
     --------
@@ -110,14 +107,16 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn, self._warmup = frozenset[str](), Warmup()
-        self.pins, self.guesses = [], Guesses()
+        self.pins, self.guesses, self._hidden = [], Guesses(), False
         self.state.fit = self._catalogue.samples[name].fit or self.state.fit
         self.state.progress = self._screen.say
         self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
             self._request,
             self._open_image,
-            lambda text: self._guarded(lambda: self.show(class_index=text)),
+            lambda text: self._guarded(
+                lambda: self._asked(class_index=self.network.class_index(text))
+            ),
             lambda kind: self._guarded(lambda: self._press(kind)),
             hints,
             lock,
@@ -192,14 +191,16 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
 
     def _asked(self, **changes: Any) -> None:
         """Change the state as the page asks, but for what is locked."""
+        self.guesses.check(self._hidden, changes)
         self.state.update(**self.controls.lock.left(changes))
 
     def _pinned(self) -> None:
         self.controls.board.sync(self.pins)
 
     def _press(self, kind: str) -> None:
+        self.guesses.check(self._hidden, [kind.partition(" ")[0]])
         if kind == "hottest":
-            self.state.update(**hottest(self.scene))
+            self._asked(**hottest(self.scene))
         elif kind == "remove":
             take_away(self.state, self._catalogue)
         elif kind.startswith("guess "):
@@ -215,16 +216,17 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
     def _open_image(self, source: Any) -> bool:
         def add() -> None:
             self.controls.lock.left({"location" if isinstance(source, str) else "upload": source})
+            changes = self.controls.lock.left({"image": source, "class_index": None})
             check_upload(source)
             self._screen.say("Opening the picture …")
-            self.show(image=source, class_index=None)
+            self.show(**changes)
             self._screen.say(captions.about_network(self.network))
 
         return self._guarded(add)
 
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         if kind == "experiment":
-            keep(self._catalogue.results, asked, result)
+            keep(self._catalogue.experiments, asked, result)
         else:
             self._catalogue.keep(kind, asked, result)
         self._on_state(frozenset({REDRAWN[kind]}))
@@ -270,8 +272,8 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         scene = resolve(self.state, self._catalogue)
         self._screen.say(captions.about_network(scene.network))
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
-        hidden = self.state.predict_first and self.guesses.of(scene) is None
-        (self.add_class if hidden else self.remove_class)("cnnw-guessing")
+        self._hidden = self.guesses.hides(scene, self.state.predict_first)
+        (self.add_class if self._hidden else self.remove_class)("cnnw-guessing")
         try:
             self.controls.sync(scene, self.state, self._catalogue.network_options())
             self.controls.guess.sync(scene, self.guesses, self.state.predict_first)

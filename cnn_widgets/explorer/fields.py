@@ -66,7 +66,6 @@ def fields() -> dict[str, w.Widget]:
         "region": _text("left top right bottom", "260px"),
         "switched": _text("3 7 12, or top 20 by weight", "270px"),
         "concept": w.SelectMultiple(rows=6, layout=w.Layout(width="480px")),
-        "share": w.Text(disabled=True, layout=w.Layout(width="420px")),
         "lead": w.Select(rows=10, layout=w.Layout(width="260px")),
     }
     found |= {name: w.Accordion(selected_index=None) for name in FOLDS}
@@ -187,8 +186,12 @@ class Lock:
         self._names = frozenset(given)
 
     def left(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the changes that are allowed; a ValueError if none of them is."""
-        kept = {name: value for name, value in changes.items() if name not in self._names}
-        if changes and not kept:
-            raise ValueError(f"In this explorer {', '.join(changes)} cannot be changed.")
+        """Return the changes, if none of them is locked; otherwise a ValueError.
+
+        Another photograph is shown also where the class is locked that it would reset.
+        """
+        reset = {"class_index"} if "image" in changes else set()
+        kept = {n: value for n, value in changes.items() if n not in self._names & reset}
+        if locked := self._names & set(kept):
+            raise ValueError(f"In this explorer {', '.join(sorted(locked))} cannot be changed.")
         return kept

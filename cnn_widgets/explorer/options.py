@@ -62,7 +62,6 @@ LABELS = {
     "audit_label": "label",
     "audit_answer": "answered by",
     "fault": "go to a filter with a fault",
-    "share": "share string of this view",
     **bench.LABELS,
 }
 #: Controls whose label is only read aloud: what they are is seen from their value.
@@ -114,7 +113,6 @@ TOOLTIPS = {
     "audit_label": "Only photographs with this label",
     "audit_answer": "Only photographs that the network takes for this",
     "fault": "Filters that do nothing, or the same as another one, on these photographs",
-    "share": "CNNExplorer.from_link opens the same view elsewhere",
     **bench.TOOLTIPS,
 }
 #: The options of lists that never change.
@@ -203,8 +201,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
         return [*found, *_its_label(scene, state.versus)]
     if name in ("audit_label", "audit_answer"):
         return _with(getattr(scene, name), _audited(name, scene))
-    if name in ("other_image", "other_network"):
-        return _with(getattr(state, name), bench.others(name, scene))
+    if name in bench.OTHERS:
+        return bench.others(name, scene)
     if name == "cam_layer":
         default = scene.network.default_layer or "none"
         return _with(
@@ -233,6 +231,8 @@ def chosen_option(name: str, scene: Scene, state: State) -> Any:
     """Return the option value that the dropdown list of a trait selects."""
     if name == "compare_with":
         return chosen_other(scene)
+    if name in bench.OTHERS:
+        return bench.chosen_other_one(name, scene)
     value = getattr(scene if name in ("audit_label", "audit_answer") else state, name)
     if name in ("class_index", "versus"):
         return next((option for option, each in NO_CLASS.items() if each == value), value)

@@ -11,14 +11,13 @@ import numpy as np
 from cnn_widgets.attribution.regions import Brush, hottest_region
 from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, shown_confusion
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
-from cnn_widgets.scenes.choices import FACES, MAX_ZOOM, read_filters
+from cnn_widgets.scenes.choices import FACES, MAX_ZOOM, WITH_FILTERS, read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited
 
 Changes = dict[str, Any]
 
 _STEPS = {"ArrowLeft": (0, -1), "ArrowRight": (0, 1), "ArrowUp": (-1, 0), "ArrowDown": (1, 0)}
-_SWITCHING = ("silence", "transplant", "excite", "dream")  # experiments with a list of filters
 _ZOOMS = {"+": 1.25, "=": 1.25, "-": 0.8, "0": 0.0}
 
 
@@ -175,7 +174,7 @@ def _switched(scene: Scene, index: int | None) -> Changes:
         return {}
     before = read_filters(scene.bench.switched).listed
     chosen = [k for k in before if k != index] if index in before else [*before, index]
-    opened = {} if scene.bench.experiment in _SWITCHING else {"experiment": "silence"}
+    opened = {} if scene.bench.experiment in WITH_FILTERS else {"experiment": "silence"}
     return {"experiments": True, **opened, "switched": " ".join(map(str, chosen))}
 
 

@@ -4,7 +4,7 @@ const ABOUT = {
   photo: "The photograph. Arrow keys move a pinned cell, Enter pins another, R takes the hottest " +
     "region, F changes what is shown, plus and minus magnify, B blinks, Escape clears.",
   filter: "The map of one filter. Arrow keys move a pinned cell, Enter pins another.",
-  mosaic: "Filters of the layer. Arrow keys choose a filter, X switches it off or on.",
+  mosaic: "Filters of the layer. Arrow keys choose a filter, X puts it on the list of filters that are switched, or takes it off.",
   depth: "Silent filters by depth. Left and right choose a layer.",
   strip: "Layer by layer. Left and right choose a layer.",
   confusion: "What is taken for what. Arrow keys choose a label and an answer, Escape all.",

@@ -62,8 +62,8 @@ class Catalog:
         The names of the photographs uploaded on the page.
     audits : Audits
         What the networks said of all photographs, and which classes labels stand for.
-    results : ByteCache
-        Maps and evaluations, by their question (see `Scene.question`).
+    results, experiments : ByteCache
+        Maps and evaluations, by their question (see `Scene.question`); results of experiments.
 
     Raises
     ------
@@ -82,6 +82,7 @@ class Catalog:
         self.uploads: set[str] = set()
         self._allow_private = allow_private
         self.results: ByteCache[Any] = ByteCache(RESULT_BYTES)
+        self.experiments: ByteCache[Any] = ByteCache(RESULT_BYTES)
         self._networks: dict[str, Network] = {network.name: network}
         self._given = [network, *(m for m in models.values() if isinstance(m, Network))]
         self._sources: dict[str, Any] = {}
@@ -206,6 +207,7 @@ class Catalog:
         self.samples.clear()
         self.audits.close()
         self.results.clear()
+        self.experiments.clear()
 
     def _add_model(self, name: str, source: Any) -> None:
         if name in self._networks or name in self._sources:

@@ -18,6 +18,9 @@ _COPIED = (
     "compare_by", "compare_with", "audit", "audit_kind", "survey", "experiments",
 )  # fmt: skip
 
+#: Those that say what is done in the experiments.
+_BENCH = tuple(each.name for each in fields(Bench) if each.name != "results")
+
 
 def resolve(state: State, catalogue: Catalog) -> Scene:
     """Return the scene of a state as it is now; the photographs come from the catalog."""
@@ -49,7 +52,9 @@ def resolve(state: State, catalogue: Catalog) -> Scene:
             wanted_class=wanted["class"],
             wanted_versus=wanted["versus"],
             **{name: getattr(state, name) for name in _COPIED},
-            bench=Bench(**{each.name: getattr(state, each.name) for each in fields(Bench)}),
+            bench=Bench(
+                **{name: getattr(state, name) for name in _BENCH}, results=catalogue.experiments
+            ),
             audit_label=state.audit_label if audits.has_label(found, state.audit_label) else "",
             audit_answer=state.audit_answer if audits.has_label(found, state.audit_answer) else "",
             network_name=state.network,

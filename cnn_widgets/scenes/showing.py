@@ -63,5 +63,8 @@ def take_away(state: State, catalogue: Catalog) -> None:
     here = names.index(gone)
     with state.together():
         state.image = names[here + 1] if here + 1 < len(names) else names[here - 1]
+        if state.other_image == gone:
+            state.other_image = ""
+        state.concept = tuple(name for name in state.concept if name != gone)
         catalogue.remove(gone)
         state.count_pictures()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any as Any_
 
 from traitlets import Any, Bool, Float, HasTraits, Int, TraitType, Tuple, Unicode
 
 from cnn_widgets.attribution.methods import QUICK
 from cnn_widgets.attribution.regions import Brush
+from cnn_widgets.engine.cache import ByteCache
 
 
 class Traits(HasTraits):
@@ -109,10 +110,13 @@ class Traits(HasTraits):
     def to_dict(self) -> dict[str, Any_]:
         """Return the choices that differ from those of a new explorer, as plain values for JSON.
 
-        Photograph, network and layer are always among them. `State.from_dict` takes them back.
+        Photograph, network and layer are always among them; what was chosen in an audit is not,
+        for elsewhere there is no audit. `State.from_dict` takes them back.
         """
         found = {}
         for name in self.ORDER:
+            if name in ("audit_label", "audit_answer"):
+                continue
             value = getattr(self, name)
             if name in KEPT or value != self.trait_defaults(name):
                 found[name] = _plain(value)
@@ -124,9 +128,13 @@ KEPT = ("image", "network", "layer", "filter", "fit")
 
 
 def _plain(value: Any_) -> Any_:
-    """Return a trait's value as JSON holds it: tuples as lists, a painted region as a dict."""
+    """Return a trait's value as JSON holds it: tuples as lists, a painted region as a dict.
+
+    Places of a brush are rounded to tenths of a pixel.
+    """
     if isinstance(value, Brush):
-        return {"radius": value.radius, "strokes": _plain(value.strokes)}
+        strokes = [[[round(x, 1), round(y, 1)] for x, y in each] for each in value.strokes]
+        return {"radius": round(value.radius, 1), "strokes": strokes}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
@@ -164,6 +172,8 @@ class Bench:
         The names of photographs that show a concept.
     other_image, other_network : str
         A second photograph and a second network; "": the first other one.
+    results : ByteCache
+        What was found, by question; shared by all scenes of an explorer.
     """
 
     experiment: str
@@ -176,3 +186,4 @@ class Bench:
     concept: tuple[str, ...]
     other_image: str
     other_network: str
+    results: ByteCache[Any_] = field(repr=False, compare=False)

@@ -30,6 +30,8 @@ def sentence(words: str) -> str:
 def in_short(answers: Answers) -> str:
     """Return how the answer changed, in words: "Egyptian cat 77 % → tabby 41 %"."""
     before, after = answers.top_before(1)[0], answers.top_after(1)[0]
+    if len(answers.class_names) == 1:
+        return f"{captions.number(before.score)} → {captions.number(after.score)}"
     if before.probability != before.probability:  # NaN: it gives no probabilities
         one, two = (f"{each.name} {captions.number(each.score)}" for each in (before, after))
     else:

@@ -33,17 +33,26 @@ def _other(scene: Scene) -> str:
     )
 
 
-def _compared(scene: Scene, progress: Progress | None) -> tuple[str, Network, NetworkChange]:
+#: Name of the other network, itself, its revision then, and what was found.
+Compared = tuple[str, Network, int, NetworkChange]
+
+
+def _compared(scene: Scene, progress: Progress | None) -> Compared:
     name = _other(scene)
     before = scene.open_network(name)
+    with before.weights_checked():
+        revision = before.revision
     names = tuple(islice(scene.samples, _MOST))
     found = compare_networks(before, scene.network, photographs(scene, names), progress=progress)
-    return name, before, found
+    return name, before, revision, found
 
 
-def _shown(scene: Scene, found: tuple[str, Network, NetworkChange]) -> View:
+def _shown(scene: Scene, found: Compared) -> View:
     """Return which layers moved, and which answers."""
-    name, before, change = found
+    name, before, revision, change = found
+    with before.weights_checked():
+        if before.revision != revision:
+            return View(f"The weights of {name} have changed since: press “{TRAINING.button}”.")
     turned = len(change.turned)
     line = (
         f"From {name} to {scene.network_name}, over {len(change.answers)} photographs: the answer "
@@ -81,8 +90,8 @@ def _shown(scene: Scene, found: tuple[str, Network, NetworkChange]) -> View:
     return View(line, line, parts=parts)
 
 
-def _leads(scene: Scene, found: tuple[str, Network, NetworkChange]) -> list[Lead]:
-    change = found[2]
+def _leads(scene: Scene, found: Compared) -> list[Lead]:
+    change = found[3]
     leads: list[Lead] = []
     browsed = {info.name for info in scene.layers}
     for each in change.layers[:_SHOWN]:
@@ -112,7 +121,7 @@ def _film_shown(scene: Scene, found: Film) -> View:
         f"to {frames[-1].epoch}: a row for each photograph, a column for each epoch."
     )
     line = " ".join((line, *found.notes))
-    sheet = found.sheet(12, scene.alpha, scene.colormap)
+    sheet = found.sheet(12, colormap=scene.colormap)
     return View(line, line, sheet)
 
 
@@ -121,7 +130,7 @@ TRAINING = Experiment(
     "Before and after: another network",
     "Another checkpoint or network over the photographs on the table: which layers, filters and "
     "answers are different in the one on screen, most changed first.",
-    lambda scene: (scene.bench.other_network, scene.at_hand, scene.samples.photographs.names),
+    lambda scene: (scene.bench.other_network, scene.at_hand),
     _compared,
     _shown,
     ("other_network",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from concurrent.futures import CancelledError
 from itertools import islice
 
 from cnn_widgets.attribution.probe import Progress
@@ -22,8 +23,11 @@ _CROP = 88  # longer side of a crop, in pixels
 _SURE = 0.05  # a p-value below it is called significant
 
 
-def of_class(scene: Scene) -> tuple[str, ...]:
-    """Return the names of photographs of the class explained: by label, or else by the answer."""
+def of_class(scene: Scene, progress: Progress | None = None) -> tuple[str, ...]:
+    """Return the names of photographs of the class explained: by label, or else by the answer.
+
+    Those that cannot be read are left out; a CancelledError if `progress` returned False.
+    """
     index, table = scene.chosen.class_index, scene.samples.photographs
     labelled = [
         name
@@ -32,11 +36,18 @@ def of_class(scene: Scene) -> tuple[str, ...]:
     ]
     if labelled:
         return tuple(labelled[:_MOST])
-    return tuple(
-        name
-        for name in islice(scene.samples, _MOST)
-        if scene.network.predict(scene.samples[name], top=1)[0].class_index == index
-    )
+    found = []
+    names = list(islice(scene.samples, _MOST))
+    for number, name in enumerate(names):
+        if progress is not None and progress(number, len(names)) is False:
+            raise CancelledError(f"Stopped after {number} of {len(names)} photographs.")
+        try:
+            answer = scene.network.predict(scene.samples[name], top=1)[0]
+        except ValueError:  # it cannot be read
+            continue
+        if answer.class_index == index:
+            found.append(name)
+    return tuple(found)
 
 
 def _tested(scene: Scene, progress: Progress | None) -> Concept:
@@ -47,7 +58,7 @@ def _tested(scene: Scene, progress: Progress | None) -> Concept:
             "the table stand against them."
         )
     others = tuple(name for name in islice(scene.samples, _MOST) if name not in chosen)
-    examples = of_class(scene)
+    examples = of_class(scene, progress)
     if len(examples) < 2:  # the derivative is then taken at every photograph on the table
         examples = tuple(islice(scene.samples, _MOST))
     shown, rest, asked = (photographs(scene, names) for names in (chosen, others, examples))
@@ -68,12 +79,14 @@ def _concept_shown(scene: Scene, found: Concept) -> View:
         f"{'' if sure else 'not '}more than random sets of photographs do "
         f"(p = {captions.number(found.p_value)}, {found.runs} sets)."
     )
+    if found.counts[2] == sum(found.counts[:2]):
+        line += f" Fewer than two photographs are of {name}: all were looked at."
     rows = (
         ("effect on the score", captions.number(found.effect)),
         ("share of photographs whose score rises (TCAV)", captions.percent(found.score)),
         ("accuracy of the concept in the layer", captions.percent(found.accuracy)),
         ("p-value against random sets", captions.number(found.p_value)),
-        ("photographs looked at", str(found.counts[2])),
+        ("photographs at which the score is looked at", str(found.counts[2])),
     )
     chart = View(
         "The effects of random sets of photographs, and that of the concept.",
@@ -86,7 +99,7 @@ def _concept_shown(scene: Scene, found: Concept) -> View:
 
 
 def _taken_apart(scene: Scene, progress: Progress | None) -> Parts:
-    names = of_class(scene)
+    names = of_class(scene, progress)
     if len(names) < 2:
         raise ValueError(
             f"Parts are found in several photographs of a class, and {len(names)} on the table "
@@ -125,7 +138,7 @@ def _parts_shown(scene: Scene, found: Parts) -> View:
 
 
 def _asks(scene: Scene) -> Hashable:
-    return scene.layer.name, scene.chosen.class_index, scene.samples.photographs.names
+    return scene.layer.name, scene.chosen.class_index
 
 
 CONCEPT = Experiment(

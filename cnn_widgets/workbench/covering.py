@@ -16,6 +16,11 @@ from cnn_widgets.workbench.answers import answer_table, draw_among, in_short
 from cnn_widgets.workbench.experiment import Experiment, second_image
 
 _CONTROLS = 200
+_NAMED = {
+    "hottest": "hottest place",
+    "coldest": "coldest place",
+    "all but the hottest": "photograph but for its hottest place",
+}
 #: Of a map that holds no region drawn: the place above this share of its maximum is covered.
 _LEVEL = 0.8
 
@@ -28,7 +33,10 @@ def _place(scene: Scene) -> Region | str:
 
 
 def _second(scene: Scene) -> Hashable:
-    return second_image(scene).key if scene.bench.covered_by == "photograph" else None
+    if scene.bench.covered_by != "photograph":
+        return None
+    found = second_image(scene)
+    return found.name, found.key
 
 
 def _asks(scene: Scene) -> Hashable:
@@ -54,7 +62,7 @@ def _covered(scene: Scene, progress: Progress | None) -> Occlusion:
         if evidence is None:
             raise ValueError("The map on screen has not been computed yet: press Compute above.")
     fill = scene.bench.covered_by
-    known: Controls | None = scene.results.get(_known(scene))
+    known: Controls | None = scene.bench.results.get(_known(scene))
     found = occlude(
         scene.network, scene.sample, place,
         second_image(scene) if fill == "photograph" else fill,
@@ -63,18 +71,18 @@ def _covered(scene: Scene, progress: Progress | None) -> Occlusion:
     )  # fmt: skip
     if len(found.controls.places):
         kept = found.controls
-        scene.results.put(_known(scene), kept, (kept.places, kept.scores, kept.probabilities))
+        scene.bench.results.put(_known(scene), kept, (kept.places, kept.scores, kept.probabilities))
     return found
 
 
 def _shown(scene: Scene, found: Occlusion) -> View:
     name = scene.network.class_names[found.class_index]
     place = _place(scene)
-    what = place if isinstance(place, str) else "region drawn"
+    what = _NAMED[place] if isinstance(place, str) else "region drawn"
     if scene.bench.covered == "region" and scene.region is None:
         what = "hottest place (no region is drawn: drag over the photograph)"
     line = (
-        f"The {what} covered, {captions.percent(found.share)} of the photograph: "
+        f"The {what} covered{_by(scene)}, {captions.percent(found.share)} of the photograph: "
         f"{in_short(found.answers)}. "
     )
     if len(found.controls_effects):
@@ -92,6 +100,13 @@ def _shown(scene: Scene, found: Occlusion) -> View:
     if len(found.controls_effects):
         parts.append(_beside_random(found, name))
     return View(line, line, parts=tuple(parts))
+
+
+def _by(scene: Scene) -> str:
+    """Return which photograph covers the place, if one does."""
+    if scene.bench.covered_by != "photograph":
+        return ""
+    return f" by {second_image(scene).name}"
 
 
 def _beside_random(found: Occlusion, name: str) -> View:

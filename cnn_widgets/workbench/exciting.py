@@ -16,11 +16,18 @@ from cnn_widgets.excitation import (
     response,
 )
 from cnn_widgets.images.resizing import cached_thumbnail, shrink
+from cnn_widgets.scenes.choices import read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.answers import SIDE
-from cnn_widgets.workbench.experiment import Experiment, filters_of, photographs, waits
+from cnn_widgets.workbench.experiment import (
+    Experiment,
+    asked_of_votes,
+    filters_of,
+    photographs,
+    waits,
+)
 
 _PATCHES = 6  # real places shown beside
 _MOST = 200  # photographs that are looked through for them
@@ -48,7 +55,20 @@ def _excited(scene: Scene, progress: Progress | None) -> tuple[Excitation, Patch
 
 
 def _asks(scene: Scene) -> Hashable:
-    return _wanted(scene)
+    """Return what is excited: without ranking the filters, which takes gradients."""
+    excited = scene.bench.excited
+    if excited == "class":
+        return scene.chosen.class_index
+    return scene.layer.name, scene.filter if excited == "filter" else _listed(scene)
+
+
+def _listed(scene: Scene) -> Hashable:
+    """Return the filters listed; for a ranking what it depends on."""
+    text = scene.bench.switched
+    if not text:
+        return scene.filter
+    ranked = read_filters(text).first > 0
+    return text, (scene.sample.key, asked_of_votes(scene)) if ranked else ()
 
 
 def _shown(scene: Scene, result: tuple[Excitation, Patches | None]) -> View:
@@ -110,19 +130,20 @@ EXCITE = Experiment(
     "The picture that excites it",
     "A picture made from noise so that the filter shown, the filters listed or the class explained "
     "answers as strongly as possible (activation maximisation).",
-    lambda scene: (_asks(scene), scene.samples.photographs.names),
+    _asks,
     _excited,
     _shown,
     ("excited", "switched"),
     "Make it",
     waits,
+    about_all=True,
 )
 DREAM = Experiment(
     "dream",
     "DeepDream on the photograph",
     "The photograph changed step by step so that the layer answers more strongly to what it finds "
     "in it already. Lists of filters are dreamt by these alone.",
-    lambda scene: (scene.layer.name, scene.bench.switched and filters_of(scene)),
+    lambda scene: (scene.layer.name, scene.bench.switched and _listed(scene)),
     _dreamt,
     _dream_shown,
     ("switched",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -50,7 +50,7 @@ class Experiment:
     leads : callable
         (scene, result) → what can be shown next: filters, layers or photographs.
     about_all : bool
-        Whether it depends on more than the photograph that is shown.
+        Whether it is about all photographs on the table, and not about the one that is shown.
     """
 
     name: str
@@ -112,11 +112,14 @@ def effects_are_quick(scene: Scene) -> bool:
 def second_image(scene: Scene) -> ImageSample:
     """Return the second photograph; a ValueError if there is none."""
     wanted = scene.bench.other_image
-    if wanted and wanted in scene.samples and wanted != scene.image:
-        return scene.samples[wanted]
-    for name in scene.samples:
+    named = wanted and wanted in scene.samples and wanted != scene.image
+    for name in (wanted,) if named else scene.samples:
         if name != scene.image:
-            return scene.samples[name]
+            try:
+                return replace(scene.samples[name], name=name)
+            except ValueError:  # it cannot be read
+                if named:
+                    raise
     raise ValueError("There is no other photograph on the table: add one.")
 
 

@@ -26,6 +26,11 @@ def _asks(scene: Scene) -> Hashable:
     )  # fmt: skip
 
 
+def _source(scene: Scene) -> Hashable:
+    found = second_image(scene)
+    return found.name, found.key
+
+
 def _silenced(scene: Scene, progress: Progress | None) -> Ablation:
     how = scene.bench.switching
     return ablate(
@@ -48,7 +53,8 @@ def _shown(scene: Scene, found: Ablation) -> View:
     """Return what was changed, the answer before and after, and both maps."""
     name = scene.network.class_names[found.class_index]
     line = sentence(f"{found.told}: {in_short(found.answers)}.")
-    lowered = ", ".join(f"{name} −{fall:.2f}" for name, fall in found.answers.most_lowered(3))
+    falls = [(name, fall) for name, fall in found.answers.most_lowered(3) if fall > 0]
+    lowered = ", ".join(f"{name} −{fall:.2f}" for name, fall in falls) or "none"
     table = answer_table(found.answers)
     both = maps(scene, found.heatmaps(), found.method or "", name)
     return View(f"{line} Most lowered: {lowered}.", line, parts=(table, *both))
@@ -69,7 +75,7 @@ TRANSPLANT = Experiment(
     "Take activations from another photograph",
     "The layer's output is taken from another photograph: whole, inside the region drawn, or only "
     "that of the filters listed. What changes the answer is carried by what was taken.",
-    lambda scene: (_asks(scene), scene.bench.switched, scene.region, second_image(scene).key),
+    lambda scene: (_asks(scene), scene.bench.switched, scene.region, _source(scene)),
     _transplanted,
     _shown,
     ("switched", "other_image"),

@@ -11,6 +11,7 @@ import numpy as np
 from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.checkpoints import FILM, TRAINING
@@ -44,12 +45,13 @@ def question(scene: Scene) -> tuple[Hashable, ...]:
     What it cannot be asked about has a question as well: the reason.
     """
     each = chosen(scene)
-    about = () if each.about_all else (scene.sample.key,)
+    fit = scene.sample.fit or scene.network.fit
+    about = (scene.samples.photographs.revision,) if each.about_all else (scene.sample.key,)
     try:
         asked = each.asks(scene)
     except ValueError as error:
         asked = str(error)
-    return ("experiment", each.name, scene.network, scene.revision, *about, asked)
+    return ("experiment", each.name, scene.network, scene.revision, fit, *about, asked)
 
 
 def run(scene: Scene, progress: Progress | None = None) -> Any:
@@ -66,7 +68,7 @@ def run(scene: Scene, progress: Progress | None = None) -> Any:
 
 
 def keep(results: ByteCache[Any], asked: tuple[Hashable, ...], result: Any) -> None:
-    """Keep a result among the maps and evaluations, under the question that it answers."""
+    """Keep a result under the question that it answers."""
     results.put(asked, result, list(_arrays(result)))
 
 
@@ -75,16 +77,17 @@ def found_by(scene: Scene) -> Any:
 
     A ValueError says why it has none.
     """
-    found = scene.results.get(question(scene))
+    asked = question(scene)
+    found = scene.bench.results.get(asked)
     if found is None and chosen(scene).at_once(scene):
         found = chosen(scene).compute(scene, None)
-        keep(scene.results, question(scene), found)
+        keep(scene.bench.results, asked, found)
     return found
 
 
 def leads(scene: Scene) -> list[Lead]:
     """Return what the result leads to: how it is listed, and the traits that show it."""
-    found = scene.results.get(question(scene)) if scene.experiments else None
+    found = scene.bench.results.get(question(scene)) if scene.experiments else None
     return [] if found is None else chosen(scene).leads(scene, found)
 
 
@@ -111,6 +114,6 @@ def _arrays(found: Any) -> Iterator[Any]:
     elif isinstance(found, tuple | list):
         for each in found:
             yield from _arrays(each)
-    elif is_dataclass(found) and not isinstance(found, type | Network):
+    elif is_dataclass(found) and not isinstance(found, type | Network | ImageSample):
         for each in fields(found):
             yield from _arrays(getattr(found, each.name))

@@ -105,4 +105,7 @@ BY_REGION = Experiment(
 
 def _second(scene: Scene) -> Hashable:
     """Return which photograph covers the region, if one does."""
-    return second_image(scene).key if scene.bench.covered_by == "photograph" else None
+    if scene.bench.covered_by != "photograph":
+        return None
+    found = second_image(scene)
+    return found.name, found.key

@@ -1,7 +1,9 @@
 """Links to a view, locked controls, guessing first, pinned views and hand-ins that are checked."""
 
+import base64
 import json
 import re
+import zlib
 
 import numpy as np
 import pytest
@@ -50,7 +52,9 @@ def test_a_link_opens_the_same_view_elsewhere(explorer, net, pictures):
     )  # fmt: skip
     link = explorer.link()
     assert re.fullmatch(r"cnnw1:[\w-]+", link)
-    assert explorer.controls.widgets["share"].value == link
+    explorer.state.handing_in = True
+    assert explorer.controls.widgets["share"].value == explorer.link()
+    link = explorer.link()
     other = cw.CNNExplorer.from_link(f" {link[:20]}\n{link[20:]} ", net, pictures)
     try:
         assert other.state.values() == explorer.state.values()
@@ -80,7 +84,10 @@ def test_a_state_puts_back_what_it_does_not_name(explorer):
         (link_of({"image": "one"})[:-6], "damaged"),
         ("cnnw1:!!!!", "damaged"),
         ("cnnw1:" + "A" * 200_000, "longer than"),
-        (link_of({"image": "x" * 200_000}), "damaged"),
+        (
+            "cnnw1:" + base64.urlsafe_b64encode(zlib.compress(b'"' + b"x" * 10**7 + b'"')).decode(),
+            "damaged",
+        ),
     ],
 )
 def test_a_damaged_link_says_so(link, words):
@@ -181,7 +188,18 @@ def test_without_it_nothing_is_hidden(explorer):
         ("77%", 0.7709, True),
         ("78 %", 0.7709, False),
         (0.77, 0.7709, True),
-        (0.8, 0.7709, True),  # rounded to one decimal, as it is written
+        ("0.8", 0.7709, True),  # rounded to one decimal, as it is written
+        (0.8, 0.7709, False),  # computed, so it is not a matter of rounding
+        ("18", 18.4, True),
+        ("1", 0.951, False),
+        (1.0, 0.951, False),
+        ("1,280", 1280, True),
+        ("3200 %", 32, False),
+        (7, "7", True),
+        ("14 x 14", "14×14", True),
+        (np.float32(0.77), 0.7709, True),
+        (np.int64(144), 144, True),
+        (2e-8, 3e-8, True),
         ("0.5", 0.7709, False),
         ("0,77", 0.7709, True),
         (77, 0.7709, False),
@@ -391,3 +409,158 @@ def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures
     }
     assert sum(each == "wrong" for each in planted.values()) == 60
     assert found == planted
+
+
+# --- what went wrong once -----------------------------------------------------------------------
+
+
+def test_another_question_asks_for_another_guess(net, pictures):
+    made = cw.CNNExplorer(net, pictures, predict_first=True)
+    try:
+        made.controls._press("guess ape")
+        assert "cnnw-guessing" not in made._dom_classes
+        made.state.fit = "crop"
+        assert "cnnw-guessing" in made._dom_classes
+        for name, value in (("method", "hirescam"), ("class_index", 2)):
+            made._request(**{name: value})
+        assert made.state.method == "grad-cam"
+        for key in ("save picture", "hottest", "pin"):
+            made.controls._press(key)
+            assert "Guess first" in str(made.last_error)
+        assert made.pins == []
+    finally:
+        made.close()
+
+
+def test_a_link_keeps_what_hides_the_answer(explorer, net, pictures):
+    other = cw.CNNExplorer.from_link(explorer.link(), net, pictures, predict_first=True)
+    try:
+        assert "cnnw-guessing" in other._dom_classes
+    finally:
+        other.close()
+
+
+def test_a_link_opens_no_file(tmp_path):
+    link = link_of({"network": str(tmp_path / "evil.keras"), "image": "cat"})
+    with pytest.raises(ValueError, match="give it, from_link"):
+        cw.CNNExplorer.from_link(link)
+
+
+def test_a_link_to_a_long_painted_region_is_read_again_or_refused(explorer, net, pictures):
+    line = tuple((n % 30 + n / 7000, n % 24 + 0.123456) for n in range(3000))
+    explorer.state.region = Brush(2.0, (line,))
+    other = cw.CNNExplorer.from_link(explorer.link(), net, pictures)
+    try:
+        assert len(other.state.region.strokes[0]) == 3000
+    finally:
+        other.close()
+    with pytest.raises(ValueError, match="too long for a share string"):
+        link_of({"region": "".join(map(str, range(10**5)))})
+
+
+def test_a_view_after_an_audit_or_a_removed_photograph_is_still_shared(net, pictures):
+    labelled = [(pixels, "ape") for pixels in pictures.values()]
+    made = cw.CNNExplorer(net, labelled)
+    try:
+        made.audit()
+        made.show(audit_kind="all", audit_label="ape")
+        cw.CNNExplorer.from_link(made.link(), net, labelled).close()
+        made.show(image=pictures["one"])
+        name = made.state.image
+        made.show(other_image=name, concept=(name,))
+        made._press("remove")
+        assert (made.state.other_image, made.state.concept) == ("", ())
+        made.state.from_dict(made.state.to_dict())
+    finally:
+        made.close()
+
+
+def test_what_is_locked_is_not_reached_another_way(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=["layer", "class_index", "region"])
+    try:
+        before = made.state.values()
+        made._request(layer="conv2", filter=1)
+        made.controls.widgets["class_search"].value = "dog"
+        made.controls._press("hottest")
+        assert made.state.values() == before
+        made.controls._choose_photo("two")  # shown, and its class stays as it was
+        assert made.state.image == "two"
+    finally:
+        made.close()
+
+
+def test_pictures_of_others_are_not_deleted(explorer, tmp_path):
+    (tmp_path / "Ada_pictures").mkdir()
+    mine = tmp_path / "Ada_pictures" / "2024-12.jpg"
+    mine.write_bytes(b"holiday")
+    handed_in(explorer, tmp_path)
+    explorer.unpin()
+    explorer.report(tmp_path / "Ada.html", "Ada")
+    assert mine.read_bytes() == b"holiday"
+
+
+def test_pictures_in_markdown_are_found_whatever_the_name(explorer, tmp_path):
+    explorer.pin("x")
+    explorer.report(tmp_path / "Anna Meier (2).html")
+    text = (tmp_path / "Anna Meier (2).md").read_text("utf-8")
+    assert "](Anna%20Meier%20%282%29_pictures/1-1.jpg)" in text
+
+
+def changed_file(file, change):
+    content = json.loads(file.read_text("utf-8"))
+    change(content)
+    content.pop("sha256")
+    file.write_text(json.dumps(content | {"sha256": digest_of(content)}), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("filter", "abc"), ("image", [1]), ("alpha", "1"), ("method", 5), ("zoom", 10**400),
+     ("region", {"radius": 1}), ("pins", [[["x"]]])],
+)  # fmt: skip
+def test_a_hostile_state_stops_no_other_file(explorer, net, pictures, tmp_path, name, value):
+    handed_in(explorer, tmp_path)
+    handed_in(explorer, tmp_path, "bad")
+    file = tmp_path / "bad.handin.json"
+    changed_file(file, lambda content: content["pins"][0]["state"].update({name: value}))
+    found = {work.name: work for work in check_hand_ins(tmp_path, net, pictures)}
+    assert found["bad"].pins[0].verdict == "cannot be checked"
+    assert found["bad"].pins[0].reasons[0]
+    assert found["Ada"].verdict == "right"
+
+
+def test_empty_work_is_not_right(explorer, net, pictures, tmp_path):
+    for name, change in {
+        "none": lambda content: content.update(pins=[]),
+        "hollow": lambda content: [
+            each.update(answers={}, measured={}) for each in content["pins"]
+        ],
+        "stateless": lambda content: [each.update(state={}) for each in content["pins"]],
+    }.items():
+        handed_in(explorer, tmp_path, name)
+        changed_file(tmp_path / f"{name}.handin.json", change)
+    handed_in(explorer, tmp_path)
+    found = {work.name: work.verdict for work in check_hand_ins(tmp_path, net, pictures)}
+    assert found == {"none": "cannot be checked", "hollow": "cannot be checked",
+                     "stateless": "cannot be checked", "Ada": "right"}  # fmt: skip
+
+
+def test_a_claim_about_a_slow_map_is_computed_or_refused(explorer, net, pictures, tmp_path):
+    explorer.show(method="rise")
+    with pytest.raises(ValueError, match="press Compute"):
+        explorer.pin("", hottest_place="the centre")
+    explorer.compute()
+    explorer.pin("", hottest_place=measure(explorer.scene, "hottest place"))
+    explorer.report(tmp_path / "slow.html")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert work.verdict == "right", work.pins
+
+
+def test_another_preprocessing_cannot_be_checked(explorer, net, pictures, tmp_path):
+    handed_in(explorer, tmp_path)
+    other = cw.Network(net.model, preprocess=lambda x: x / 255, class_names=net.class_names)
+    (work,) = check_hand_ins(tmp_path, other, pictures)
+    assert "another preprocessing" in work.pins[0].reasons[0]
+    unnamed = cw.Network(net.model, preprocess="none")
+    (work,) = check_hand_ins(tmp_path, unnamed, pictures)
+    assert "other class names" in work.pins[0].reasons[0]

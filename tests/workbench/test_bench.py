@@ -57,8 +57,8 @@ def pressed(explorer):
 
 def kept(explorer):
     """Return the questions of experiments whose results are kept."""
-    entries = explorer._catalogue.results._entries
-    return [key for key in entries if isinstance(key, tuple) and key[0] == "experiment"]
+    entries = explorer._catalogue.experiments._entries
+    return [key for key in entries if key[0] == "experiment"]
 
 
 def test_the_table_and_the_list_of_the_state_name_the_same():
@@ -229,7 +229,7 @@ def test_a_concept_needs_three_photographs_and_is_then_tested(explorer):
 
 def test_two_networks_are_compared_in_the_right_order(explorer, net, other_net, pictures):
     scene = opened(explorer, "training", other_network="before")
-    name, before, found = explorer.experiment("training")
+    name, before, _, found = explorer.experiment("training")
     assert (name, before) == ("before", other_net)
     alone = cw.compare_networks(other_net, net, [scene.samples[n] for n in scene.samples])
     assert [each.after for each in found.layers] == [each.after for each in alone.layers]
@@ -296,3 +296,130 @@ def test_an_open_fold_is_saved_with_the_page(explorer, tmp_path):
     page = explorer.save(tmp_path / "page.html").read_text("utf-8")
     assert "Filters 0, 1 of conv2 silenced" in page
     assert explorer.save(tmp_path / "page.png").stat().st_size > 1000
+
+
+# --- what went wrong once -----------------------------------------------------------------------
+
+
+def test_another_fit_asks_anew_about_all_photographs(explorer):
+    names = list(explorer.scene.samples)
+    opened(explorer, "concept", concept=tuple(names[:3]))
+    first = pressed(explorer)
+    explorer.state.fit = "crop"
+    assert found_by(explorer.scene) is None
+    assert pressed(explorer).effect != first.effect
+
+
+def test_a_photograph_replaced_under_its_name_asks_anew(explorer, pictures):
+    explorer.show(image=cw.load_image(pictures[0], name="camera"))
+    names = tuple(explorer.scene.samples)
+    opened(explorer, "concept", concept=(*names[:2], "camera"))
+    first = pressed(explorer)
+    explorer._press("remove")
+    assert explorer.state.concept == names[:2]
+    explorer.show(image=cw.load_image(255 - pictures[0], name="camera"))
+    explorer.show(concept=(*names[:2], "camera"))
+    assert found_by(explorer.scene) is None
+    assert pressed(explorer).effect != first.effect
+
+
+def test_a_comparison_with_a_network_that_was_trained_since_is_not_shown(explorer, other_net):
+    opened(explorer, "training", other_network="before")
+    pressed(explorer)
+    assert "From before to" in shown(explorer)
+    weights = other_net.model.get_weights()
+    try:
+        other_net.model.set_weights([1.1 * each for each in weights])
+        other_net.forget()
+        explorer.state.colormap = "jet"
+        assert "weights of before have changed since" in shown(explorer)
+    finally:
+        other_net.model.set_weights(weights)
+        other_net.forget()
+
+
+def test_what_is_drawn_over_the_photograph_follows_it(explorer):
+    answers = [explorer.network.predict(s, top=1)[0].class_index
+               for s in explorer.scene.samples.values()]  # fmt: skip
+    common = max(set(answers), key=answers.count)
+    mine = [name for name, k in zip(explorer.scene.samples, answers, strict=True) if k == common]
+    opened(explorer, "parts", image=mine[0], class_index=common)
+    pressed(explorer)
+    assert f"lies on {mine[0]}" in shown(explorer)
+    explorer.state.image = mine[1]
+    assert f"lies on {mine[1]}" in shown(explorer)
+    before = shown(explorer)
+    explorer.state.colormap = "jet"
+    assert shown(explorer) != before
+
+
+def test_a_slow_map_that_was_computed_is_covered(explorer):
+    opened(explorer, "cover", method="rise", covered="hottest")
+    assert "press Compute above" in shown(explorer)
+    explorer.compute()
+    assert "The hottest place covered" in shown(explorer)
+
+
+def test_results_of_other_questions_are_not_taken(explorer):
+    for given in (5, cw.votes(explorer.network, explorer.scene.sample, "conv2")):
+        with pytest.raises(ValueError, match="Expected a result for 'film' only"):
+            explorer.experiment("votes", given)
+    explorer.show(alpha=0.4)
+    assert explorer.last_error is None
+
+
+def test_the_list_shows_the_second_photograph_that_is_used(explorer):
+    opened(explorer, "transplant", other_image="image 3")
+    assert "taken from &#x27;image 3&#x27;" in shown(explorer)
+    assert explorer.controls.widgets["other_image"].value == "image 3"
+    explorer.show(image="image 3")
+    assert "taken from &#x27;image 0&#x27;" in shown(explorer)
+    assert explorer.controls.widgets["other_image"].value == ""
+
+
+def test_classes_that_rose_are_not_called_lowered(explorer):
+    opened(explorer, "silence", switching="doubled", switched="top 3 by effect")
+    for filter_ in range(8):
+        explorer.show(switched=str(filter_))
+        assert "−-" not in shown(explorer)
+
+
+def test_a_network_of_one_value_has_no_answer_that_stays(keras, pictures):
+    net = cw.Network(tiny(keras, head=None, classes=1), preprocess="none")
+    made = cw.CNNExplorer(net, pictures, predict_first=True)
+    try:
+        assert "cnnw-guessing" not in made._dom_classes  # there is nothing to guess
+        scene = opened(made, "silence", layer="conv2")
+        assert "stays" not in view_of(scene).alt
+        assert "→" in view_of(scene).alt
+    finally:
+        made.close()
+
+
+def test_one_photograph_that_cannot_be_read_leaves_the_others(net, tmp_path, pictures):
+    from PIL import Image
+
+    for number, pixels in enumerate(pictures[:5]):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(b"broken")
+    made = cw.CNNExplorer(net, tmp_path)
+    try:
+        opened(made, "transplant", layer="conv2")
+        assert "2.png" in shown(made)
+        opened(made, "parts")
+        made.controls.buttons["experiment"].click()
+        made._tasks.jobs.wait(60)
+        assert "cannot be read" not in str(made.last_error)
+    finally:
+        made.close()
+
+
+def test_filters_of_a_ranking_are_not_ranked_to_ask_what_depends_on_them(explorer, monkeypatch):
+    opened(explorer, "excite", excited="filters", switched="top 2")
+    counted = []
+    whole = explorer.network.gradients
+    monkeypatch.setattr(
+        explorer.network, "gradients", lambda *a, **b: counted.append(1) or whole(*a, **b)
+    )
+    question(explorer.scene)
+    assert counted == []
