@@ -53,10 +53,8 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         The classes that the photographs' labels stand for where they are not named so; see `audit`.
     allow_private, hints : bool
         Whether photographs may come from addresses in the local network; whether to show hints.
-    lock : sequence of str, optional
-        Controls that are hidden, as ``["network", "method", "upload"]``; from code all stays free.
-    predict_first : bool
-        Whether the network's answer is hidden until a class was guessed.
+    lock, predict_first : sequence of str, bool
+        Controls that are hidden, as ``["network", "upload"]``; whether a class is guessed first.
     preprocess, class_names, **options
         For your own model, see `Network`; ``inputs=``: a value for each of `images`.
 
