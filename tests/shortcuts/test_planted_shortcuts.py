@@ -9,8 +9,8 @@ from helpers.planted_shortcuts import (
     KINDS,
     NAMES,
     clean_network,
-    plant,
     planted_network,
+    reliance,
     shapes,
     with_shortcut,
 )
@@ -32,17 +32,6 @@ def named_first(found, kind, seed):
     where = {"corner": "corner", "border": "border"}.get(kind, "")
     told = first.kind == CALLED[kind] and where in first.place
     return told and first.verdict == "held" and first.label == NAMES[seed % 3]
-
-
-def fooled(net, kind, seed):
-    """Return how many of 200 pictures of other classes become the class by the shortcut."""
-    pictures, classes = shapes(300, 50_000 + seed)
-    others = pictures[classes != seed % 3]
-    answers = [
-        net.scores([cw.load_image(each) for each in some])[1].argmax(axis=1)
-        for some in (others, plant(others, kind, seed, 1.0))
-    ]
-    return int((answers[1] == seed % 3).sum() - (answers[0] == seed % 3).sum())
 
 
 def innocent_change(rng, own, others):
@@ -84,8 +73,8 @@ def test_planted_shortcuts_are_named_first_and_clean_twins_are_not_accused():
     for seed in range(NETWORKS):
         kind = KINDS[seed % len(KINDS)]
         clean = clean_network(seed)
-        net = planted_network(kind, seed, clean)
-        assert fooled(net, kind, seed) > 10, "the network does not read what was planted"
+        net = planted_network(kind, seed)
+        assert reliance(net, kind, seed).took, "the planting failed: train for more epochs"
         pictures, classes = shapes(120, 20_000 + seed)
         planted, _ = with_shortcut(kind, seed, pictures, classes)
         found = cw.find_shortcuts(net, list(planted), classes)
