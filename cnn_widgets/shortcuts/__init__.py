@@ -16,9 +16,10 @@ from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
 from cnn_widgets.shortcuts.page import shortcuts_section
 from cnn_widgets.shortcuts.result import Finding, Shortcuts
 from cnn_widgets.shortcuts.searching import find_shortcuts
-from cnn_widgets.shortcuts.trials import Effect, Trial
+from cnn_widgets.shortcuts.trials import Blurring, Effect, Trial
 
 __all__ = [
+    "Blurring",
     "Cluster",
     "Effect",
     "Finding",

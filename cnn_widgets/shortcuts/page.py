@@ -15,12 +15,12 @@ from cnn_widgets.images.resizing import resize_to_input, shrink
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.result import Finding, Shortcuts
-from cnn_widgets.shortcuts.trials import Effect
+from cnn_widgets.shortcuts.trials import Blurring, Effect
 
 _SHOWN = 12
 _HEAD = ("suspected of", "verdict", "taken away: change of the log-odds", "controls, 50 and 99 %",
-         "lose the class", "put in: change of the log-odds", "controls, 50 and 99 %",
-         "get the class")  # fmt: skip
+         "lose the class", "blurred: change of the log-odds", "lose the class",
+         "put in: change of the log-odds", "controls, 50 and 99 %", "get the class")  # fmt: skip
 
 
 def shortcuts_section(found: Shortcuts, net: Network, images: object) -> str:
@@ -59,13 +59,23 @@ def _row(each: Finding) -> tuple[str, ...]:
     def told(effect: Effect) -> tuple[str, str, str]:
         middle, _, highest = effect.quantiles()
         return (
-            f"{effect.change:+.2f} ({effect.interval[0]:.2f} to {effect.interval[1]:.2f})",
+            _change(effect),
             f"{middle:+.2f}, {highest:+.2f} ({len(effect.controls)})",
-            f"{effect.turned.right} of {effect.turned.count}",
+            _turned(effect),
         )
 
     name = f"{each.label}: {each.kind} ({each.place})"
-    return name, each.verdict, *told(each.trial.away), *told(each.trial.into)
+    blurred = each.trial.blurred
+    middle = ("–", "–") if blurred is None else (_change(blurred), _turned(blurred))
+    return name, each.verdict, *told(each.trial.away), *middle, *told(each.trial.into)
+
+
+def _change(effect: Effect | Blurring) -> str:
+    return f"{effect.change:+.2f} ({effect.interval[0]:.2f} to {effect.interval[1]:.2f})"
+
+
+def _turned(effect: Effect | Blurring) -> str:
+    return f"{effect.turned.right} of {effect.turned.count}"
 
 
 def _card(each: Finding, found: Shortcuts, net: Network, images: ImageSet) -> str:

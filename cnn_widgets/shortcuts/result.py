@@ -13,12 +13,13 @@ from cnn_widgets.environment import atomic_files, frame, versions
 from cnn_widgets.shortcuts.clusters import Cluster
 from cnn_widgets.shortcuts.interventions import Intervention
 from cnn_widgets.shortcuts.places import Mask, box_of
-from cnn_widgets.shortcuts.trials import Effect, Trial
+from cnn_widgets.shortcuts.trials import Blurring, Effect, Trial
 
 #: What a trial can come to.
 VERDICTS = ("held", "held, perhaps the subject", "not held")
 _COLUMNS = ("label", "kind", "place", "verdict", "photographs", "away", "away_rank", "away_turned",
-            "into", "into_rank", "into_turned", "controls", "chance", "why")  # fmt: skip
+            "blurred", "blurred_turned", "into", "into_rank", "into_turned", "controls", "chance",
+            "why")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +79,8 @@ class Finding:
         what = f"{self.kind} ({self.place})" if self.kind != self.place else self.kind
         effects = (
             f"taking it away changes the log-odds by {-away.change:.1f} and takes {self.label!r} "
-            f"from {away.turned.right} of {away.turned.count} photographs; put into others it "
-            f"changes them by {into.change:+.1f} and makes {into.turned.right} of "
+            f"from {away.turned.right} of {away.turned.count} photographs{self._blurred}; put into "
+            f"others it changes them by {into.change:+.1f} and makes {into.turned.right} of "
             f"{into.turned.count} {self.label!r}"
         )
         compared = (
@@ -90,6 +91,14 @@ class Finding:
             end = " It lies where the subject usually is: look whether it is the subject itself."
         lead = "Decided by" if self.held else "Not held:"
         return f"{self.label}: {lead} {what}. {effects[0].upper()}{effects[1:]}; {compared}.{end}"
+
+    @property
+    def _blurred(self) -> str:
+        blurred = self.trial.blurred
+        if blurred is None:
+            return ""
+        turned = f"{blurred.turned.right} of {blurred.turned.count}"
+        return f" (blurring it: by {-blurred.change:.1f}, and from {turned})"
 
 
 def _as_much(effect: Effect) -> int:
@@ -151,11 +160,14 @@ class Shortcuts:
         """Return a dict of plain values per finding."""
         found = []
         for each in self.findings:
-            away, into = each.trial.away, each.trial.into
+            away, into, blurred = each.trial.away, each.trial.into, each.trial.blurred
             found.append(dict(zip(_COLUMNS, (
                 each.label, each.kind, each.place, each.verdict, each.photographs,
-                away.change, away.rank, away.turned.value, into.change, into.rank,
-                into.turned.value, len(away.controls), each.trial.chance(each.tried), each.why,
+                away.change, away.rank, away.turned.value,
+                blurred.change if blurred else float("nan"),
+                blurred.turned.value if blurred else float("nan"),
+                into.change, into.rank, into.turned.value,
+                len(away.controls), each.trial.chance(each.tried), each.why,
             ), strict=True)))  # fmt: skip
         return found
 
@@ -167,7 +179,8 @@ class Shortcuts:
         """Return everything but the changes themselves as plain values, for JSON."""
         records = [
             {**record, "sentence": str(each), "box": list(each.box),
-             "away_effect": _plain(each.trial.away), "into_effect": _plain(each.trial.into)}
+             "away_effect": _plain(each.trial.away), "into_effect": _plain(each.trial.into),
+             "blurred_effect": _blurring(each.trial.blurred)}
             for record, each in zip(self.records(), self.findings, strict=True)
         ]  # fmt: skip
         clusters = {
@@ -210,6 +223,16 @@ def _plain(effect: Effect) -> dict[str, Any]:
         "controls_quantiles_50_95_99": list(effect.quantiles())
         if len(effect.controls) > 99
         else None,
+    }
+
+
+def _blurring(effect: Blurring | None) -> dict[str, Any] | None:
+    if effect is None:
+        return None
+    return {
+        "change": effect.change,
+        "interval_95": list(effect.interval),
+        "turned": [effect.turned.right, effect.turned.count],
     }
 
 

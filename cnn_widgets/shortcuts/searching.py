@@ -21,10 +21,11 @@ from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
+from cnn_widgets.shortcuts.judging import Judge, Photographs
 from cnn_widgets.shortcuts.places import evidence_shares
 from cnn_widgets.shortcuts.result import EXAMPLES, Finding, Shortcuts, Zones, ranked
 from cnn_widgets.shortcuts.suspicions import Suspicion, suspicions
-from cnn_widgets.shortcuts.trials import CONTROLS, Judge, Photographs, try_suspicion
+from cnn_widgets.shortcuts.trials import CONTROLS, try_suspicion
 
 Array = NDArray[Any]
 #: Photographs of a label, and of others, that are looked at.

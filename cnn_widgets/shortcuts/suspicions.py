@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts import common
 from cnn_widgets.shortcuts.clusters import Cluster
-from cnn_widgets.shortcuts.interventions import Intervention, Overlay, Region, Tint, ground
+from cnn_widgets.shortcuts.interventions import (
+    Intervention,
+    Region,
+    ground,
+    overlay,
+    tint,
+    where_strong,
+)
 from cnn_widgets.shortcuts.places import Mask, evidence_shares, inside, name_of, ring, zones
 
 Array = NDArray[Any]
@@ -81,17 +88,16 @@ def suspicions(
     if cast is not None:
         found.append(Suspicion("tint", f"{_color(cast)} cast over the whole photograph",
                                "the photographs have this colour more than others",
-                               whole, Tint(cast), everyone))  # fmt: skip
+                               whole, tint(cast), everyone))  # fmt: skip
     fixed = common.fixed_regions(own, others, cast)
     found += _regions(own, others, cast, fixed, clusters, average)
     pattern = common.overlay(own, others)
     if pattern is not None and not _explained(pattern, fixed):
-        energy = (pattern**2).sum(axis=-1)
-        strong = energy > energy.mean()
+        strong = where_strong(pattern)
         place = f"pattern: {name_of(strong)}"
+        central = inside((pattern**2).sum(axis=-1)) > _SUBJECT
         found.append(Suspicion("overlay", place, "both halves of the photographs show it",
-                               strong, Overlay(pattern, others), everyone,
-                               inside(energy) > _SUBJECT))  # fmt: skip
+                               strong, overlay(pattern, others), everyone, central))  # fmt: skip
     frame = ring(own.shape[1], own.shape[2], 1 / 4)
     found.append(Suspicion("background", "texture of the ground", "tried in every class", frame,
                            ground(own, others, seed), everyone))  # fmt: skip

@@ -121,7 +121,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "training": [{"similarity"}, {"changes", "film"}],
     "excitation": [{"pixel_space"}, {"ascent"}, {"making"}, {"dreams", "patches"}],
     "shortcuts": [
-        {"clusters", "places"},
+        {"clusters", "judging", "places"},
         {"common"},
         {"interventions"},
         {"suspicions", "trials"},

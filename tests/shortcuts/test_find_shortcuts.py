@@ -127,6 +127,13 @@ def test_a_shortcut_that_a_network_reads_is_named_first(keras, kind):
     assert (first.kind, first.place) == EXPECTED[kind]
     assert first.verdict == "held"
     assert first.trial.away.rank == first.trial.into.rank == 1 / 201
+    if kind == "tint":
+        assert first.trial.blurred is None
+    else:
+        blurred = first.trial.blurred
+        assert 1.5 < blurred.change == pytest.approx(first.trial.away.change, rel=0.6)
+        assert blurred.interval[0] > 0
+        assert f"(blurring it: by {-blurred.change:.1f}, and from " in str(first)
 
 
 @pytest.mark.slow
@@ -190,6 +197,9 @@ def test_results_are_saved_as_plain_values(marked, tmp_path):
     kept = json.loads(found.save(tmp_path / "new" / "shortcuts.json").read_text("utf-8"))
     assert kept["findings"][0]["verdict"] == "held"
     assert len(kept["findings"][0]["away_effect"]["controls"]) == 200
+    first = found.findings[0].trial.blurred
+    assert kept["findings"][0]["blurred_effect"]["change"] == first.change
+    assert found.records()[0]["blurred"] == first.change
     assert [row["place"] for row in found.records()] == [each.place for each in found.findings]
 
 
@@ -207,6 +217,7 @@ def test_a_page_shows_what_held_and_what_did_not(marked):
     assert page.count("<figure") == 1
     assert page.count('alt="with it"') == page.count('alt="without it"') == 2
     assert page.count("not held") == len(found) - 1
+    assert f"{found.findings[0].trial.blurred.change:+.2f} (" in page
 
 
 def test_a_page_of_nothing_is_empty(innocent):
