@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Pixels
+from cnn_widgets.shortcuts.places import Box
 
 Array = NDArray[Any]
 _CLIP = 12.0  # log-odds beyond which more makes no difference
@@ -26,11 +27,15 @@ class Photographs:
     pixels : ndarray of uint8, shape (n, H, W, 3)
     inputs : tuple of mapping
         What each gives to other inputs of the network.
+    subjects : tuple of (top, left, bottom, right) or None
+        The rectangle around the subject of each, in shares of the network's input, None where it
+        is not known; empty if none is.
     """
 
     names: tuple[str, ...]
     pixels: Pixels
     inputs: tuple[Mapping[str, Any], ...]
+    subjects: tuple[Box | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -41,7 +46,12 @@ class Photographs:
             tuple(self.names[n] for n in numbers),
             self.pixels[list(numbers)],
             tuple(self.inputs[n] for n in numbers),
+            tuple(self.subjects[n] for n in numbers) if self.subjects else (),
         )
+
+    def with_pixels(self, pixels: Pixels) -> Photographs:
+        """Return the photographs with other pixels."""
+        return replace(self, pixels=pixels)
 
     def samples(self, pixels: Pixels | None = None) -> list[ImageSample]:
         """Return them as samples, with other pixels if some are given."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import find_method
-from cnn_widgets.auditing.answers import GRID
 from cnn_widgets.auditing.labels import Classes, LabelTable, match_labels
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.images.resizing import resize_to_input, visible_window
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
-from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
+from cnn_widgets.shortcuts.clusters import Cluster, clusters_of
+from cnn_widgets.shortcuts.evidence import Focus, evidence_maps, focus_of, masked_again
+from cnn_widgets.shortcuts.filters import LOOKED, suspected_filters, try_filters
 from cnn_widgets.shortcuts.judging import Judge, Photographs
-from cnn_widgets.shortcuts.places import evidence_shares
-from cnn_widgets.shortcuts.result import EXAMPLES, Finding, Shortcuts, Zones, ranked
-from cnn_widgets.shortcuts.suspicions import Suspicion, suspicions
+from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evidence_shares
+from cnn_widgets.shortcuts.result import EXAMPLES, VERDICTS, Finding, Shortcuts, ranked
+from cnn_widgets.shortcuts.suspicions import suspicions, where_subjects_are
 from cnn_widgets.shortcuts.trials import CONTROLS, try_suspicion
 
 Array = NDArray[Any]
@@ -42,6 +41,7 @@ def find_shortcuts(
     classes: Classes | None = None,
     only: Iterable[str] | None = None,
     method: str = "grad-cam",
+    subjects: Mapping[str, Sequence[float]] | Sequence[Sequence[float] | None] | None = None,
     controls: int = CONTROLS,
     seed: int = 0,
     progress: Callable[[int, int], Any] | None = None,
@@ -121,7 +121,8 @@ def find_shortcuts(
             "only once. Give a folder, a zip, a CSV, a list or an array."
         )
     table = match_labels(found.labels, net, classes)
-    search = _Search(net, found, table, method, controls, seed)
+    boxes = checked_boxes(subjects, found.names)
+    search = _Search(net, found, table, method, controls, seed, boxes)
     with net.weights_checked():
         return search.run(search.chosen(only), progress)
 
@@ -137,7 +138,9 @@ class _Search:
         method: str,
         controls: int,
         seed: int,
+        subjects: list[Box | None],
     ) -> None:
+        self.subjects = subjects
         self.net, self.images, self.table = net, images, table
         self.method, self.controls, self.seed = method, controls, seed
         self.truth = np.array([table.place(label) for label in images.labels], np.intp)
@@ -169,7 +172,7 @@ class _Search:
         total = _STEPS * len(places)
         findings: list[Finding] = []
         clusters: dict[str, tuple[Cluster, ...]] = {}
-        evidence, examples = {}, {}
+        evidence, examples, focus = {}, {}, {}
         for number, place in enumerate(places):
 
             def step(done: float, start: int = number) -> None:
@@ -180,16 +183,18 @@ class _Search:
             looked = self._label(place, step)
             if looked is not None:
                 name = self.table.names[place]
-                clusters[name], evidence[name], examples[name] = looked[1:]
+                clusters[name], focus[name], examples[name] = looked[1:]
+                evidence[name] = evidence_shares(focus[name].average)
                 findings += looked[0]
             step(1.0)
         notes = tuple(self.notes)
-        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, notes, examples)
+        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, notes, examples,
+                         focus)  # fmt: skip
 
     def _label(
         self, place: int, step: Callable[[float], None]
-    ) -> tuple[list[Finding], tuple[Cluster, ...], Zones, tuple[str, ...]] | None:
-        """Return findings, clusters, evidence, and the names of photographs of other labels.
+    ) -> tuple[list[Finding], tuple[Cluster, ...], Focus, tuple[str, ...]] | None:
+        """Return findings, clusters, where evidence lies, and names of photographs of other labels.
 
         None if too little can be read.
         """
@@ -202,28 +207,71 @@ class _Search:
             self.notes[f"{name!r} was left out: too few photographs could be read."] = None
             return None
         judge = Judge(self.net, tuple(sorted(mine)))
-        maps = self._maps(own, judge)
+        maps = evidence_maps(own, judge, self.method)
         step(0.1)
-        clusters = self._clusters(maps, own, judge)
-        average = maps.mean(axis=0)
-        suspected = suspicions(own.pixels, others.pixels, clusters, average, self.seed)
+        clusters = clusters_of(maps, *judge.ask(own.samples()), self.seed)
+        focus = focus_of(maps, own.subjects)
+        suspected = suspicions(own.pixels, others.pixels, clusters, focus.average, self.seed)
         found = []
         for number, each in enumerate(suspected):
 
             def tried(done: int, of: int, start: int = number) -> None:
-                step(0.1 + 0.9 * (start + done / of) / len(suspected))
+                step(0.1 + 0.8 * (start + done / of) / len(suspected))
 
             some = own.take(each.members)
             trial = try_suspicion(
                 judge, each.change, some, others, self.controls, self.seed + number, tried
             )
-            found.append(_finding(name, each, trial, len(suspected)))
-        return found, clusters, evidence_shares(average), others.names[:EXAMPLES]
+            finding = Finding(name, each.kind, each.place, each.why, each.mask, len(some), trial,
+                              len(suspected), where_subjects_are(each, some.subjects),
+                              each.change)  # fmt: skip
+            if finding.held:
+                masked = masked_again(judge, each.change, each.mask, own, others, self.method)
+                finding = replace(finding, masked=masked)
+            found.append(finding)
+        found += self._filters(name, judge, own, others, found, lambda done: step(0.9 + 0.1 * done))
+        return found, clusters, focus, others.names[:EXAMPLES]
+
+    def _filters(
+        self,
+        name: str,
+        judge: Judge,
+        own: Photographs,
+        others: Photographs,
+        found: list[Finding],
+        step: Callable[[float], None],
+    ) -> list[Finding]:
+        """Return what filters of the default layer come to, given what was found in photographs."""
+        layer = self.net.default_layer
+        if layer is None:
+            return []
+        places = {each.place: each.mask for each in found
+                  if each.kind == "region" and not each.central}  # fmt: skip
+        held = [each for each in ranked(found) if each.verdict == VERDICTS[0] and each.change]
+        without = None
+        if held and (change := held[0].change):
+            rest = own.with_pixels(change.absent(own.pixels, True))
+            without = f"{held[0].kind} ({held[0].place})", rest
+        suspected = suspected_filters(judge, layer, own, places, without)
+        made = []
+        for number, each in enumerate(suspected):
+
+            def tried(done: int, of: int, start: int = number) -> None:
+                step((start + done / of) / len(suspected))
+
+            trial = try_filters(
+                judge, layer, each.numbers, own, others, self.controls, self.seed + number, tried
+            )
+            made.append(Finding(name, "filter", each.place, each.why, each.mask,
+                                min(len(own), LOOKED), trial, len(suspected), each.central,
+                                filters=(layer, each.numbers)))  # fmt: skip
+        return made
 
     def _read(self, numbers: Array, most: int, place: int) -> Photographs:
         """Return up to so many photographs, chosen at random, as the network takes them."""
         order = np.random.default_rng([self.seed, place, most]).permutation(numbers)
         names, pixels, inputs = list[str](), list[Pixels](), list[Mapping[str, Any]]()
+        subjects = list[Box | None]()
         for number in order.tolist():
             if len(names) == most:
                 break
@@ -239,35 +287,12 @@ class _Search:
                 continue
             names.append(sample.name)
             inputs.append(sample.inputs)
+            if self.subjects:
+                window = visible_window(
+                    sample.size, self.net.input_size, sample.fit or self.net.fit
+                )
+                box = self.subjects[number]
+                subjects.append(None if box is None else box_on_input(box, sample.size, window))
         shape = (0, *self.net.input_size, 3)
         stacked = np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
-        return Photographs(tuple(names), stacked, tuple(inputs))
-
-    def _maps(self, own: Photographs, judge: Judge) -> Array:
-        """Return the evidence for the label in each photograph, (n, GRID, GRID), 0 to 1."""
-        scores = self.net.scores(own.samples())[0][:, list(judge.classes)]
-        wanted = [judge.classes[int(row.argmax())] for row in scores]
-        found = attribute(self.net, own.samples(), self.method, wanted)
-        return np.array([
-            cv2.resize(np.asarray(each.heatmap, np.float32).clip(0, 1), (GRID, GRID),
-                       interpolation=cv2.INTER_AREA)
-            for each in found
-        ], np.float64)  # fmt: skip
-
-    def _clusters(self, maps: Array, own: Photographs, judge: Judge) -> tuple[Cluster, ...]:
-        """Return the clusters of the maps, those whose label is most probable first."""
-        group = spectral_clusters(maps, self.seed)
-        odds, answered = judge.ask(own.samples())
-        found = []
-        for number in range(int(group.max()) + 1):
-            members = np.flatnonzero(group == number)
-            sure = float((1 / (1 + np.exp(-odds[members]))).mean())
-            found.append(Cluster(tuple(members.tolist()), maps[members].mean(axis=0),
-                                 int(answered[members].sum()), sure))  # fmt: skip
-        return tuple(sorted(found, key=lambda each: -each.probability))
-
-
-def _finding(name: str, each: Suspicion, trial: Any, tried: int) -> Finding:
-    found = Finding(name, each.kind, each.place, each.why, each.mask, len(each.members), trial,
-                    tried, each.central)  # fmt: skip
-    return replace(found, change=each.change)
+        return Photographs(tuple(names), stacked, tuple(inputs), tuple(subjects))

@@ -21,7 +21,16 @@ from cnn_widgets.shortcuts.interventions import (
     tint,
     where_strong,
 )
-from cnn_widgets.shortcuts.places import Mask, evidence_shares, inside, name_of, ring, zones
+from cnn_widgets.shortcuts.places import (
+    Box,
+    Mask,
+    box_share,
+    evidence_shares,
+    inside,
+    name_of,
+    ring,
+    zones,
+)
 
 Array = NDArray[Any]
 #: What a suspicion may be of.
@@ -155,6 +164,19 @@ def _regions(
             central = inside(mask) > _SUBJECT
             found.append(Suspicion("region", name_of(mask), why, mask, change, members, central))
     return found
+
+
+def where_subjects_are(suspicion: Suspicion, subjects: Sequence[Box | None]) -> bool:
+    """Return whether a suspicion lies where subjects are.
+
+    Where their rectangles are known, in shares of the network's input, these decide instead of the
+    middle of the photograph. A cast and the texture of the ground are never where subjects are.
+    """
+    known = [box for box in subjects if box is not None]
+    if not known or suspicion.kind not in ("region", "overlay"):
+        return suspicion.central
+    shares = np.mean([box_share(suspicion.mask.shape, box) for box in known], axis=0)
+    return bool(shares[suspicion.mask].mean() > _SUBJECT)
 
 
 def hot_spot(average: Array, size: tuple[int, int]) -> Mask:

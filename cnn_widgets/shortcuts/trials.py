@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ CONTROLS = 200
 TRIED = 8
 #: Log-odds that a shortcut changes at least: e^1.5 = 4.5 times the odds.
 LEAST = 1.5
-_BLOCK = 10  # controls between two looks at whether the suspicion can still hold
+#: Controls between two looks at whether the suspicion can still hold.
+BLOCK = 10
 _LIMIT = 0.01  # share of the controls that may do as much
 _NORMAL_95 = 1.959963984540054
 
@@ -103,11 +105,14 @@ class Trial:
         Put into photographs of other classes.
     blurred : Blurring or None
         Taken away by blurring; None for what cannot be blurred.
+    every : bool
+        Whether the controls are all that there are, fewer than 199: the other filters of a layer.
     """
 
     away: Effect
     into: Effect
     blurred: Blurring | None = None
+    every: bool = False
 
     def chance(self, tried: int) -> float:
         """Return how probable it is that one of `tried` innocent suspicions does as much as this.
@@ -125,15 +130,16 @@ class Trial:
         log-odds by at least `LEAST`, with a 95 % interval above 0. So must blurring, where there is
         something to blur, but for the controls: what is put in the place of a thing may change the
         answer in itself, and two ways to take it away rarely do so alike. `chance` must be at most
-        1 %, which follows from the rest up to nine suspicions.
+        1 %, which follows from the rest up to nine suspicions. Where the controls are all that
+        there are, none of them may do as much instead.
         """
         both = (self.away, self.into)
         ways = both if self.blurred is None else (*both, self.blurred)
-        return (
-            self.chance(tried) <= _LIMIT
-            and all(each.rank <= _LIMIT for each in both)
-            and all(each.change >= LEAST and each.interval[0] > 0 for each in ways)
-        )
+        if self.every:
+            rare = all(each.rank <= 1 / (1 + len(each.controls)) for each in both)
+        else:
+            rare = self.chance(tried) <= _LIMIT and all(each.rank <= _LIMIT for each in both)
+        return rare and all(each.change >= LEAST and each.interval[0] > 0 for each in ways)
 
     @property
     def strength(self) -> float:
@@ -212,7 +218,7 @@ def compared(
     waiting, found = iter(controls), list[tuple[float, float]]()
     allowed = max(1, int(_LIMIT * (count + 1)))  # from so many on the rank is past the limit
     small = min(side[0] for side in (*sides, *([blurred] if blurred else []))) < LEAST
-    while block := list(islice(waiting, _BLOCK)):
+    while block := list(islice(waiting, BLOCK)):
         found += block
         progress(len(found))
         many = (np.array(found) >= aims).sum(axis=0).max()
@@ -265,7 +271,7 @@ def _blurring(judge: Judge, change: Intervention, own: Photographs) -> Side | No
 def side_of(odds: Sequence[Array], answered: Sequence[Array], own: bool) -> Side:
     """Return the change, its interval and how many turn, from answers with it and without."""
     gaps = odds[0] - odds[1]
-    half = _NORMAL_95 * float(gaps.std(ddof=1)) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.inf
+    half = _NORMAL_95 * float(gaps.std(ddof=1)) / sqrt(len(gaps)) if len(gaps) > 1 else inf
     middle = float(gaps.mean())
     could = answered[0] if own else ~answered[1]
     turned = answered[0] & ~answered[1]

@@ -1,6 +1,9 @@
 """The proof: of twenty trained networks with a shortcut it is named first; clean twins are not.
 
-Run by hand, about twenty minutes on one core: pytest -m sweep -n 0 -s tests/shortcuts
+Run by hand, about twenty minutes on one core: pytest -m sweep -n 0 -s tests/shortcuts/test_planted*
+Each network is a test of its own, because no test may take longer than five minutes; the last one
+counts. A planting counts as one if the true mark decides, see `Reliance`: otherwise the test of that
+network fails, whatever `find_shortcuts` says.
 """
 
 import numpy as np
@@ -67,25 +70,37 @@ def innocent_trial(net, number, pictures, classes):
     return try_suspicion(Judge(net, (label,)), change, *pair, seed=number).holds()
 
 
+@pytest.fixture(scope="module")
+def tally():
+    """What came of each network: whether it was named, the twin accused, and false verdicts."""
+    return {}
+
+
 @pytest.mark.sweep
-def test_planted_shortcuts_are_named_first_and_clean_twins_are_not_accused():
-    named, accused, held = [], [], []
-    for seed in range(NETWORKS):
-        kind = KINDS[seed % len(KINDS)]
-        clean = clean_network(seed)
-        net = planted_network(kind, seed)
-        assert reliance(net, kind, seed).took, "the planting failed: train for more epochs"
-        pictures, classes = shapes(120, 20_000 + seed)
-        planted, _ = with_shortcut(kind, seed, pictures, classes)
-        found = cw.find_shortcuts(net, list(planted), classes)
-        named.append(named_first(found, kind, seed))
-        accused.append(bool(cw.find_shortcuts(clean, list(pictures), classes).held))
-        each = TRIALS // NETWORKS
-        held += [innocent_trial(clean, seed * each + n, pictures, classes) for n in range(each)]
-        print(f"{seed} {kind}: named {named[-1]}, twin accused {accused[-1]}, {sum(held)} false")
-    assert sum(named) >= 19
-    assert sum(accused) <= 1
-    assert sum(held) <= TRIALS / 100
+@pytest.mark.parametrize("seed", range(NETWORKS))
+def test_a_planted_network_and_its_twin(seed, tally):
+    kind = KINDS[seed % len(KINDS)]
+    clean, net = clean_network(seed), planted_network(kind, seed)
+    relied = reliance(net, kind, seed)
+    assert relied.took, f"the planting failed, train for more epochs: {relied}"
+    pictures, classes = shapes(120, 20_000 + seed)
+    planted, _ = with_shortcut(kind, seed, pictures, classes)
+    named = named_first(cw.find_shortcuts(net, list(planted), classes), kind, seed)
+    accused = bool(cw.find_shortcuts(clean, list(pictures), classes).held)
+    each = TRIALS // NETWORKS
+    false = sum(innocent_trial(clean, seed * each + n, pictures, classes) for n in range(each))
+    tally[seed] = named, accused, false
+    print(f"{seed} {kind}, {relied}: named {named}, twin accused {accused}, {false} false")
+
+
+@pytest.mark.sweep
+def test_nearly_all_planted_shortcuts_are_named_first_and_nearly_no_twin_is_accused(tally):
+    assert sorted(tally) == list(range(NETWORKS))
+    named, accused, false = (sum(each) for each in zip(*tally.values(), strict=True))
+    print(f"{named} of {NETWORKS} named first, {accused} twins accused, {false} of {TRIALS} false")
+    assert named >= 19
+    assert accused <= 1
+    assert false <= TRIALS / 100
 
 
 @pytest.mark.slow
