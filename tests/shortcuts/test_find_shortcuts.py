@@ -218,6 +218,13 @@ def test_a_page_shows_what_held_and_what_did_not(marked):
     assert page.count('alt="with it"') == page.count('alt="without it"') == 2
     assert page.count("not held") == len(found) - 1
     assert f"{found.findings[0].trial.blurred.change:+.2f} (" in page
+    old, new = found.findings[0].masked.before, found.findings[0].masked.after
+    assert f"{100 * old.inside[0]:.1f} %" in page
+    assert f"{old.right.right} of 20 → {new.right.right} of 20" in page
+    focus = found.focus["red disc"]
+    assert f"{100 * focus.distance:.1f} % from the middle" in page
+    assert page.count('alt="mean evidence for red disc"') == 2  # of the finding, and of the label
+    assert found.summary()["focus"]["red disc"]["distance"] == focus.distance
 
 
 def test_a_page_of_nothing_is_empty(innocent):

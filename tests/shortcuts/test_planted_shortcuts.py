@@ -2,8 +2,8 @@
 
 Run by hand, about twenty minutes on one core: pytest -m sweep -n 0 -s tests/shortcuts/test_planted*
 Each network is a test of its own, because no test may take longer than five minutes; the last one
-counts. A planting counts as one if the true mark decides, see `Reliance`: otherwise the test of that
-network fails, whatever `find_shortcuts` says.
+counts. A planting counts as one if the true mark decides, see `Reliance`: if it does not, the test
+of that network fails, whatever `find_shortcuts` says.
 """
 
 import numpy as np
