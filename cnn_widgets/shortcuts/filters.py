@@ -60,6 +60,36 @@ class SuspectedFilters:
     central: bool
 
 
+def tried_filters(
+    judge: Judge,
+    own: Photographs,
+    others: Photographs,
+    places: Mapping[str, Mask],
+    without: tuple[str, Photographs] | None,
+    controls: int = CONTROLS,
+    seed: int = 0,
+    progress: Callable[[float], Any] = lambda share: None,
+) -> list[tuple[SuspectedFilters, Trial]]:
+    """Return the suspected filters of the network's default layer, each with its trial.
+
+    None for a network without a layer that has a map. Parameters are those of `suspected_filters`
+    and `try_filters`; `progress` is called with the share that is done.
+    """
+    layer = judge.net.default_layer
+    if layer is None:
+        return []
+    found: list[tuple[SuspectedFilters, Trial]] = []
+    suspected = suspected_filters(judge, layer, own, places, without)
+    for number, each in enumerate(suspected):
+
+        def tried(done: int, of: int, start: int = number) -> None:
+            progress((start + done / of) / len(suspected))
+
+        trial = try_filters(judge, layer, each.numbers, own, others, controls, seed + number, tried)
+        found.append((each, trial))
+    return found
+
+
 def suspected_filters(
     judge: Judge,
     layer: str,
@@ -102,7 +132,7 @@ def suspected_filters(
             which = f"filter{'s' if numbers[1:] else ''} {', '.join(map(str, numbers))}"
             laid = field.lay(np.maximum(parts[..., numbers], 0).sum(axis=-1).mean(axis=0))
             found.append(SuspectedFilters(
-                layer, numbers, f"{which} of {layer}, for which it counts: {name}",
+                layer, numbers, f"{which} of {layer}, weaker without {name}",
                 f"half of what the layer loses without {name}", _hottest(laid), False))  # fmt: skip
     order = [int(k) for k in np.argsort(-total, kind="stable")[:_SEARCHED] if total[k] > 0]
     for rank, number in enumerate(order):

@@ -19,7 +19,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.clusters import Cluster, clusters_of
 from cnn_widgets.shortcuts.evidence import Focus, evidence_maps, focus_of, masked_again
-from cnn_widgets.shortcuts.filters import LOOKED, suspected_filters, try_filters
+from cnn_widgets.shortcuts.filters import LOOKED, tried_filters
 from cnn_widgets.shortcuts.judging import Judge, Photographs
 from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evidence_shares
 from cnn_widgets.shortcuts.result import EXAMPLES, VERDICTS, Finding, Shortcuts, ranked
@@ -55,13 +55,20 @@ def find_shortcuts(
     taken away from photographs of the label, and put into photographs of others, each time beside
     random controls of the same size (regions: the same shape elsewhere; casts: unlike colours of
     the same strength; patterns: those by which random groups of others differ; textures: those of
-    other photographs).
+    other photographs). What can be blurred is also blurred, as a second way to take it away.
 
     It holds if both directions change the log-odds of the label more than 99 % of the controls and
-    by at least 1.5 (4 times the odds). What lies in the middle of the photographs and holds may be
-    the subject itself and is told apart. A shortcut that is neither at a fixed place nor in the
-    colour or the texture of the ground, such as an object that often stands beside the subject, is
-    not found.
+    by at least 1.5 (4 times the odds), and blurring does so too. What lies in the middle of the
+    photographs, or where the subjects are, and holds may be the subject itself and is told apart.
+    Of what held, answers and maps are looked at once more with it masked.
+
+    *Filters* of the default layer are suspected that speak most for the label, or less where what
+    held is taken away. They are silenced, and their activations put into others, beside as many
+    other filters. A filter that is excited neither at the edge nor outside the subjects is told
+    apart, too. One that speaks against a label for a mark on others is found with the others.
+
+    A shortcut that is neither at a fixed place nor in the colour or the texture of the ground, such
+    as an object that often stands beside the subject, is not found.
 
     Parameters
     ----------
@@ -73,10 +80,14 @@ def find_shortcuts(
         The labels to look at; by default all that have enough photographs.
     method : str
         The maps that are clustered; a name in `METHODS`.
+    subjects : mapping of str to box, or sequence of box or None, optional
+        The rectangle (top, left, bottom, right) around the subject of each photograph, or of some
+        by their names, in shares of its height and width, 0 to 1. Distances of the evidence are
+        measured from there; without, from the middle of the photograph.
     controls : int
         Random controls per suspicion, at least 199. One that cannot hold any more is given up
-        early, mostly after 10. A label costs about 100 passes of the network, a suspicion that is
-        given up 500, one that holds 7,000.
+        early, mostly after 10. A label costs about 200 passes of the network, a suspicion that is
+        given up 600, one that holds 7,000; filters cost as many passes from their layer on.
     seed : int
         Chooses photographs and controls.
     progress : callable, optional
@@ -90,8 +101,8 @@ def find_shortcuts(
     ------
     ValueError
         If the photographs come as a data set or a generator, no two labels have enough, a label is
-        unknown or stands for no class, the network gives values, `controls` are too few, or for
-        the same reasons as `attribute`.
+        unknown or stands for no class, a box is none, the network gives values, `controls` are too
+        few, or for the same reasons as `attribute`.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -241,31 +252,20 @@ class _Search:
         found: list[Finding],
         step: Callable[[float], None],
     ) -> list[Finding]:
-        """Return what filters of the default layer come to, given what was found in photographs."""
-        layer = self.net.default_layer
-        if layer is None:
-            return []
+        """Return what filters come to, given what was found in photographs."""
         places = {each.place: each.mask for each in found
                   if each.kind == "region" and not each.central}  # fmt: skip
-        held = [each for each in ranked(found) if each.verdict == VERDICTS[0] and each.change]
+        held = [each for each in ranked(found) if each.verdict == VERDICTS[0]]
         without = None
         if held and (change := held[0].change):
             rest = own.with_pixels(change.absent(own.pixels, True))
             without = f"{held[0].kind} ({held[0].place})", rest
-        suspected = suspected_filters(judge, layer, own, places, without)
-        made = []
-        for number, each in enumerate(suspected):
-
-            def tried(done: int, of: int, start: int = number) -> None:
-                step((start + done / of) / len(suspected))
-
-            trial = try_filters(
-                judge, layer, each.numbers, own, others, self.controls, self.seed + number, tried
-            )
-            made.append(Finding(name, "filter", each.place, each.why, each.mask,
-                                min(len(own), LOOKED), trial, len(suspected), each.central,
-                                filters=(layer, each.numbers)))  # fmt: skip
-        return made
+        pairs = tried_filters(judge, own, others, places, without, self.controls, self.seed, step)
+        return [
+            Finding(name, "filter", each.place, each.why, each.mask, min(len(own), LOOKED), trial,
+                    len(pairs), each.central, filters=(each.layer, each.numbers))
+            for each, trial in pairs
+        ]  # fmt: skip
 
     def _read(self, numbers: Array, most: int, place: int) -> Photographs:
         """Return up to so many photographs, chosen at random, as the network takes them."""

@@ -93,6 +93,19 @@ def test_a_planted_network_and_its_twin(seed, tally):
     print(f"{seed} {kind}, {relied}: named {named}, twin accused {accused}, {false} false")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 100 + len(KINDS)))
+def test_a_network_of_half_as_many_pictures_has_its_shortcut_named_first(seed):
+    kind = KINDS[seed % len(KINDS)]
+    net = planted_network(kind, seed, count=1200)
+    assert reliance(net, kind, seed).took, "the planting failed: train for more epochs"
+    planted, classes = with_shortcut(kind, seed, *shapes(120, 20_000 + seed))
+    found = cw.find_shortcuts(net, list(planted), classes, only=NAMES[seed % 3])
+    assert named_first(found, kind, seed)
+    masked = found.findings[0].masked
+    assert masked.after.right.value < masked.before.right.value / 2
+
+
 @pytest.mark.sweep
 def test_nearly_all_planted_shortcuts_are_named_first_and_nearly_no_twin_is_accused(tally):
     assert sorted(tally) == list(range(NETWORKS))

@@ -90,7 +90,7 @@ def test_the_filter_that_sees_a_mark_is_held_and_that_of_the_subject_told_apart(
     assert mark.trial.into.turned.value > 0.9
     assert mark.mask[:4, 20:].all()
     assert mark.mask.sum() <= 25
-    assert "filter 3 of kinds, for which it counts: region (top right corner)" in str(mark)
+    assert "filter 3 of kinds, weaker without region (top right corner)" in str(mark)
     assert "Silencing changes the log-odds by -" in str(mark)
     assert disc.verdict != "held"
     assert "filter 0 of kinds, perhaps excited by the subject" in disc.place
@@ -151,10 +151,10 @@ def test_filters_that_lose_most_without_a_finding_are_suspected_together(marked)
     rest = own.with_pixels(pair(photographs(marked=False))[0].pixels)
     found = suspected_filters(Judge(marked, (0,)), "kinds", own, {}, ("region (corner)", rest))
     assert found[0].numbers == (3,)
-    assert found[0].place == "filter 3 of kinds, for which it counts: region (corner)"
+    assert found[0].place == "filter 3 of kinds, weaker without region (corner)"
     assert not found[0].central
     same = suspected_filters(Judge(marked, (0,)), "kinds", own, {}, ("nothing", own))
-    assert "for which it counts" not in "".join(each.place for each in same)
+    assert "weaker without" not in "".join(each.place for each in same)
 
 
 def test_silencing_and_putting_in_are_told_beside_the_other_filters(marked):
