@@ -21,7 +21,7 @@ from cnn_widgets.shortcuts.clusters import Cluster, clusters_of
 from cnn_widgets.shortcuts.evidence import Focus, evidence_maps, focus_of, masked_again
 from cnn_widgets.shortcuts.filters import LOOKED, tried_filters
 from cnn_widgets.shortcuts.judging import Judge, Photographs
-from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evidence_shares
+from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evidence_shares, inside
 from cnn_widgets.shortcuts.result import EXAMPLES, VERDICTS, Finding, Shortcuts, ranked
 from cnn_widgets.shortcuts.suspicions import suspicions, where_subjects_are
 from cnn_widgets.shortcuts.trials import CONTROLS, try_suspicion
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 OWN, OTHERS = 32, 48
 _FEWEST = 8  # photographs of a label, and of others
 _STEPS = 1000  # of progress per label
+_AT_EDGE = 1 / 4  # share of a region away from the edges, up to which filters there are suspicious
 
 
 def find_shortcuts(
@@ -254,7 +255,7 @@ class _Search:
     ) -> list[Finding]:
         """Return what filters come to, given what was found in photographs."""
         places = {each.place: each.mask for each in found
-                  if each.kind == "region" and not each.central}  # fmt: skip
+                  if each.kind == "region" and inside(each.mask) <= _AT_EDGE}  # fmt: skip
         held = [each for each in ranked(found) if each.verdict == VERDICTS[0]]
         without = None
         if held and (change := held[0].change):
