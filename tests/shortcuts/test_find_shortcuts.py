@@ -7,6 +7,7 @@ one with a shortcut reads a mark, a border, a cast, stripes or a watermark besid
 import json
 import re
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -237,6 +238,7 @@ def test_a_page_of_nothing_is_empty(innocent):
         ({"controls": 50}, "Expected controls to be at least 199. Received: 50"),
         ({"only": "cat"}, "Unknown label 'cat'. Labels: blue disc, green disc, red disc."),
         ({"method": "grad"}, "Unknown method"),
+        ({"subjects": [None] * 59}, "for each of 60 photographs"),
         ({"labels": [0] * 59 + [1]}, "1 of 'green disc', 59 of 'red disc'"),
     ],
 )
@@ -258,6 +260,19 @@ def test_a_label_of_few_photographs_is_left_out_and_told(innocent):
     found = cw.find_shortcuts(innocent, list(pictures[few]), classes[few], only="blue disc")
     assert found.notes == ("'blue disc' was left out: 4 photographs are too few.",)
     assert len(found) == 0
+
+
+@pytest.mark.slow
+def test_subjects_are_where_the_network_sees_them(innocent):
+    pictures, classes = photographs()
+    wide = np.pad(pictures, ((0, 0), (0, 0), (12, 12), (0, 0)))  # the crop takes the middle half
+    samples = [replace(cw.load_image(each), fit="crop") for each in wide]
+    names = cw.open_images(samples).names
+    subjects = {names[0]: (0.0, 0.25, 1.0, 0.5), names[3]: (0.0, 0.9, 1.0, 1.0)}
+    found = cw.find_shortcuts(innocent, samples, classes, subjects=subjects, only="red disc")
+    focus = found.focus["red disc"]
+    assert focus.subjects == 1  # the other one is cut off
+    assert focus.on_subject[1] == pytest.approx(0.5)
 
 
 def test_false_from_progress_stops(innocent):

@@ -7,6 +7,7 @@ from cnn_widgets.auditing import Share
 from cnn_widgets.shortcuts import Blurring, Effect, Trial, common, spectral_clusters
 from cnn_widgets.shortcuts.common import color_cast, fixed_regions
 from cnn_widgets.shortcuts.interventions import Region, blurred_over, ground, overlay, tint
+from cnn_widgets.shortcuts.judging import Judge, Photographs
 from cnn_widgets.shortcuts.places import evidence_shares, inside, name_of, ring, zones
 from cnn_widgets.shortcuts.suspicions import hot_spot
 
@@ -239,3 +240,30 @@ def test_the_texture_of_the_ground_is_blurred_in_the_frame_only(noise):
     frame = ring(16, 20, 1 / 4)
     assert (found[:, ~frame] == noise[0][:, ~frame]).all()
     assert found[:, frame].std() < 0.5 * noise[0][:, frame].std()
+
+
+class Answering:
+    """Stands for a network of a kind of head."""
+
+    def __init__(self, head):
+        self.head = head
+
+
+@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("classes", [(1,), (0, 3)])
+def test_slopes_are_how_the_log_odds_change_with_each_score(head, classes):
+    judge = Judge(Answering(head), classes)
+    scores = np.random.default_rng(0).normal(0, 2, (5, 4))
+    slopes, small = judge.slopes(scores), 1e-6
+    for number, step in enumerate(small * np.eye(4)):
+        changed = judge.judged(scores + step)[0] - judge.judged(scores)[0]
+        np.testing.assert_allclose(slopes[:, number], changed / small, atol=1e-4)
+
+
+def test_photographs_are_taken_with_their_subjects():
+    boxes = (None, (0.0, 0.0, 0.5, 0.5))
+    some = Photographs(("a", "b"), np.zeros((2, 4, 4, 3), np.uint8), ({}, {"x": 1}), boxes)
+    (one,) = (some.take([1]),)
+    assert (one.names, one.inputs, one.subjects) == (("b",), ({"x": 1},), (boxes[1],))
+    assert one.with_pixels(np.ones((1, 4, 4, 3), np.uint8)).pixels.min() == 1
+    assert Photographs(("a",), some.pixels[:1], ({},)).take([0]).subjects == ()
