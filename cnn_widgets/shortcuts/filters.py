@@ -101,9 +101,9 @@ def suspected_filters(
 
     How much a filter speaks for the label is its activations times the slope of the label's
     log-odds, summed over the map: to first order what silencing it takes away. Suspected are the
-    two filters that speak most for it; the first that does so and is excited beside the subject, if
-    it is none of these; and, together, the filters that speak less where a finding was taken away
-    from the photographs: those that make up half of the loss.
+    filters that speak less where a finding was taken away from the photographs, together, those
+    that make up half of the loss; the two filters that speak most for the label; and, if none of
+    these is excited beside the subject, the next one that is.
 
     A filter is excited beside the subject if most of what it says lies outside the subjects'
     rectangles, where they are known, or else at one of `places`, at a corner or on the border.
@@ -121,13 +121,13 @@ def suspected_filters(
     """
     some = own.take(range(min(LOOKED, len(own))))
     parts = _parts(judge, layer, some)
-    total = parts.sum(axis=(1, 2)).mean(axis=0)
+    total = _per_filter(parts)
     if len(total) < FEWEST:
         return []
     field, found = judge.net.field(layer), list[SuspectedFilters]()
     if without is not None:
         name, rest = without
-        lost = total - _parts(judge, layer, rest.take(range(len(some)))).sum((1, 2)).mean(axis=0)
+        lost = total - _per_filter(_parts(judge, layer, rest.take(range(len(some)))))
         if numbers := _most_of(lost):
             which = f"filter{'s' if numbers[1:] else ''} {', '.join(map(str, numbers))}"
             laid = field.lay(np.maximum(parts[..., numbers], 0).sum(axis=-1).mean(axis=0))
@@ -165,7 +165,12 @@ def _parts(judge: Judge, layer: str, some: Photographs) -> Array:
     samples = some.samples()
     slopes = judge.slopes(judge.net.scores(samples)[0]).astype(np.float32)
     values, gradients = judge.net.gradients(samples, layer, slopes)
-    return np.asarray(values * gradients, np.float64)
+    return np.asarray(values * gradients, np.float32)
+
+
+def _per_filter(parts: Array) -> Array:
+    """Return how much each filter speaks for the label in the mean, (K,)."""
+    return np.asarray(parts.sum(axis=(1, 2), dtype=np.float64).mean(axis=0))
 
 
 def _beside(
