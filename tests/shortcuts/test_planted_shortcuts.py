@@ -1,6 +1,8 @@
 """The proof: of twenty trained networks with a shortcut it is named first; clean twins are not.
 
-Run by hand, about twenty minutes on one core: pytest -m sweep -n 0 -s tests/shortcuts/test_planted*
+Run by hand, fifteen minutes of computing, twice as long on a busy machine:
+pytest -m sweep -n 0 -s tests/shortcuts/test_planted_shortcuts.py
+
 Each network is a test of its own, because no test may take longer than five minutes; the last one
 counts. A planting counts as one if the true mark decides, see `Reliance`: if it does not, the test
 of that network fails, whatever `find_shortcuts` says.
