@@ -33,6 +33,7 @@ class ByteCache(Generic[Value]):
         #: The number of calls of `clear`.
         self.age = 0
         self._entries: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
+        self._nbytes = 0  # of all entries: to add them up at each `put` takes long if they are many
         self._oversized: dict[str, Hashable] = {}
         self._lock = threading.Lock()
 
@@ -40,7 +41,7 @@ class ByteCache(Generic[Value]):
     def nbytes(self) -> int:
         """The number of bytes of all arrays in the cache."""
         with self._lock:
-            return sum(size for _, size in self._entries.values())
+            return self._nbytes
 
     def get(self, key: Hashable) -> Value | None:
         """Return the value with a key, or None, and mark it as the most recently used."""
@@ -76,18 +77,13 @@ class ByteCache(Generic[Value]):
         with self._lock:
             if age is not None and age != self.age:
                 return value
-            self._entries.pop(key, None)
+            self._remove(key)
             if kind is not None and size > self.max_bytes:
-                self._entries.pop(self._oversized.get(kind), None)
+                self._remove(self._oversized.get(kind))
                 self._oversized[kind] = key
             self._entries[key] = value, size
-            kept = {key, *self._oversized.values()}
-            removable = [each for each in self._entries if each not in kept]
-            total = size + sum(self._entries[each][1] for each in removable)
-            for each in removable:
-                if total <= self.max_bytes:
-                    break
-                total -= self._entries.pop(each)[1]
+            self._nbytes += size
+            self._make_room({key, *self._oversized.values()}, key)
         return value
 
     def clear(self) -> None:
@@ -96,3 +92,22 @@ class ByteCache(Generic[Value]):
             self.age += 1
             self._entries.clear()
             self._oversized.clear()
+            self._nbytes = 0
+
+    def _make_room(self, kept: set[Hashable], newest: Hashable) -> None:
+        """Remove the least recently used entries, but for those kept, until the limit is met."""
+        uncounted = (self._entries[each][1] for each in kept - {newest} if each in self._entries)
+        excess = self._nbytes - sum(uncounted) - self.max_bytes
+        removed = []
+        for each, (_, size) in self._entries.items():
+            if excess <= 0:
+                break
+            if each not in kept:
+                removed.append(each)
+                excess -= size
+        for each in removed:
+            self._remove(each)
+
+    def _remove(self, key: Hashable) -> None:
+        if key in self._entries:
+            self._nbytes -= self._entries.pop(key)[1]

@@ -36,6 +36,22 @@ class Cluster:
     probability: float = float("nan")
 
 
+def clusters_of(maps: Array, odds: Array, right: Array, seed: int = 0) -> tuple[Cluster, ...]:
+    """Return the clusters of maps (n, h, w), those whose label is most probable first.
+
+    `odds` (n,) are the log-odds of the label for each photograph, `right` (n,) whether it was given
+    a class of the label.
+    """
+    group = spectral_clusters(maps, seed)
+    found = []
+    for number in range(int(group.max()) + 1):
+        members = np.flatnonzero(group == number)
+        sure = float((1 / (1 + np.exp(-odds[members]))).mean())
+        found.append(Cluster(tuple(members.tolist()), maps[members].mean(axis=0),
+                             int(right[members].sum()), sure))  # fmt: skip
+    return tuple(sorted(found, key=lambda each: -each.probability))
+
+
 def spectral_clusters(maps: Array, seed: int = 0, most: int = _MOST) -> NDArray[np.intp]:
     """Return the cluster of each map, counted from 0, the largest cluster first.
 

@@ -11,14 +11,16 @@ import numpy as np
 
 from cnn_widgets.environment import atomic_files, frame, versions
 from cnn_widgets.shortcuts.clusters import Cluster
+from cnn_widgets.shortcuts.evidence import Focus, Masked
 from cnn_widgets.shortcuts.interventions import Intervention
 from cnn_widgets.shortcuts.places import Mask, box_of
-from cnn_widgets.shortcuts.trials import Effect, Trial
+from cnn_widgets.shortcuts.trials import Blurring, Effect, Trial
 
 #: What a trial can come to.
 VERDICTS = ("held", "held, perhaps the subject", "not held")
 _COLUMNS = ("label", "kind", "place", "verdict", "photographs", "away", "away_rank", "away_turned",
-            "into", "into_rank", "into_turned", "controls", "chance", "why")  # fmt: skip
+            "blurred", "blurred_turned", "into", "into_rank", "into_turned", "controls", "chance",
+            "why")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Finding:
     Attributes
     ----------
     label : str
-    kind : {"region", "tint", "overlay", "background"}
+    kind : {"region", "tint", "overlay", "background", "filter"}
     place : str
         Where it is, in words.
     why : str
@@ -44,7 +46,11 @@ class Finding:
     central : bool
         Whether it lies where subjects are.
     change : Intervention or None
-        What takes it away and puts it in; None if the finding was read from a file.
+        What takes it away and puts it in; None for a filter.
+    masked : Masked or None
+        Answers and evidence before and after it was masked; of what held, but for filters.
+    filters : (str, tuple of int) or None
+        The layer and the numbers of filters.
     """
 
     label: str
@@ -57,6 +63,8 @@ class Finding:
     tried: int
     central: bool = False
     change: Intervention | None = field(default=None, repr=False)
+    masked: Masked | None = field(default=None, repr=False)
+    filters: tuple[str, tuple[int, ...]] | None = None
 
     @property
     def held(self) -> bool:
@@ -75,12 +83,15 @@ class Finding:
 
     def __str__(self) -> str:
         away, into = self.trial.away, self.trial.into
-        what = f"{self.kind} ({self.place})" if self.kind != self.place else self.kind
+        what = f"{self.kind} ({self.place})" if self.filters is None else self.place
+        away_by, put = "taking it away", "put into others it changes"
+        if self.filters is not None:
+            away_by, put = "silencing", "the activations put into others change"
         effects = (
-            f"taking it away changes the log-odds by {-away.change:.1f} and takes {self.label!r} "
-            f"from {away.turned.right} of {away.turned.count} photographs; put into others it "
-            f"changes them by {into.change:+.1f} and makes {into.turned.right} of "
-            f"{into.turned.count} {self.label!r}"
+            f"{away_by} changes the log-odds by {-away.change:.1f} and takes {self.label!r} "
+            f"from {away.turned.right} of {away.turned.count} photographs{self._blurred}; {put} "
+            f"them by {into.change:+.1f} and make{'s' if self.filters is None else ''} "
+            f"{into.turned.right} of {into.turned.count} {self.label!r}"
         )
         compared = (
             f"of {len(away.controls)} controls, {_as_much(away)} and {_as_much(into)} did as much"
@@ -90,6 +101,14 @@ class Finding:
             end = " It lies where the subject usually is: look whether it is the subject itself."
         lead = "Decided by" if self.held else "Not held:"
         return f"{self.label}: {lead} {what}. {effects[0].upper()}{effects[1:]}; {compared}.{end}"
+
+    @property
+    def _blurred(self) -> str:
+        blurred = self.trial.blurred
+        if blurred is None:
+            return ""
+        turned = f"{blurred.turned.right} of {blurred.turned.count}"
+        return f" (blurring it: by {-blurred.change:.1f}, and from {turned})"
 
 
 def _as_much(effect: Effect) -> int:
@@ -121,6 +140,8 @@ class Shortcuts:
         Labels that were not looked at, and why; photographs that could not be read.
     examples : dict of str to tuple of str
         By label, a few of the photographs of other labels that it was compared with.
+    focus : dict of str to Focus
+        By label, its mean map and how far from the subject its evidence lies.
     """
 
     network: str
@@ -129,6 +150,7 @@ class Shortcuts:
     evidence: dict[str, Zones]
     notes: tuple[str, ...] = ()
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    focus: dict[str, Focus] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.findings)
@@ -151,11 +173,14 @@ class Shortcuts:
         """Return a dict of plain values per finding."""
         found = []
         for each in self.findings:
-            away, into = each.trial.away, each.trial.into
+            away, into, blurred = each.trial.away, each.trial.into, each.trial.blurred
             found.append(dict(zip(_COLUMNS, (
                 each.label, each.kind, each.place, each.verdict, each.photographs,
-                away.change, away.rank, away.turned.value, into.change, into.rank,
-                into.turned.value, len(away.controls), each.trial.chance(each.tried), each.why,
+                away.change, away.rank, away.turned.value,
+                blurred.change if blurred else float("nan"),
+                blurred.turned.value if blurred else float("nan"),
+                into.change, into.rank, into.turned.value,
+                len(away.controls), each.trial.chance(each.tried), each.why,
             ), strict=True)))  # fmt: skip
         return found
 
@@ -167,7 +192,15 @@ class Shortcuts:
         """Return everything but the changes themselves as plain values, for JSON."""
         records = [
             {**record, "sentence": str(each), "box": list(each.box),
-             "away_effect": _plain(each.trial.away), "into_effect": _plain(each.trial.into)}
+             "away_effect": _plain(each.trial.away), "into_effect": _plain(each.trial.into),
+             "blurred_effect": _blurring(each.trial.blurred), "filters": each.filters,
+             "masked": each.masked and {
+                 name: {"right": [look.right.right, look.right.count],
+                        "taken": [look.taken.right, look.taken.count],
+                        "inside": list(look.inside), "border": list(look.border),
+                        "focus": _focused(look.focus)}
+                 for name, look in (("before", each.masked.before), ("after", each.masked.after))
+             }}
             for record, each in zip(self.records(), self.findings, strict=True)
         ]  # fmt: skip
         clusters = {
@@ -180,7 +213,9 @@ class Shortcuts:
         }  # fmt: skip
         found = {
             "network": self.network, "findings": records, "clusters": clusters,
-            "evidence": self.evidence, "notes": list(self.notes), "versions": versions(),
+            "evidence": self.evidence,
+            "focus": {label: _focused(each) for label, each in self.focus.items()},
+            "notes": list(self.notes), "versions": versions(),
         }  # fmt: skip
         return dict(_known(found))
 
@@ -195,8 +230,12 @@ class Shortcuts:
 
 
 def ranked(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Return findings by verdict, then the strongest first."""
-    return tuple(sorted(findings, key=lambda f: (VERDICTS.index(f.verdict), -f.trial.strength)))
+    """Return findings by verdict, then the strongest first.
+
+    Filters come after the rest: they tell how a network sees a thing, the others what it sees.
+    """
+    return tuple(sorted(findings, key=lambda f: (VERDICTS.index(f.verdict), f.filters is not None,
+                                                 -f.trial.strength)))  # fmt: skip
 
 
 def _plain(effect: Effect) -> dict[str, Any]:
@@ -210,6 +249,27 @@ def _plain(effect: Effect) -> dict[str, Any]:
         "controls_quantiles_50_95_99": list(effect.quantiles())
         if len(effect.controls) > 99
         else None,
+    }
+
+
+def _blurring(effect: Blurring | None) -> dict[str, Any] | None:
+    if effect is None:
+        return None
+    return {
+        "change": effect.change,
+        "interval_95": list(effect.interval),
+        "turned": [effect.turned.right, effect.turned.count],
+    }
+
+
+def _focused(focus: Focus) -> dict[str, Any]:
+    return {
+        "distance": focus.distance,
+        "distance_of_even_evidence": focus.even,
+        "area_of_half_of_the_evidence": focus.half,
+        "subjects": focus.subjects,
+        "on_subject": list(focus.on_subject),
+        "average": np.round(focus.average, 4),
     }
 
 

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import find_method
-from cnn_widgets.auditing.answers import GRID
 from cnn_widgets.auditing.labels import Classes, LabelTable, match_labels
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.images.resizing import resize_to_input, visible_window
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
-from cnn_widgets.shortcuts.clusters import Cluster, spectral_clusters
-from cnn_widgets.shortcuts.places import evidence_shares
-from cnn_widgets.shortcuts.result import EXAMPLES, Finding, Shortcuts, Zones, ranked
-from cnn_widgets.shortcuts.suspicions import Suspicion, suspicions
-from cnn_widgets.shortcuts.trials import CONTROLS, Judge, Photographs, try_suspicion
+from cnn_widgets.shortcuts.clusters import Cluster, clusters_of
+from cnn_widgets.shortcuts.evidence import Focus, evidence_maps, focus_of, masked_again
+from cnn_widgets.shortcuts.filters import LOOKED, tried_filters
+from cnn_widgets.shortcuts.judging import Judge, Photographs
+from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evidence_shares, inside
+from cnn_widgets.shortcuts.result import EXAMPLES, VERDICTS, Finding, Shortcuts, ranked
+from cnn_widgets.shortcuts.suspicions import suspicions, where_subjects_are
+from cnn_widgets.shortcuts.trials import CONTROLS, try_suspicion
 
 Array = NDArray[Any]
 #: Photographs of a label, and of others, that are looked at.
 OWN, OTHERS = 32, 48
 _FEWEST = 8  # photographs of a label, and of others
 _STEPS = 1000  # of progress per label
+_AT_EDGE = 1 / 4  # share of a region away from the edges, up to which filters there are suspicious
 
 
 def find_shortcuts(
@@ -41,6 +42,7 @@ def find_shortcuts(
     classes: Classes | None = None,
     only: Iterable[str] | None = None,
     method: str = "grad-cam",
+    subjects: Mapping[str, Sequence[float]] | Sequence[Sequence[float] | None] | None = None,
     controls: int = CONTROLS,
     seed: int = 0,
     progress: Callable[[int, int], Any] | None = None,
@@ -54,13 +56,20 @@ def find_shortcuts(
     taken away from photographs of the label, and put into photographs of others, each time beside
     random controls of the same size (regions: the same shape elsewhere; casts: unlike colours of
     the same strength; patterns: those by which random groups of others differ; textures: those of
-    other photographs).
+    other photographs). What can be blurred is also blurred, as a second way to take it away.
 
     It holds if both directions change the log-odds of the label more than 99 % of the controls and
-    by at least 1.5 (4 times the odds). What lies in the middle of the photographs and holds may be
-    the subject itself and is told apart. A shortcut that is neither at a fixed place nor in the
-    colour or the texture of the ground, such as an object that often stands beside the subject, is
-    not found.
+    by at least 1.5 (4 times the odds), and blurring does so too. What lies in the middle of the
+    photographs, or where the subjects are, and holds may be the subject itself and is told apart.
+    Of what held, answers and maps are looked at once more with it masked.
+
+    *Filters* of the default layer are suspected that speak most for the label, or less where what
+    held is taken away. They are silenced, and their activations put into others, beside as many
+    other filters. A filter that is excited neither at the edge nor outside the subjects is told
+    apart, too. One that speaks against a label for a mark on others is found with the others.
+
+    A shortcut that is neither at a fixed place nor in the colour or the texture of the ground, such
+    as an object that often stands beside the subject, is not found.
 
     Parameters
     ----------
@@ -72,10 +81,14 @@ def find_shortcuts(
         The labels to look at; by default all that have enough photographs.
     method : str
         The maps that are clustered; a name in `METHODS`.
+    subjects : mapping of str to box, or sequence of box or None, optional
+        The rectangle (top, left, bottom, right) around the subject of each photograph, or of some
+        by their names, in shares of its height and width, 0 to 1. Distances of the evidence are
+        measured from there; without, from the middle of the photograph.
     controls : int
         Random controls per suspicion, at least 199. One that cannot hold any more is given up
-        early, mostly after 10. A label costs about 100 passes of the network, a suspicion that is
-        given up 500, one that holds 7,000.
+        early, mostly after 10. A label costs about 200 passes of the network, a suspicion that is
+        given up 600, one that holds 7,000; filters cost as many passes from their layer on.
     seed : int
         Chooses photographs and controls.
     progress : callable, optional
@@ -89,8 +102,8 @@ def find_shortcuts(
     ------
     ValueError
         If the photographs come as a data set or a generator, no two labels have enough, a label is
-        unknown or stands for no class, the network gives values, `controls` are too few, or for
-        the same reasons as `attribute`.
+        unknown or stands for no class, a box is none, the network gives values, `controls` are too
+        few, or for the same reasons as `attribute`.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -120,7 +133,8 @@ def find_shortcuts(
             "only once. Give a folder, a zip, a CSV, a list or an array."
         )
     table = match_labels(found.labels, net, classes)
-    search = _Search(net, found, table, method, controls, seed)
+    boxes = checked_boxes(subjects, found.names)
+    search = _Search(net, found, table, method, controls, seed, boxes)
     with net.weights_checked():
         return search.run(search.chosen(only), progress)
 
@@ -136,7 +150,9 @@ class _Search:
         method: str,
         controls: int,
         seed: int,
+        subjects: list[Box | None],
     ) -> None:
+        self.subjects = subjects
         self.net, self.images, self.table = net, images, table
         self.method, self.controls, self.seed = method, controls, seed
         self.truth = np.array([table.place(label) for label in images.labels], np.intp)
@@ -168,7 +184,7 @@ class _Search:
         total = _STEPS * len(places)
         findings: list[Finding] = []
         clusters: dict[str, tuple[Cluster, ...]] = {}
-        evidence, examples = {}, {}
+        evidence, examples, focus = {}, {}, {}
         for number, place in enumerate(places):
 
             def step(done: float, start: int = number) -> None:
@@ -179,16 +195,18 @@ class _Search:
             looked = self._label(place, step)
             if looked is not None:
                 name = self.table.names[place]
-                clusters[name], evidence[name], examples[name] = looked[1:]
+                clusters[name], focus[name], examples[name] = looked[1:]
+                evidence[name] = evidence_shares(focus[name].average)
                 findings += looked[0]
             step(1.0)
         notes = tuple(self.notes)
-        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, notes, examples)
+        return Shortcuts(self.net.name, ranked(findings), clusters, evidence, notes, examples,
+                         focus)  # fmt: skip
 
     def _label(
         self, place: int, step: Callable[[float], None]
-    ) -> tuple[list[Finding], tuple[Cluster, ...], Zones, tuple[str, ...]] | None:
-        """Return findings, clusters, evidence, and the names of photographs of other labels.
+    ) -> tuple[list[Finding], tuple[Cluster, ...], Focus, tuple[str, ...]] | None:
+        """Return findings, clusters, where evidence lies, and names of photographs of other labels.
 
         None if too little can be read.
         """
@@ -201,28 +219,60 @@ class _Search:
             self.notes[f"{name!r} was left out: too few photographs could be read."] = None
             return None
         judge = Judge(self.net, tuple(sorted(mine)))
-        maps = self._maps(own, judge)
+        maps = evidence_maps(own, judge, self.method)
         step(0.1)
-        clusters = self._clusters(maps, own, judge)
-        average = maps.mean(axis=0)
-        suspected = suspicions(own.pixels, others.pixels, clusters, average, self.seed)
+        clusters = clusters_of(maps, *judge.ask(own.samples()), self.seed)
+        focus = focus_of(maps, own.subjects)
+        suspected = suspicions(own.pixels, others.pixels, clusters, focus.average, self.seed)
         found = []
         for number, each in enumerate(suspected):
 
             def tried(done: int, of: int, start: int = number) -> None:
-                step(0.1 + 0.9 * (start + done / of) / len(suspected))
+                step(0.1 + 0.8 * (start + done / of) / len(suspected))
 
             some = own.take(each.members)
             trial = try_suspicion(
                 judge, each.change, some, others, self.controls, self.seed + number, tried
             )
-            found.append(_finding(name, each, trial, len(suspected)))
-        return found, clusters, evidence_shares(average), others.names[:EXAMPLES]
+            finding = Finding(name, each.kind, each.place, each.why, each.mask, len(some), trial,
+                              len(suspected), where_subjects_are(each, some.subjects),
+                              each.change)  # fmt: skip
+            if finding.held:
+                masked = masked_again(judge, each.change, each.mask, own, others, self.method)
+                finding = replace(finding, masked=masked)
+            found.append(finding)
+        found += self._filters(name, judge, own, others, found, lambda done: step(0.9 + 0.1 * done))
+        return found, clusters, focus, others.names[:EXAMPLES]
+
+    def _filters(
+        self,
+        name: str,
+        judge: Judge,
+        own: Photographs,
+        others: Photographs,
+        found: list[Finding],
+        step: Callable[[float], None],
+    ) -> list[Finding]:
+        """Return what filters come to, given what was found in photographs."""
+        places = {each.place: each.mask for each in found
+                  if each.kind == "region" and inside(each.mask) <= _AT_EDGE}  # fmt: skip
+        held = [each for each in ranked(found) if each.verdict == VERDICTS[0]]
+        without = None
+        if held and (change := held[0].change):
+            rest = own.with_pixels(change.absent(own.pixels, True))
+            without = f"{held[0].kind} ({held[0].place})", rest
+        pairs = tried_filters(judge, own, others, places, without, self.controls, self.seed, step)
+        return [
+            Finding(name, "filter", each.place, each.why, each.mask, min(len(own), LOOKED), trial,
+                    len(pairs), each.central, filters=(each.layer, each.numbers))
+            for each, trial in pairs
+        ]  # fmt: skip
 
     def _read(self, numbers: Array, most: int, place: int) -> Photographs:
         """Return up to so many photographs, chosen at random, as the network takes them."""
         order = np.random.default_rng([self.seed, place, most]).permutation(numbers)
         names, pixels, inputs = list[str](), list[Pixels](), list[Mapping[str, Any]]()
+        subjects = list[Box | None]()
         for number in order.tolist():
             if len(names) == most:
                 break
@@ -238,35 +288,12 @@ class _Search:
                 continue
             names.append(sample.name)
             inputs.append(sample.inputs)
+            if self.subjects:
+                window = visible_window(
+                    sample.size, self.net.input_size, sample.fit or self.net.fit
+                )
+                box = self.subjects[number]
+                subjects.append(None if box is None else box_on_input(box, sample.size, window))
         shape = (0, *self.net.input_size, 3)
         stacked = np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
-        return Photographs(tuple(names), stacked, tuple(inputs))
-
-    def _maps(self, own: Photographs, judge: Judge) -> Array:
-        """Return the evidence for the label in each photograph, (n, GRID, GRID), 0 to 1."""
-        scores = self.net.scores(own.samples())[0][:, list(judge.classes)]
-        wanted = [judge.classes[int(row.argmax())] for row in scores]
-        found = attribute(self.net, own.samples(), self.method, wanted)
-        return np.array([
-            cv2.resize(np.asarray(each.heatmap, np.float32).clip(0, 1), (GRID, GRID),
-                       interpolation=cv2.INTER_AREA)
-            for each in found
-        ], np.float64)  # fmt: skip
-
-    def _clusters(self, maps: Array, own: Photographs, judge: Judge) -> tuple[Cluster, ...]:
-        """Return the clusters of the maps, those whose label is most probable first."""
-        group = spectral_clusters(maps, self.seed)
-        odds, answered = judge.ask(own.samples())
-        found = []
-        for number in range(int(group.max()) + 1):
-            members = np.flatnonzero(group == number)
-            sure = float((1 / (1 + np.exp(-odds[members]))).mean())
-            found.append(Cluster(tuple(members.tolist()), maps[members].mean(axis=0),
-                                 int(answered[members].sum()), sure))  # fmt: skip
-        return tuple(sorted(found, key=lambda each: -each.probability))
-
-
-def _finding(name: str, each: Suspicion, trial: Any, tried: int) -> Finding:
-    found = Finding(name, each.kind, each.place, each.why, each.mask, len(each.members), trial,
-                    tried, each.central)  # fmt: skip
-    return replace(found, change=each.change)
+        return Photographs(tuple(names), stacked, tuple(inputs), tuple(subjects))

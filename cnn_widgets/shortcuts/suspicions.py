@@ -13,8 +13,24 @@ from numpy.typing import NDArray
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts import common
 from cnn_widgets.shortcuts.clusters import Cluster
-from cnn_widgets.shortcuts.interventions import Intervention, Overlay, Region, Tint, ground
-from cnn_widgets.shortcuts.places import Mask, evidence_shares, inside, name_of, ring, zones
+from cnn_widgets.shortcuts.interventions import (
+    Intervention,
+    Region,
+    ground,
+    overlay,
+    tint,
+    where_strong,
+)
+from cnn_widgets.shortcuts.places import (
+    Box,
+    Mask,
+    box_share,
+    evidence_shares,
+    inside,
+    name_of,
+    ring,
+    zones,
+)
 
 Array = NDArray[Any]
 #: What a suspicion may be of.
@@ -81,17 +97,16 @@ def suspicions(
     if cast is not None:
         found.append(Suspicion("tint", f"{_color(cast)} cast over the whole photograph",
                                "the photographs have this colour more than others",
-                               whole, Tint(cast), everyone))  # fmt: skip
+                               whole, tint(cast), everyone))  # fmt: skip
     fixed = common.fixed_regions(own, others, cast)
     found += _regions(own, others, cast, fixed, clusters, average)
     pattern = common.overlay(own, others)
     if pattern is not None and not _explained(pattern, fixed):
-        energy = (pattern**2).sum(axis=-1)
-        strong = energy > energy.mean()
+        strong = where_strong(pattern)
         place = f"pattern: {name_of(strong)}"
+        central = inside((pattern**2).sum(axis=-1)) > _SUBJECT
         found.append(Suspicion("overlay", place, "both halves of the photographs show it",
-                               strong, Overlay(pattern, others), everyone,
-                               inside(energy) > _SUBJECT))  # fmt: skip
+                               strong, overlay(pattern, others), everyone, central))  # fmt: skip
     frame = ring(own.shape[1], own.shape[2], 1 / 4)
     found.append(Suspicion("background", "texture of the ground", "tried in every class", frame,
                            ground(own, others, seed), everyone))  # fmt: skip
@@ -149,6 +164,19 @@ def _regions(
             central = inside(mask) > _SUBJECT
             found.append(Suspicion("region", name_of(mask), why, mask, change, members, central))
     return found
+
+
+def where_subjects_are(suspicion: Suspicion, subjects: Sequence[Box | None]) -> bool:
+    """Return whether a suspicion lies where subjects are.
+
+    Where their rectangles are known, in shares of the network's input, these decide instead of the
+    middle of the photograph. A cast and the texture of the ground are never where subjects are.
+    """
+    known = [box for box in subjects if box is not None]
+    if not known or suspicion.kind not in ("region", "overlay"):
+        return suspicion.central
+    shares = np.mean([box_share(suspicion.mask.shape, box) for box in known], axis=0)
+    return bool(shares[suspicion.mask].mean() > _SUBJECT)
 
 
 def hot_spot(average: Array, size: tuple[int, int]) -> Mask:

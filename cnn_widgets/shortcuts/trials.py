@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.auditing.shares import Share
-from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.shortcuts.interventions import Intervention
+from cnn_widgets.shortcuts.judging import Judge, Photographs
 
 Array = NDArray[Any]
 #: Random controls that a suspicion is compared with.
@@ -21,46 +22,10 @@ CONTROLS = 200
 TRIED = 8
 #: Log-odds that a shortcut changes at least: e^1.5 = 4.5 times the odds.
 LEAST = 1.5
-_BLOCK = 10  # controls between two looks at whether the suspicion can still hold
+#: Controls between two looks at whether the suspicion can still hold.
+BLOCK = 10
 _LIMIT = 0.01  # share of the controls that may do as much
-_CLIP = 12.0  # log-odds beyond which more makes no difference
 _NORMAL_95 = 1.959963984540054
-
-
-@dataclass(frozen=True, eq=False)
-class Photographs:
-    """Photographs of one size, as the network takes them.
-
-    Attributes
-    ----------
-    names : tuple of str
-    pixels : ndarray of uint8, shape (n, H, W, 3)
-    inputs : tuple of mapping
-        What each gives to other inputs of the network.
-    """
-
-    names: tuple[str, ...]
-    pixels: Pixels
-    inputs: tuple[Mapping[str, Any], ...]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def take(self, numbers: Sequence[int]) -> Photographs:
-        """Return some of the photographs."""
-        return Photographs(
-            tuple(self.names[n] for n in numbers),
-            self.pixels[list(numbers)],
-            tuple(self.inputs[n] for n in numbers),
-        )
-
-    def samples(self, pixels: Pixels | None = None) -> list[ImageSample]:
-        """Return them as samples, with other pixels if some are given."""
-        some = self.pixels if pixels is None else pixels
-        return [
-            ImageSample(each, name, fit="squash", inputs=inputs)
-            for each, name, inputs in zip(some, self.names, self.inputs, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -109,19 +74,45 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Blurring:
+    """What it did to the class that something suspected was blurred; it has no controls.
+
+    Attributes
+    ----------
+    change : float
+        How much the log-odds of the class are higher with what is suspected than with it blurred,
+        the mean over photographs of the class.
+    interval : (float, float)
+        Its 95 % interval over photographs.
+    turned : Share
+        Of the photographs that were given the class with it, those that lose it.
+    """
+
+    change: float
+    interval: tuple[float, float]
+    turned: Share
+
+
+@dataclass(frozen=True)
 class Trial:
-    """Both directions of a trial.
+    """Both directions of a trial, and a second way to take away.
 
     Attributes
     ----------
     away : Effect
-        Taken away from photographs of the class.
+        Taken away from photographs of the class, by putting there what others have.
     into : Effect
         Put into photographs of other classes.
+    blurred : Blurring or None
+        Taken away by blurring; None for what cannot be blurred.
+    every : bool
+        Whether the controls are all that there are, fewer than 199: the other filters of a layer.
     """
 
     away: Effect
     into: Effect
+    blurred: Blurring | None = None
+    every: bool = False
 
     def chance(self, tried: int) -> float:
         """Return how probable it is that one of `tried` innocent suspicions does as much as this.
@@ -136,44 +127,24 @@ class Trial:
         """Return whether the suspicion holds, one of `tried` about the same label.
 
         Taking away and putting in must both do more than all but 1 % of the controls, change the
-        log-odds by at least `LEAST`, with a 95 % interval above 0. `chance` must be at most 1 %,
-        which follows from the rest up to nine suspicions.
+        log-odds by at least `LEAST`, with a 95 % interval above 0. So must blurring, where there is
+        something to blur, but for the controls: what is put in the place of a thing may change the
+        answer in itself, and two ways to take it away rarely do so alike. `chance` must be at most
+        1 %, which follows from the rest up to nine suspicions. Where the controls are all that
+        there are, none of them may do as much instead.
         """
         both = (self.away, self.into)
-        return self.chance(tried) <= _LIMIT and all(
-            each.rank <= _LIMIT and each.change >= LEAST and each.interval[0] > 0 for each in both
-        )
+        ways = both if self.blurred is None else (*both, self.blurred)
+        if self.every:
+            rare = all(each.rank <= 1 / (1 + len(each.controls)) for each in both)
+        else:
+            rare = self.chance(tried) <= _LIMIT and all(each.rank <= _LIMIT for each in both)
+        return rare and all(each.change >= LEAST and each.interval[0] > 0 for each in ways)
 
     @property
     def strength(self) -> float:
         """The smaller of the two changes of the log-odds."""
         return min(self.away.change, self.into.change)
-
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """Asks a network about a label.
-
-    Attributes
-    ----------
-    net : Network
-    classes : tuple of int
-        The classes that the label stands for.
-    """
-
-    net: Network
-    classes: tuple[int, ...]
-
-    def ask(self, samples: Sequence[ImageSample]) -> tuple[Array, Array]:
-        """Return the log-odds of the label (n,), and whether its classes are answered."""
-        scores = np.asarray(self.net.scores(samples)[0], np.float64)
-        own = scores[:, list(self.classes)]
-        others = np.delete(scores, list(self.classes), axis=1)
-        if not others.shape[1] or self.net.head == "sigmoid":
-            odds = own.max(axis=1)
-            return odds.clip(-_CLIP, _CLIP), odds >= scores.max(axis=1)
-        odds = np.logaddexp.reduce(own, axis=1) - np.logaddexp.reduce(others, axis=1)
-        return odds.clip(-_CLIP, _CLIP), own.max(axis=1) >= others.max(axis=1)
 
 
 def try_suspicion(
@@ -205,24 +176,59 @@ def try_suspicion(
         Called with (controls done, controls in all).
     """
     few = own.take(range(min(TRIED, len(own)))), others.take(range(min(TRIED, len(others))))
-    sides = [_side(judge, change, own, True), _side(judge, change, others, False)]
-    aims = _means(judge, change, *few)
-    found: tuple[list[float], list[float]] = ([], [])
     rng = np.random.default_rng(seed)
-    allowed = max(1, int(_LIMIT * (controls + 1)))  # from so many on the rank is past the limit
-    while len(found[0]) < controls:
-        for _ in range(min(_BLOCK, controls - len(found[0]))):
-            for done, value in zip(found, _means(judge, change.control(rng), *few), strict=True):
-                done.append(value)
-        progress(len(found[0]), controls)
-        many = (sum(each >= aim for each in done) for done, aim in zip(found, aims, strict=True))
-        if min(change for change, _, _ in sides) < LEAST or max(many) >= allowed:
+    return compared(
+        (_side(judge, change, own, True), _side(judge, change, others, False)),
+        _blurring(judge, change, own),
+        _means(judge, change, *few),
+        (_means(judge, change.control(rng), *few) for _ in range(controls)),
+        controls,
+        lambda done: progress(done, controls),
+    )
+
+
+#: The change of the log-odds over all photographs, its 95 % interval, and how many turn.
+Side = tuple[float, tuple[float, float], Share]
+
+
+def compared(
+    sides: tuple[Side, Side],
+    blurred: Side | None,
+    aims: tuple[float, float],
+    controls: Iterable[tuple[float, float]],
+    count: int,
+    progress: Callable[[int], Any],
+) -> Trial:
+    """Return a trial from its effects and from those of controls, as far as these are needed.
+
+    Parameters
+    ----------
+    sides : (Side, Side)
+        Of taking away, and of putting in.
+    blurred : Side or None
+    aims : (float, float)
+        Both changes on the few photographs on which controls are tried.
+    controls : iterable of (float, float)
+        Both changes of each control.
+    count : int
+        How many controls there are.
+    progress : callable
+        Called with the number of controls done.
+    """
+    waiting, found = iter(controls), list[tuple[float, float]]()
+    allowed = max(1, int(_LIMIT * (count + 1)))  # from so many on the rank is past the limit
+    small = min(side[0] for side in (*sides, *([blurred] if blurred else []))) < LEAST
+    while block := list(islice(waiting, BLOCK)):
+        found += block
+        progress(len(found))
+        many = (np.array(found) >= aims).sum(axis=0).max()
+        if small or many >= allowed:
             break
-    effects = [
-        Effect(change, interval, aim, tuple(done), turned)
-        for (change, interval, turned), aim, done in zip(sides, aims, found, strict=True)
-    ]
-    return Trial(*effects)
+    away, into = (
+        Effect(change, interval, aim, tuple(each[way] for each in found), turned)
+        for way, ((change, interval, turned), aim) in enumerate(zip(sides, aims, strict=True))
+    )
+    return Trial(away, into, None if blurred is None else Blurring(*blurred))
 
 
 def _means(
@@ -240,10 +246,8 @@ def _means(
     return with_it - without, into - before
 
 
-def _side(
-    judge: Judge, change: Intervention, some: Photographs, own: bool
-) -> tuple[float, tuple[float, float], Share]:
-    """Return the change over all photographs, its interval, and how many turn."""
+def _side(judge: Judge, change: Intervention, some: Photographs, own: bool) -> Side:
+    """Return what it changes over all photographs that it is there."""
     odds, answered = zip(
         *(
             judge.ask(some.samples(make(some.pixels, own)))
@@ -251,13 +255,25 @@ def _side(
         ),
         strict=True,
     )
+    return side_of(odds, answered, own)
+
+
+def _blurring(judge: Judge, change: Intervention, own: Photographs) -> Side | None:
+    """Return what it changes over all photographs of the class that it is there and not blurred."""
+    blurred = change.blurred(own.pixels)
+    if blurred is None:
+        return None
+    versions = (change.present(own.pixels, True), blurred)
+    odds, answered = zip(*(judge.ask(own.samples(each)) for each in versions), strict=True)
+    return side_of(odds, answered, True)
+
+
+def side_of(odds: Sequence[Array], answered: Sequence[Array], own: bool) -> Side:
+    """Return the change, its interval and how many turn, from answers with it and without."""
     gaps = odds[0] - odds[1]
-    half = _NORMAL_95 * float(gaps.std(ddof=1)) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.inf
+    half = _NORMAL_95 * float(gaps.std(ddof=1)) / sqrt(len(gaps)) if len(gaps) > 1 else inf
     middle = float(gaps.mean())
     could = answered[0] if own else ~answered[1]
     turned = answered[0] & ~answered[1]
-    return (
-        middle,
-        (middle - half, middle + half),
-        Share(int((turned & could).sum()), int(could.sum())),
-    )
+    share = Share(int((turned & could).sum()), int(could.sum()))
+    return middle, (middle - half, middle + half), share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 
@@ -112,3 +113,24 @@ def test_many_threads_never_push_it_over_its_limit():
         thread.join()
     assert len(over) == 8 * 300
     assert not any(over)
+
+
+def test_the_number_of_bytes_is_that_of_what_can_still_be_got():
+    rng, cache = np.random.default_rng(0), ByteCache(1000)
+    sizes = {}
+    for _ in range(2000):
+        key, size = int(rng.integers(40)), int(rng.integers(1, 1200 if rng.random() < 0.1 else 90))
+        kind = "large" if size > 1000 else None
+        cache.put(key, key, [bytes_of(size)], kind=kind)
+        sizes[key] = size
+        kept = [each for each in sizes if cache.get(each) is not None]
+        assert key in kept
+        assert cache.nbytes == sum(sizes[each] for each in kept)
+
+
+def test_to_put_a_small_value_into_a_cache_of_many_is_quick():
+    cache, value = ByteCache(10**9), bytes_of(8)
+    start = time.process_time()
+    for key in range(30_000):
+        cache.put(key, value, [value])
+    assert time.process_time() - start < 5  # going through all entries each time took a minute

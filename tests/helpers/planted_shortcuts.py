@@ -2,19 +2,23 @@
 
 The shapes (disc, square, triangle) vary in place, size and colour and stand on cluttered ground, so
 that telling them apart is work. A planted shortcut is on nearly all pictures of one class, in no
-other, and is easier than the shape; a network that is trained on them reads it. Its *clean twin* is
-trained on the same pictures without the shortcut.
+other, and is easier than the shape: a network that is trained on them from the start learns the
+shortcut in place of the shape. Its *clean twin* starts with the same weights and is trained for as
+many epochs on the same pictures without the shortcut. A network that learned the shapes first
+would have little reason to learn the shortcut as well. `Reliance` says, by the true mark and
+without `find_shortcuts`, how far a network decides by what was planted.
 
 >>> pictures, classes = shapes(6, seed=1)
 >>> pictures.shape, classes.tolist()
 ((6, 32, 32, 3), [0, 1, 2, 0, 1, 2])
->>> planted = plant(pictures, "corner", seed=1)
->>> bool((planted[:, :20, :20] == pictures[:, :20, :20]).all()) or bool((planted != pictures).any())
-True
+>>> planted = plant(pictures, "corner", seed=1, share=1.0)
+>>> (planted != pictures).any(axis=-1).sum(axis=(1, 2)).tolist()  # a mark of 5×5 pixels on each
+[25, 25, 25, 25, 25, 25]
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -168,6 +172,62 @@ _PLANTED = {
 
 def clean_network(seed: int, count: int = 2400, epochs: int = 8) -> cw.Network:
     """Return a small network trained on pictures without a shortcut."""
+    return _trained(seed, *shapes(count, seed), epochs)
+
+
+def planted_network(kind: str, seed: int, count: int = 2400, epochs: int = 8) -> cw.Network:
+    """Return a network trained like the clean one, on the same pictures with a shortcut in them.
+
+    The shortcut is on pictures of the class `seed` modulo 3. Whether it is relied on, `reliance`
+    tells.
+    """
+    return _trained(seed, *with_shortcut(kind, seed, *shapes(count, seed)), epochs)
+
+
+@dataclass(frozen=True)
+class Reliance:
+    """How far a network decides by a planted shortcut, on pictures it was not trained on.
+
+    Attributes
+    ----------
+    fooled : int
+        Of 200 pictures of other classes, how many more are taken for the class with the true mark
+        on them than without.
+    lost : int
+        Of 100 pictures of the class, how many fewer are taken for it without the mark than with it.
+    """
+
+    fooled: int
+    lost: int
+
+    @property
+    def took(self) -> bool:
+        """Whether the planting succeeded: three quarters are fooled, and three quarters lost."""
+        return self.fooled >= 150 and self.lost >= 75
+
+
+def reliance(net: cw.Network, kind: str, seed: int) -> Reliance:
+    """Return how far a network decides by the shortcut that was planted with this seed."""
+    pictures, classes = shapes(300, 50_000 + seed)
+    taken = []
+    for some in (pictures[classes != seed % 3], pictures[classes == seed % 3]):
+        for each in (some, plant(some, kind, seed, 1.0)):
+            answers = net.scores([cw.load_image(picture) for picture in each])[1].argmax(axis=1)
+            taken.append(int((answers == seed % 3).sum()))
+    return Reliance(taken[1] - taken[0], taken[3] - taken[2])
+
+
+def with_shortcut(
+    kind: str, seed: int, pictures: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return pictures with the shortcut on those of the class `seed` modulo 3, and the classes."""
+    own = classes == seed % len(NAMES)
+    found = pictures.copy()
+    found[own] = plant(pictures[own], kind, seed)
+    return found, classes
+
+
+def _trained(seed: int, pictures: np.ndarray, classes: np.ndarray, epochs: int) -> cw.Network:
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -184,43 +244,8 @@ def clean_network(seed: int, count: int = 2400, epochs: int = 8) -> cw.Network:
             layers.Dense(48, activation="relu"),
             layers.Dense(len(NAMES), activation="softmax"),
         ],
-        name="clean",
+        name="shapes",
     )
-    return _fitted(model, *shapes(count, seed), epochs)
-
-
-def planted_network(
-    kind: str, seed: int, clean: cw.Network, count: int = 2400, epochs: int = 3
-) -> cw.Network:
-    """Return a network trained further on the clean one's pictures, now with a shortcut in them.
-
-    The shortcut is on pictures of the class `seed` modulo 3.
-    """
-    import keras
-
-    model = keras.models.clone_model(clean.model)
-    model.set_weights(clean.model.get_weights())
-    pictures, classes = with_shortcut(kind, seed, *shapes(count, seed))
-    return _fitted(model, pictures, classes, epochs)
-
-
-def with_shortcut(
-    kind: str, seed: int, pictures: np.ndarray, classes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return pictures with the shortcut on those of the class `seed` modulo 3, and the classes."""
-    own = classes == seed % len(NAMES)
-    found = pictures.copy()
-    found[own] = plant(pictures[own], kind, seed)
-    return found, classes
-
-
-def _fitted(model: Any, pictures: np.ndarray, classes: np.ndarray, epochs: int) -> cw.Network:
-    model.compile(_optimizer(), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
     model.fit(pictures.astype(np.float32), classes, 64, epochs, verbose=0)
     return cw.Network(model, preprocess="none", class_names=NAMES)
-
-
-def _optimizer() -> Any:
-    import keras
-
-    return keras.optimizers.Adam(2e-3)

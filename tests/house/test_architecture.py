@@ -122,10 +122,10 @@ HOUSE: dict[str, list[set[str]]] = {
     "excitation": [{"pixel_space"}, {"ascent"}, {"making"}, {"dreams", "patches"}],
     "shortcuts": [
         {"clusters", "places"},
-        {"common"},
+        {"common", "judging"},
         {"interventions"},
-        {"suspicions", "trials"},
-        {"result"},
+        {"evidence", "suspicions", "trials"},
+        {"filters", "result"},
         {"page", "searching"},
     ],
     "further_checks": [],

@@ -7,6 +7,7 @@ one with a shortcut reads a mark, a border, a cast, stripes or a watermark besid
 import json
 import re
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,13 @@ def test_a_shortcut_that_a_network_reads_is_named_first(keras, kind):
     assert (first.kind, first.place) == EXPECTED[kind]
     assert first.verdict == "held"
     assert first.trial.away.rank == first.trial.into.rank == 1 / 201
+    if kind == "tint":
+        assert first.trial.blurred is None
+    else:
+        blurred = first.trial.blurred
+        assert 1.5 < blurred.change == pytest.approx(first.trial.away.change, rel=0.6)
+        assert blurred.interval[0] > 0
+        assert f"(blurring it: by {-blurred.change:.1f}, and from " in str(first)
 
 
 @pytest.mark.slow
@@ -190,6 +198,9 @@ def test_results_are_saved_as_plain_values(marked, tmp_path):
     kept = json.loads(found.save(tmp_path / "new" / "shortcuts.json").read_text("utf-8"))
     assert kept["findings"][0]["verdict"] == "held"
     assert len(kept["findings"][0]["away_effect"]["controls"]) == 200
+    first = found.findings[0].trial.blurred
+    assert kept["findings"][0]["blurred_effect"]["change"] == first.change
+    assert found.records()[0]["blurred"] == first.change
     assert [row["place"] for row in found.records()] == [each.place for each in found.findings]
 
 
@@ -207,6 +218,14 @@ def test_a_page_shows_what_held_and_what_did_not(marked):
     assert page.count("<figure") == 1
     assert page.count('alt="with it"') == page.count('alt="without it"') == 2
     assert page.count("not held") == len(found) - 1
+    assert f"{found.findings[0].trial.blurred.change:+.2f} (" in page
+    old, new = found.findings[0].masked.before, found.findings[0].masked.after
+    assert f"{100 * old.inside[0]:.1f} %" in page
+    assert f"{old.right.right} of 20 → {new.right.right} of 20" in page
+    focus = found.focus["red disc"]
+    assert f"{100 * focus.distance:.1f} % from the middle" in page
+    assert page.count('alt="mean evidence for red disc"') == 2  # of the finding, and of the label
+    assert found.summary()["focus"]["red disc"]["distance"] == focus.distance
 
 
 def test_a_page_of_nothing_is_empty(innocent):
@@ -219,6 +238,7 @@ def test_a_page_of_nothing_is_empty(innocent):
         ({"controls": 50}, "Expected controls to be at least 199. Received: 50"),
         ({"only": "cat"}, "Unknown label 'cat'. Labels: blue disc, green disc, red disc."),
         ({"method": "grad"}, "Unknown method"),
+        ({"subjects": [None] * 59}, "for each of 60 photographs"),
         ({"labels": [0] * 59 + [1]}, "1 of 'green disc', 59 of 'red disc'"),
     ],
 )
@@ -240,6 +260,19 @@ def test_a_label_of_few_photographs_is_left_out_and_told(innocent):
     found = cw.find_shortcuts(innocent, list(pictures[few]), classes[few], only="blue disc")
     assert found.notes == ("'blue disc' was left out: 4 photographs are too few.",)
     assert len(found) == 0
+
+
+@pytest.mark.slow
+def test_subjects_are_where_the_network_sees_them(innocent):
+    pictures, classes = photographs()
+    wide = np.pad(pictures, ((0, 0), (0, 0), (12, 12), (0, 0)))  # the crop takes the middle half
+    samples = [replace(cw.load_image(each), fit="crop") for each in wide]
+    names = cw.open_images(samples).names
+    subjects = {names[0]: (0.0, 0.25, 1.0, 0.5), names[3]: (0.0, 0.9, 1.0, 1.0)}
+    found = cw.find_shortcuts(innocent, samples, classes, subjects=subjects, only="red disc")
+    focus = found.focus["red disc"]
+    assert focus.subjects == 1  # the other one is cut off
+    assert focus.on_subject[1] == pytest.approx(0.5)
 
 
 def test_false_from_progress_stops(innocent):

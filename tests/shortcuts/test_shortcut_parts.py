@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from cnn_widgets.auditing import Share
-from cnn_widgets.shortcuts import Effect, Trial, spectral_clusters
-from cnn_widgets.shortcuts.common import color_cast, fixed_regions, overlay
-from cnn_widgets.shortcuts.interventions import Overlay, Region, Tint, ground
+from cnn_widgets.shortcuts import Blurring, Effect, Trial, common, spectral_clusters
+from cnn_widgets.shortcuts.common import color_cast, fixed_regions
+from cnn_widgets.shortcuts.interventions import Region, blurred_over, ground, overlay, tint
+from cnn_widgets.shortcuts.judging import Judge, Photographs
 from cnn_widgets.shortcuts.places import evidence_shares, inside, name_of, ring, zones
 from cnn_widgets.shortcuts.suspicions import hot_spot
 
@@ -80,7 +81,7 @@ def test_groups_that_differ_by_chance_have_nothing_in_common(noise):
     own, others = noise
     assert color_cast(own, others) is None
     assert fixed_regions(own, others) == []
-    assert overlay(own, others) is None
+    assert common.overlay(own, others) is None
 
 
 def test_a_cast_is_measured_also_where_a_frame_is_fixed(noise):
@@ -109,7 +110,7 @@ def test_an_added_pattern_is_measured(noise):
     pattern = np.zeros((16, 20, 3))
     pattern[::4, ::2] = 100
     pattern -= pattern.mean()
-    found = overlay(np.clip(own + pattern, 0, 255).astype(np.uint8), others)
+    found = common.overlay(np.clip(own + pattern, 0, 255).astype(np.uint8), others)
     assert np.corrcoef(found.ravel(), pattern.ravel())[0, 1] > 0.75
 
 
@@ -136,21 +137,21 @@ def test_controls_of_a_cast_are_as_strong_and_have_nothing_of_it():
     cast = np.array([30.0, 10, -20])
     rng = np.random.default_rng(0)
     for _ in range(50):
-        other = Tint(cast).control(rng).cast
+        other = tint(cast).control(rng).added
         assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(cast))
         assert other @ cast <= 1e-9
 
 
 def test_controls_of_a_pattern_are_as_strong(noise):
     pattern = np.random.default_rng(0).normal(0, 9, (16, 20, 3))
-    other = Overlay(pattern, noise[1]).control(np.random.default_rng(1)).pattern
+    other = overlay(pattern, noise[1]).control(np.random.default_rng(1)).added
     assert np.linalg.norm(other) == pytest.approx(np.linalg.norm(pattern))
     assert np.abs(np.corrcoef(other.ravel(), pattern.ravel())[0, 1]) < 0.2
 
 
 def test_what_is_taken_away_of_a_class_is_what_is_put_into_others(noise):
     own, others = np.full((2, 4, 16, 20, 3), 128, np.uint8)
-    change = Tint(np.array([30.0, 0, -30]))
+    change = tint(np.array([30.0, 0, -30]))
     assert (change.present(own, True) == own).all()
     assert (change.absent(own, True)[0, 0, 0] == (98, 128, 158)).all()
     assert (change.absent(others, False) == others).all()
@@ -158,7 +159,7 @@ def test_what_is_taken_away_of_a_class_is_what_is_put_into_others(noise):
 
     other = change.control(np.random.default_rng(0))  # in place of the class's own cast
     assert (other.absent(own, True) == change.absent(own, True)).all()
-    expected = 128 - change.cast + other.cast
+    expected = 128 - change.added + other.added
     np.testing.assert_allclose(other.present(own, True)[0, 0, 0], expected, atol=0.5)
 
 
@@ -194,3 +195,75 @@ def test_ranks_count_the_suspicion_itself():
     assert effect(1.0, [1.0, 2.0, 0.0]).rank == 3 / 4
     both = effect(4.0, [1.0] * 99)
     assert Trial(both, both).chance(1) == pytest.approx(1e-4 * (1 - np.log(1e-4)))
+
+
+def test_blurring_is_asked_for_where_something_can_be_blurred():
+    quiet, whole = [0.1 * (n % 7) for n in range(200)], Share(5, 10)
+    strong = effect(4.0, quiet)
+    assert Trial(strong, strong, Blurring(3.0, (2.0, 4.0), whole)).holds()
+    assert not Trial(strong, strong, Blurring(1.4, (1.0, 2.0), whole)).holds()
+    assert not Trial(strong, strong, Blurring(3.0, (-0.1, 6.1), whole)).holds()
+
+
+def test_what_is_blurred_over_has_nothing_of_its_content_left():
+    pictures = np.full((2, 24, 30, 3), 90, np.uint8)
+    pictures[:, :, 15:] = 150
+    mask = np.zeros((24, 30), bool)
+    mask[:9, 10:20] = mask[:, :2] = True
+    before = pictures.copy()
+    before[:, mask] = np.random.default_rng(0).integers(0, 255, (2, mask.sum(), 3))
+    found = blurred_over(before, mask)
+    np.testing.assert_array_equal(found, blurred_over(pictures, mask))
+    np.testing.assert_array_equal(found[:, ~mask], before[:, ~mask])
+    assert (found[:, :, :2] == 90).all()  # the surroundings reach there
+    assert (found[:, 4, 10] < 110).all()
+    assert (found[:, 4, 19] > 130).all()
+
+
+def test_what_fills_the_photograph_becomes_its_mean_where_it_is_blurred_over():
+    pictures = np.zeros((1, 6, 6, 3), np.uint8)
+    pictures[:, :3] = 100
+    assert (blurred_over(pictures, np.ones((6, 6), bool)) == 50).all()
+
+
+def test_a_cast_of_colour_has_nothing_to_blur(noise):
+    assert tint(np.array([30.0, 0, -30])).blurred(noise[0]) is None
+    pattern = np.zeros((16, 20, 3))
+    pattern[4:6, 3:9] = 80
+    change = overlay(pattern, noise[1])
+    added = np.clip(noise[0] + pattern, 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(change.blurred(added), change.blurred(noise[0]))
+
+
+def test_the_texture_of_the_ground_is_blurred_in_the_frame_only(noise):
+    found = ground(*noise).blurred(noise[0])
+    frame = ring(16, 20, 1 / 4)
+    assert (found[:, ~frame] == noise[0][:, ~frame]).all()
+    assert found[:, frame].std() < 0.5 * noise[0][:, frame].std()
+
+
+class Answering:
+    """Stands for a network of a kind of head."""
+
+    def __init__(self, head):
+        self.head = head
+
+
+@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("classes", [(1,), (0, 3)])
+def test_slopes_are_how_the_log_odds_change_with_each_score(head, classes):
+    judge = Judge(Answering(head), classes)
+    scores = np.random.default_rng(0).normal(0, 2, (5, 4))
+    slopes, small = judge.slopes(scores), 1e-6
+    for number, step in enumerate(small * np.eye(4)):
+        changed = judge.judged(scores + step)[0] - judge.judged(scores)[0]
+        np.testing.assert_allclose(slopes[:, number], changed / small, atol=1e-4)
+
+
+def test_photographs_are_taken_with_their_subjects():
+    boxes = (None, (0.0, 0.0, 0.5, 0.5))
+    some = Photographs(("a", "b"), np.zeros((2, 4, 4, 3), np.uint8), ({}, {"x": 1}), boxes)
+    (one,) = (some.take([1]),)
+    assert (one.names, one.inputs, one.subjects) == (("b",), ({"x": 1},), (boxes[1],))
+    assert one.with_pixels(np.ones((1, 4, 4, 3), np.uint8)).pixels.min() == 1
+    assert Photographs(("a",), some.pixels[:1], ({},)).take([0]).subjects == ()
