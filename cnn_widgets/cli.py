@@ -1,22 +1,25 @@
-"""The command line: `cnn-widgets` opens JupyterLab; `report`, `audit` and `check` write files."""
+"""The command line: `cnn-widgets` opens JupyterLab; its commands look, check and write files."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import shutil
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FIRST = "01_explore.ipynb"
+from cnn_widgets.setting_up.commands import add_commands
+from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0; 1 if `check` finds a regression.
+    """Run the command line and return the exit code.
+
+    It is 0 if all is well, and 1 if `check` finds a regression, `doctor` a fault, or
+    `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
@@ -24,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
+        if options.run is not None:
+            return int(options.run(options))
         if options.command == "report":
             return _report(options)
         if options.command == "audit":
@@ -40,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cnn-widgets", description="Look inside a convolutional network."
     )
-    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False)
+    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False, run=None)
     commands = parser.add_subparsers(dest="command", title="commands")
     explore = commands.add_parser("explore", help="open the explorer in JupyterLab (the default)")
     for target in (parser, explore):
@@ -57,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         target.add_argument("--no-browser", action="store_true", help="only print the address")
     _add_audit(commands)
     _add_check(commands)
+    add_commands(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(
@@ -252,32 +258,6 @@ def _has_browser() -> bool:
     except webbrowser.Error:
         return False
     return True
-
-
-def notebooks_folder(wanted: Path | None = None) -> Path:
-    """Return a folder that holds the notebooks, after copying those that are missing there.
-
-    An existing notebook is never overwritten. In a checkout of the repository, and with no folder
-    given, nothing is copied: the result is the checkout's own folder.
-    """
-    source = _shipped_notebooks()
-    if wanted is None and (source.parent / "pyproject.toml").exists():
-        return source  # a checkout: its notebooks are edited in place
-    folder = (wanted or Path("cnn_widgets_notebooks")).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(source.glob("*.ipynb")):
-        if not (folder / notebook.name).exists():
-            shutil.copy(notebook, folder / notebook.name)
-    return folder
-
-
-def _shipped_notebooks() -> Path:
-    """Return the notebooks' folder in the installed package or in a checkout."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "notebooks", here.parent / "notebooks"):
-        if (folder / FIRST).exists():
-            return folder
-    raise FileNotFoundError("The notebooks are missing from this installation; reinstall it.")
 
 
 if __name__ == "__main__":
