@@ -22,7 +22,7 @@ from cnn_widgets.setting_up import stick
 from cnn_widgets.setting_up.machine import gigabytes
 from cnn_widgets.setting_up.notebooks import chosen_notebooks
 from cnn_widgets.setting_up.packages import installed
-from cnn_widgets.setting_up.wheels import Say, collect, expected_bytes
+from cnn_widgets.setting_up.wheels import Say, collect, expected_bytes, lowest_python
 
 _SPARE = 5_000_000  # bytes that a file system takes for itself: tables, the ends of blocks
 
@@ -145,6 +145,7 @@ def _filled(folder: Path, parts: dict[str, Path], requirement: str) -> Bundle:
         "requirement": requirement,
         **_unpacked(parts),
     }
+    facts["lowest_python"] = lowest_python(facts["python"], parts.values())
     try:
         stated = {name: _copied(path, folder / name) for name, path in parts.items()}
         for name, text in _written(facts).items():
@@ -202,6 +203,9 @@ def _written(facts: dict[str, Any]) -> dict[str, bytes]:
     major, minor = facts["python"].split(".")
     words = {
         "PYTHON": facts["python"],
+        "LOWEST": facts["lowest_python"],
+        "COMMAS": f"{major}, {minor}",
+        "MICRO": facts["lowest_python"].split(".")[2],
         "NUMBER": str(int(major) * 100 + int(minor)),
         "VERSION": facts["requirement"].partition("==")[2] or installed("cnn-widgets") or "",
         "SYSTEM": {"Darwin": "macOS"}.get(facts["system"], facts["system"]),

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -22,8 +23,8 @@ MANIFEST = "manifest.json"
 #: A file that is in the folder while it is being filled, and stays if that was interrupted.
 UNFINISHED = "NOT_FINISHED.txt"
 #: What a manifest tells beside the files.
-_FACTS = {"files", "implementation", "installed_bytes", "longest_name", "machine", "python",
-          "requirement", "system"}  # fmt: skip
+_FACTS = {"files", "implementation", "installed_bytes", "longest_name", "lowest_python", "machine",
+          "python", "requirement", "system"}  # fmt: skip
 #: Windows refuses longer paths, unless it was told not to.
 _LONGEST_PATH = 259
 
@@ -92,12 +93,18 @@ def unfit(manifest: dict[str, Any]) -> str:
             )
     wanted = f"{manifest['implementation']} {manifest['python']}"
     running = f"{here['implementation']} {here['python']}"
-    if wanted != running:
+    exact, lowest = platform.python_version(), manifest["lowest_python"]
+    if wanted != running or _numbers(exact) < _numbers(lowest):  # wheels may refuse early releases
         return (
-            f"This bundle needs {wanted}, and this is {running}. "
+            f"This bundle needs {wanted} ({lowest} or newer), and this is {exact}. "
             f"Install Python {manifest['python']}."
         )
     return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return a version of Python as numbers: of ``"3.11.5rc1"`` they are (3, 11, 5)."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def install(folder: Path, target: Path, manifest: dict[str, Any]) -> int:

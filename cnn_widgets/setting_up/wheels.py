@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from email.message import Message
+from email.parser import Parser
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,7 +41,7 @@ def run_pip(arguments: Sequence[str], say: Say) -> None:
         for line in running.stdout or ():
             lines.append(line.strip())
             if line.strip().startswith(_TOLD):
-                say(line.strip())
+                say(line.strip().partition(" (from ")[0])
     if running.returncode:
         told = "\n".join(lines)
         if "No module named pip" in told:
@@ -72,9 +75,7 @@ def collect(folder: Path, extras: str, wheel: Path | None, say: Say) -> str:
         If pip fails.
     """
     own = own_wheel(folder, wheel, say)
-    with zipfile.ZipFile(own) as opened:
-        (name,) = (n for n in opened.namelist() if n.endswith(".dist-info/METADATA"))
-        stated = metadata.PathDistribution(zipfile.Path(own, name.partition("/")[0] + "/")).metadata
+    stated = _metadata(own)
     known = stated.get_all("Provides-Extra") or []
     for each in filter(None, extras.split(",")):
         if each not in known:
@@ -82,6 +83,31 @@ def collect(folder: Path, extras: str, wheel: Path | None, say: Say) -> str:
     named = f"{OWN}[{extras}]" if extras else OWN
     run_pip(["wheel", "--wheel-dir", str(folder), f"{named} @ {own.as_uri()}", "pip"], say)
     return f"{named}=={stated['Version']}"
+
+
+def _metadata(wheel: Path) -> Message:
+    """Return what a wheel states about itself."""
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = (n for n in opened.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n))
+        return Parser().parsestr(opened.read(name).decode("utf-8"))
+
+
+def lowest_python(version: str, files: Iterable[Path]) -> str:
+    """Return the first release of a version of Python, such as ``"3.11"``, that all wheels take.
+
+    Parameters
+    ----------
+    version : str
+    files : iterable of Path
+        Those that are no wheels are left out.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    stated = (_metadata(path)["Requires-Python"] for path in files if path.suffix == ".whl")
+    asked = [SpecifierSet(line) for line in stated if line]
+    releases = (f"{version}.{number}" for number in range(100))
+    fitting = (each for each in releases if all(some.contains(each) for some in asked))
+    return next(fitting, f"{version}.0")
 
 
 def own_wheel(folder: Path, given: Path | None, say: Say) -> Path:

@@ -7,7 +7,7 @@ if not errorlevel 1 goto found
 set "PY=python"
 %PY% -c "import sys; sys.exit(sys.version_info[0] * 100 + sys.version_info[1] != @NUMBER@)" >nul 2>nul
 if not errorlevel 1 goto found
-echo Python @PYTHON@ was not found on this computer. Install it, then run this again.
+echo Python @PYTHON@ [@LOWEST@ or newer] was not found on this computer. Install it, then run this again.
 set "CODE=2"
 goto end
 :found
