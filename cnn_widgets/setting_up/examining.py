@@ -67,4 +67,6 @@ def _looked_at(part: str, look: Look) -> list[Finding]:
     except Exception as error:  # a broken set-up is what this is for: no part takes others with it
         told = f"It could not be looked at: {type(error).__name__}: {scrubbed(error)}"
         remedy = "Show this line to your teacher; the other lines hold all the same."
+        if isinstance(error, ImportError):
+            remedy = packages.how_to_install('--force-reinstall "cnn-widgets[cpu]"')
         return [Finding(part, "warning", told, remedy)]

@@ -211,13 +211,17 @@ def _copy_notebooks(source: Path, target: Path) -> None:
 def _write_start(target: Path) -> str:
     """Write the file that starts the explorer, and return how it is run."""
     if os.name == "nt":
-        text = '@echo off\n"%~dp0.venv\\Scripts\\cnn-widgets.exe" --folder "%~dp0notebooks" %*\n'
+        text = (
+            '@echo off\nset "PYTHONPATH="\n'
+            '"%~dp0.venv\\Scripts\\cnn-widgets.exe" --folder "%~dp0notebooks" %*\n'
+        )
         (target / "start.bat").write_text(text, "ascii", newline="\r\n")
         return f"open {target / 'start.bat'}"
     text = (
         "#!/bin/sh\n"
         'here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 1\n'
-        'exec "$here/.venv/bin/python" -m cnn_widgets.cli --folder "$here/notebooks" "$@"\n'
+        "unset PYTHONPATH PYTHONHOME\n"
+        'exec "$here/.venv/bin/python" -I -m cnn_widgets.cli --folder "$here/notebooks" "$@"\n'
     )
     (target / "start.sh").write_text(text, "ascii")
     return f"sh '{target / 'start.sh'}'"

@@ -100,6 +100,7 @@ def test_whatever_module_is_missing_the_page_comes(module):
         assert "FAULT    weights: " in done.stdout
     if module in ("psutil", "jupyter_core", "packaging"):
         assert "It could not be looked at: ModuleNotFoundError" in done.stdout
+        assert "--force-reinstall" in done.stdout
 
 
 def test_looking_is_light():
