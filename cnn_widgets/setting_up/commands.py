@@ -11,6 +11,8 @@ from typing import Any
 from cnn_widgets.setting_up.examining import doctor
 from cnn_widgets.setting_up.filling import bundle, check_bundle
 
+_STOPPED = 130  # the exit code of what was ended by Ctrl-C
+
 
 def add_commands(commands: Any) -> None:
     """Add both commands to the subparsers of a command line."""
@@ -58,7 +60,11 @@ def _doctor(options: argparse.Namespace) -> int:
     """Print the doctor's page; return 1 if there is a fault."""
     if not options.quick:
         print("Looking at this computer; this takes half a minute ...", file=sys.stderr)
-    page = doctor(draw=not options.quick)
+    try:
+        page = doctor(draw=not options.quick)
+    except KeyboardInterrupt:
+        print("Stopped. cnn-widgets doctor --quick takes a moment only.", file=sys.stderr)
+        return _STOPPED
     encoding = sys.stdout.encoding or "ascii"  # an old terminal cannot show every letter
     print(str(page).encode(encoding, "replace").decode(encoding))
     return 0 if page.healthy else 1
@@ -73,13 +79,18 @@ def _bundle(options: argparse.Namespace) -> int:
         print(f"damaged: {len(wrong)} files" if wrong else "the bundle is whole")
         return 1 if wrong else 0
     began = time.monotonic()
-    made = bundle(
-        options.out,
-        notebooks=options.notebooks,
-        extras=options.extras,
-        wheel=options.wheel,
-        say=lambda line: print(line, file=sys.stderr),
-    )
+    try:
+        made = bundle(
+            options.out,
+            notebooks=options.notebooks,
+            extras=options.extras,
+            wheel=options.wheel,
+            say=lambda line: print(line, file=sys.stderr),
+        )
+    except KeyboardInterrupt:
+        print("\nStopped. The bundle is not finished; the same command begins it anew.",
+              file=sys.stderr)  # fmt: skip
+        return _STOPPED
     print(f"written: {made.folder} ({made}, made in {time.monotonic() - began:.0f} s)")
     print("Next: copy the folder to the sticks. On each computer its README.txt tells the rest.")
     return 0

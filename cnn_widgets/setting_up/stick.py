@@ -140,8 +140,12 @@ def install(folder: Path, target: Path, manifest: dict[str, Any]) -> int:
     _check_length(place, int(manifest["longest_name"]))
     print(f"Making {place} ...", flush=True)
     environment = quiet_environment()
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", str(place)],
-                   env=environment, check=True)  # fmt: skip
+    command = [sys.executable, "-m", "venv", "--without-pip", "--clear", str(place)]
+    if subprocess.run(command, env=environment).returncode:
+        raise ValueError(
+            f"{place} could not be made; Python's own words stand above. If an earlier one is in "
+            "use, close its notebooks and terminals first."
+        )
     scripts = place / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
     wheels = folder / "wheels"
@@ -250,9 +254,12 @@ def main(argv: Sequence[str] | None = None, folder: Path | None = None) -> int:
             print(f"{len(manifest['files'])} files, all undamaged.")
             return 0
         return install(folder, options.target.expanduser().absolute(), manifest)
-    except (ValueError, OSError, subprocess.CalledProcessError) as error:
+    except (ValueError, OSError) as error:
         print(f"Not installed. {error}" if not options.check else str(error), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped. Run it again: it begins anew.", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

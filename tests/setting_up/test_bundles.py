@@ -359,3 +359,14 @@ def test_the_command_tells_size_and_time(pip, tmp_path, capsys):
         cli.main(["bundle", str(tmp_path)])
     assert stop.value.code == 2
     assert "holds other files" in capsys.readouterr().err
+
+
+def test_stopped_by_hand_it_says_so_and_is_not_finished(pip, tmp_path, monkeypatch, capsys):
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(filling, "_copied", stopped)
+    assert cli.main(["bundle", str(tmp_path / "stick")]) == 130
+    assert "not finished" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="not a finished bundle"):
+        check_bundle(tmp_path / "stick")

@@ -120,6 +120,15 @@ def test_the_command_s_exit_code_says_whether_there_is_a_fault(monkeypatch, caps
     assert "FAULT    weights: gone\n         What to do: install them" in capsys.readouterr().out
 
 
+def test_stopped_by_hand_it_ends_without_a_traceback(monkeypatch, capsys):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packages, "weights", stopped)
+    assert cli.main(["doctor", "--quick"]) == 130
+    assert "Stopped." in capsys.readouterr().err
+
+
 def test_a_terminal_that_knows_only_ascii_gets_its_page():
     code = (
         "import sys; from cnn_widgets.setting_up import examining, packages, Finding\n"

@@ -159,6 +159,12 @@ def test_a_folder_that_is_no_environment_is_never_cleared(filled, tmp_path, caps
     assert mine.read_text() == "mine"
 
 
+def test_an_environment_that_cannot_be_made_is_told(filled, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stick.sys, "executable", "/bin/false" if os.name != "nt" else "where")
+    assert stick.main([str(tmp_path / "class")], filled()) == 2
+    assert "could not be made" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_wheel_that_is_wanting_is_told(filled, tmp_path):
     """The wheels do not suffice: pip says which is missing, and the exit code is not 0."""
