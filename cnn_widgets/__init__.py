@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cnn_widgets.networks import Network, load_network
     from cnn_widgets.records import ImageSample, LayerInfo, Prediction
     from cnn_widgets.regression import check_against, keep_evidence
+    from cnn_widgets.setting_up import doctor
     from cnn_widgets.shortcuts import find_shortcuts
     from cnn_widgets.training import compare_networks, training_film
 
@@ -50,6 +51,7 @@ _HOMES = {
     "check_against": "regression",
     "keep_evidence": "regression",
     "configure": "environment",
+    "doctor": "setting_up",
     "doubted_labels": "data_checks",
     "duplicates": "data_checks",
     "odd_ones_out": "data_checks",
@@ -100,6 +102,7 @@ __all__ = [
     "compare_networks",
     "concept",
     "configure",
+    "doctor",
     "doubted_labels",
     "dream",
     "duplicates",

