@@ -1,0 +1,87 @@
+"""What can be claimed about a view, and when a claim is right."""
+
+import numpy as np
+import pytest
+
+from cnn_widgets.classroom import (
+    QUANTITIES,
+    assert_view,
+    measure,
+)
+from cnn_widgets.classroom.quantities import agrees
+
+
+@pytest.mark.parametrize(
+    ("claimed", "measured", "right"),
+    [
+        ("Egyptian Cat", "Egyptian cat", True),
+        (" egyptian  cat.", "Egyptian cat", True),
+        ("tabby", "Egyptian cat", False),
+        ("upper left", "the upper left", True),
+        ("56x56", "56×56", True),
+        ("56x28", "56×56", False),
+        ("77 %", 0.7709, True),
+        ("77%", 0.7709, True),
+        ("78 %", 0.7709, False),
+        (0.77, 0.7709, True),
+        ("0.8", 0.7709, True),  # rounded to one decimal, as it is written
+        (0.8, 0.7709, False),  # computed, so it is not a matter of rounding
+        ("18", 18.4, True),
+        ("1", 0.951, False),
+        (1.0, 0.951, False),
+        ("1,280", 1280, True),
+        ("3200 %", 32, False),
+        (7, "7", True),
+        ("14 x 14", "14×14", True),
+        (np.float32(0.77), 0.7709, True),
+        (np.int64(144), 144, True),
+        (2e-8, 3e-8, True),
+        ("0.5", 0.7709, False),
+        ("0,77", 0.7709, True),
+        (77, 0.7709, False),
+        (144, 144, True),
+        ("144", 144, True),
+        (143, 144, False),
+        (145.4, 144, False),
+        (-1.2, -1.204, True),
+        ("−1.2", -1.204, True),
+        (True, 1, False),
+        ("a lot", 0.5, False),
+        (None, None, True),
+        (0.0, None, False),
+        (float("nan"), 0.5, False),
+    ],
+)
+def test_a_claim_is_right_as_a_person_would_say(claimed, measured, right):
+    assert agrees(claimed, measured) is right
+
+
+def test_every_quantity_is_measured_as_the_scene_has_it(explorer):
+    explorer.show(layer="conv2", filter=1, class_index="dog")
+    scene = explorer.scene
+    found = {name: measure(scene, name) for name in QUANTITIES}
+    assert found["top class"] == scene.predictions[0].name
+    assert found["explained class"] == "dog"
+    assert found["filters"] == 8
+    assert found["filter maximum"] == float(scene.activations[..., 1].max())
+    assert found["filter zeros"] == float((scene.activations[..., 1] == 0).mean())
+    assert found["map size"] == "8×6"
+    assert found["silent filters"] == float((net_peaks(scene) <= 0).mean())
+    with pytest.raises(ValueError, match="Unknown quantity 'size'"):
+        measure(scene, "size")
+
+
+def net_peaks(scene):
+    return scene.network.activations(scene.sample, "conv2").max(axis=(0, 1))
+
+
+def test_a_notebook_grader_can_assert_on_a_view(explorer):
+    explorer.show(image="two", layer="conv2", filter=1, class_index="dog", region=(1, 2, 9, 9))
+    assert_view(explorer, image="two", layer="conv2", filter=1, class_index="dog", filters=8,
+                region=[1, 2, 9, 9], explained_class="DOG")  # fmt: skip
+    for wrong in ({"image": "one"}, {"class_index": "ape"}, {"filters": 9}, {"versus": "ape"}):
+        with pytest.raises(AssertionError, match=f"Expected {next(iter(wrong)).split('_')[0]}"):
+            assert_view(explorer, **wrong)
+    assert_view(explorer, versus=None)
+    with pytest.raises(ValueError, match="Unknown claim 'size_of_cat'"):
+        assert_view(explorer, size_of_cat=3)

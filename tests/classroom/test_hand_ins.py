@@ -1,0 +1,270 @@
+"""Pinned views and hand-ins: how they are written, and what becomes of them when they are checked."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from helpers.networks import tiny
+
+import cnn_widgets as cw
+from cnn_widgets.classroom import (
+    QUANTITIES,
+    check_hand_ins,
+    measure,
+)
+from cnn_widgets.classroom.pins import digest_of
+
+
+def handed_in(explorer, folder, name="Ada", **answers):
+    explorer.pins.clear()
+    explorer.show(image="one", layer="conv2", filter=1, class_index="dog")
+    explorer.pin("One & <two>", explained_class="dog", filters=8)
+    explorer.show(image="two", layer="conv1")
+    explorer.pin("Second", **answers)
+    return explorer.report(folder / f"{name}.html", name)
+
+
+def test_a_hand_in_is_a_page_markdown_and_a_file_that_checks(explorer, net, pictures, tmp_path):
+    page = handed_in(explorer, tmp_path, filters="6").read_text("utf-8")
+    assert "One &amp; &lt;two&gt;" in page
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+    text = (tmp_path / "Ada.md").read_text("utf-8")
+    for picture in re.findall(r"\]\((Ada_pictures/[\w.-]+)\)", text):
+        assert (tmp_path / picture).stat().st_size > 50
+    assert text.count("## ") == 2
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert (work.name, work.verdict, work.reasons) == ("Ada", "right", ())
+    assert [each.answers for each in work.pins] == [2, 1]
+
+
+def test_a_second_report_leaves_no_pictures_of_the_first(explorer, tmp_path):
+    handed_in(explorer, tmp_path)
+    before = set((tmp_path / "Ada_pictures").iterdir())
+    explorer.unpin()
+    explorer.report(tmp_path / "Ada.html", "Ada")
+    left = set((tmp_path / "Ada_pictures").iterdir())
+    assert left < before
+    assert all(path.name.startswith("1-") for path in left)
+
+
+def test_wrong_claims_and_changed_files_are_told_apart(explorer, net, pictures, tmp_path):
+    handed_in(explorer, tmp_path, "wrong", filters=7)
+    handed_in(explorer, tmp_path, "changed", filters=6)
+    file = tmp_path / "changed.handin.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["pins"][0]["measured"]["score"] += 1
+    file.write_text(json.dumps(content), "utf-8")
+    found = {work.name: work for work in check_hand_ins(tmp_path, net, pictures)}
+    assert found["wrong"].verdict == "wrong"
+    assert found["wrong"].pins[1].reasons == ("filters: 7, it is 6",)
+    assert found["wrong"].pins[0].verdict == "right"
+    assert "changed after it was written" in found["changed"].reasons[0]
+    assert "the file says score" in found["changed"].pins[0].reasons[0]
+
+
+def test_a_number_that_was_changed_is_found_though_the_digest_was_made_anew(
+    explorer, net, pictures, tmp_path
+):
+    handed_in(explorer, tmp_path, "sly")
+    file = tmp_path / "sly.handin.json"
+    content = json.loads(file.read_text("utf-8"))
+    content["pins"][0]["measured"]["top class"] = "horse"
+    content.pop("sha256")
+    file.write_text(json.dumps(content | {"sha256": digest_of(content)}), "utf-8")
+    (work,) = check_hand_ins([file], net, pictures)
+    assert work.verdict == "wrong"
+    assert work.reasons == ()
+    assert "top class: 'horse'" in work.pins[0].reasons[0]
+
+
+def test_other_photographs_and_networks_cannot_be_checked(explorer, keras, net, pictures, tmp_path):
+    handed_in(explorer, tmp_path)
+    others = {name: 255 - pixels for name, pixels in pictures.items()}
+    (work,) = check_hand_ins(tmp_path, net, others)
+    assert work.verdict == "cannot be checked"
+    assert "the photograph 'one' is another one here" in work.pins[0].reasons
+    (work,) = check_hand_ins(tmp_path, net, {"only": pictures["one"]})
+    assert "Unknown image 'one'" in work.pins[0].reasons[0]
+    (work,) = check_hand_ins(tmp_path, cw.Network(tiny(keras, seed=5), preprocess="none"), pictures)
+    assert "with other weights" in work.pins[0].reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no JSON"), (b"\xff\xfe", "no JSON"), (b"[1, 2]", "no hand-in"),
+        (b"{}", "no hand-in"), (b'{"form": "cnn-widgets hand-in 1"}', "damaged"),
+        (b'{"form": "cnn-widgets hand-in 1", "name": "x", "pins": [{"answers": 3}]}', "damaged"),
+        (b"[" * 100_000, "no JSON"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_hand_in_says_so_and_the_others_are_checked(
+    explorer, net, pictures, tmp_path, content, words
+):
+    handed_in(explorer, tmp_path)
+    (tmp_path / "bad.handin.json").write_bytes(content)
+    found = {work.file: work for work in check_hand_ins(tmp_path, net, pictures)}
+    assert words in found["bad.handin.json"].reasons[0]
+    assert found["bad.handin.json"].verdict == "cannot be checked"
+    assert found["Ada.handin.json"].verdict == "right"
+
+
+def test_pinning_and_handing_in_on_the_page(explorer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    board = explorer.controls.board
+    assert "Nothing is pinned yet" in board.listed.value
+    explorer.controls._press("hand in")
+    assert "Nothing is pinned" in str(explorer.last_error)
+    explorer.last_error = None
+    board.note.value = "<b>Look</b>"
+    explorer.controls._press("pin")
+    assert board.note.value == ""
+    assert "&lt;b&gt;Look&lt;/b&gt;" in board.listed.value
+    board.name.value = "Ada Lovelace/../x"
+    explorer.controls._press("hand in")
+    assert [path.name for path in tmp_path.glob("*.html")] == ["Ada-Lovelace-..-x.html"]
+    explorer.controls._press("unpin")
+    assert "Nothing is pinned yet" in board.listed.value
+    assert explorer.last_error is None
+
+
+def test_a_report_needs_a_pin_and_a_page(explorer, tmp_path):
+    with pytest.raises(ValueError, match="Nothing is pinned"):
+        explorer.report(tmp_path / "x.html")
+    explorer.pin()
+    with pytest.raises(ValueError, match=r"ends in \.html"):
+        explorer.report(tmp_path / "x.pdf")
+    for bad in ({"size": 3}, {"filters": True}, {"filters": [1]}):
+        with pytest.raises(ValueError, match=r"Unknown quantity|as text or a number"):
+            explorer.pin("", **bad)
+    assert len(explorer.pins) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures, tmp_path):
+    """Every second answer is wrong, each in a way of its own; a view holds one answer."""
+    rng = np.random.default_rng(4)
+    names, planted = list(QUANTITIES), {}
+    for student in range(30):
+        explorer.pins.clear()
+        for number in range(4):
+            layer = str(rng.choice(["conv1", "conv2"]))
+            chosen, shown = int(rng.integers(4)), str(rng.choice(list(pictures)))
+            explorer.show(image=shown, layer=layer, filter=int(rng.integers(6)), class_index=chosen)
+            name = names[(4 * student + number) % len(names)]
+            true, wrong = measure(explorer.scene, name), number % 2 == 1
+            answer = true
+            if true is None:
+                name, true = "filters", explorer.scene.layer.filters
+                answer = true
+            if wrong:
+                answer = f"not {true}" if isinstance(true, str) else true + max(0.03 * abs(true), 1)
+            explorer.pin("", **{name.replace(" ", "_"): answer})
+            planted[f"student {student}", number + 1] = "wrong" if wrong else "right"
+        explorer.report(tmp_path / f"{student}.html", f"student {student}")
+    found = {
+        (work.name, each.number): each.verdict
+        for work in check_hand_ins(tmp_path, net, pictures)
+        for each in work.pins
+    }
+    assert sum(each == "wrong" for each in planted.values()) == 60
+    assert found == planted
+
+
+def test_pictures_of_others_are_not_deleted(explorer, tmp_path):
+    (tmp_path / "Ada_pictures").mkdir()
+    mine = tmp_path / "Ada_pictures" / "2024-12.jpg"
+    mine.write_bytes(b"holiday")
+    handed_in(explorer, tmp_path)
+    explorer.unpin()
+    explorer.report(tmp_path / "Ada.html", "Ada")
+    assert mine.read_bytes() == b"holiday"
+
+
+def test_pictures_in_markdown_are_found_whatever_the_name(explorer, tmp_path):
+    explorer.pin("x")
+    explorer.report(tmp_path / "Anna Meier (2).html")
+    text = (tmp_path / "Anna Meier (2).md").read_text("utf-8")
+    assert "](Anna%20Meier%20%282%29_pictures/1-1.jpg)" in text
+
+
+def changed_file(file, change):
+    content = json.loads(file.read_text("utf-8"))
+    change(content)
+    content.pop("sha256")
+    file.write_text(json.dumps(content | {"sha256": digest_of(content)}), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("filter", "abc"), ("image", [1]), ("alpha", "1"), ("method", 5), ("zoom", 10**400),
+     ("region", {"radius": 1}), ("pins", [[["x"]]])],
+)  # fmt: skip
+def test_a_hostile_state_stops_no_other_file(explorer, net, pictures, tmp_path, name, value):
+    handed_in(explorer, tmp_path)
+    handed_in(explorer, tmp_path, "bad")
+    file = tmp_path / "bad.handin.json"
+    changed_file(file, lambda content: content["pins"][0]["state"].update({name: value}))
+    found = {work.name: work for work in check_hand_ins(tmp_path, net, pictures)}
+    assert found["bad"].pins[0].verdict == "cannot be checked"
+    assert found["bad"].pins[0].reasons[0]
+    assert found["Ada"].verdict == "right"
+
+
+def test_empty_work_is_not_right(explorer, net, pictures, tmp_path):
+    for name, change in {
+        "none": lambda content: content.update(pins=[]),
+        "hollow": lambda content: [
+            each.update(answers={}, measured={}) for each in content["pins"]
+        ],
+        "stateless": lambda content: [each.update(state={}) for each in content["pins"]],
+    }.items():
+        handed_in(explorer, tmp_path, name)
+        changed_file(tmp_path / f"{name}.handin.json", change)
+    handed_in(explorer, tmp_path)
+    found = {work.name: work.verdict for work in check_hand_ins(tmp_path, net, pictures)}
+    assert found == {"none": "cannot be checked", "hollow": "cannot be checked",
+                     "stateless": "cannot be checked", "Ada": "right"}  # fmt: skip
+
+
+def test_a_claim_about_a_slow_map_is_computed_or_refused(explorer, net, pictures, tmp_path):
+    explorer.show(method="rise")
+    with pytest.raises(ValueError, match="press Compute"):
+        explorer.pin("", hottest_place="the centre")
+    explorer.compute()
+    explorer.pin("", hottest_place=measure(explorer.scene, "hottest place"))
+    explorer.report(tmp_path / "slow.html")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert work.verdict == "right", work.pins
+
+
+def test_another_preprocessing_cannot_be_checked(explorer, net, pictures, tmp_path):
+    handed_in(explorer, tmp_path)
+    other = cw.Network(net.model, preprocess=lambda x: x / 255, class_names=net.class_names)
+    (work,) = check_hand_ins(tmp_path, other, pictures)
+    assert "another preprocessing" in work.pins[0].reasons[0]
+    unnamed = cw.Network(net.model, preprocess="none")
+    (work,) = check_hand_ins(tmp_path, unnamed, pictures)
+    assert "other class names" in work.pins[0].reasons[0]
+
+
+def test_the_command_checks_a_folder_of_hand_ins(explorer, tmp_path, monkeypatch, capsys):
+    from cnn_widgets import cli
+    from cnn_widgets.classroom import checking
+
+    handed_in(explorer, tmp_path, "wrong", filters=7)
+    net, pictures = explorer.network, dict(explorer.scene.samples)
+    whole = checking.check_hand_ins
+    monkeypatch.setattr("cnn_widgets.classroom.check_hand_ins",
+                        lambda source: whole(source, net, pictures))  # fmt: skip
+    assert cli.main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "wrong: 1 of 2 right (wrong)" in said
+    assert "view 2, wrong: filters: 7, it is 6" in said
+    handed_in(explorer, tmp_path, "wrong", filters=6)
+    assert cli.main(["check", str(tmp_path)]) == 0
+    with pytest.raises(SystemExit):
+        cli.main(["check", "model.keras", "photos"])
+    assert "or hand-ins alone" in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""Share strings, locked controls and guessing first."""
+
+import base64
+import json
+import re
+import zlib
+
+import pytest
+
+import cnn_widgets as cw
+from cnn_widgets.attribution.regions import Brush
+from cnn_widgets.classroom import (
+    link_of,
+    state_of,
+)
+
+
+def test_a_link_opens_the_same_view_elsewhere(explorer, net, pictures):
+    explorer.show(
+        image="two", layer="conv2", filter=3, class_index="dog", versus="bee", alpha=0.25,
+        region=Brush(3.0, (((4.0, 5.0), (9.0, 9.0)),)), pins=(("conv2", 1, 2),), method="hirescam",
+        experiments=True, switched="0 2", ranked=("grad-cam", "saliency"),
+    )  # fmt: skip
+    link = explorer.link()
+    assert re.fullmatch(r"cnnw1:[\w-]+", link)
+    explorer.state.handing_in = True
+    assert explorer.controls.widgets["share"].value == explorer.link()
+    link = explorer.link()
+    other = cw.CNNExplorer.from_link(f" {link[:20]}\n{link[20:]} ", net, pictures)
+    try:
+        assert other.state.values() == explorer.state.values()
+        assert other.link() == link
+    finally:
+        other.close()
+
+
+def test_a_state_puts_back_what_it_does_not_name(explorer):
+    choices = explorer.state.to_dict()
+    assert json.loads(json.dumps(choices)) == choices
+    explorer.show(alpha=0.1, method="hirescam", region=(1, 1, 5, 5), class_index=2)
+    explorer.state.from_dict(choices)
+    assert explorer.state.to_dict() == choices
+    before = explorer.state.values()
+    for bad in ({**choices, "alpha": 7}, {**choices, "nothing": 1}, {**choices, "image": "?"}):
+        with pytest.raises(ValueError, match=r"alpha|nothing|Unknown image"):
+            explorer.state.from_dict(bad)
+        assert explorer.state.values() == before
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("https://example.org", "begins with 'cnnw1:'"),
+        ("", "begins with"),
+        (link_of({"image": "one"})[:-6], "damaged"),
+        ("cnnw1:!!!!", "damaged"),
+        ("cnnw1:" + "A" * 200_000, "longer than"),
+        (
+            "cnnw1:" + base64.urlsafe_b64encode(zlib.compress(b'"' + b"x" * 10**7 + b'"')).decode(),
+            "damaged",
+        ),
+    ],
+)
+def test_a_damaged_link_says_so(link, words):
+    with pytest.raises(ValueError, match=words):
+        state_of(link)
+
+
+def test_a_link_to_what_is_not_here_names_it_and_leaves_nothing_behind(explorer, net, pictures):
+    link = explorer.link()
+    with pytest.raises(ValueError, match=r"cannot be opened here: Unknown image 'one'"):
+        cw.CNNExplorer.from_link(link, net, {"other": pictures["one"]})
+
+
+def test_what_is_locked_is_hidden_and_not_changed_on_the_page(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=["method", "upload", "experiments", "pins"])
+    try:
+        widgets = made.controls.widgets
+        assert "cnnw-locked" in widgets["method"]._dom_classes
+        assert "cnnw-locked" not in widgets["layer"]._dom_classes
+        widgets["method"].value = "hirescam"
+        assert (made.state.method, widgets["method"].value) == ("grad-cam", "grad-cam")
+        assert "method cannot be changed" in str(made.last_error)
+        widgets["experiments"].selected_index = 0
+        assert made.state.experiments is False
+        click = {"kind": "click", "picture": "photo", "x": 0.5, "y": 0.5}
+        made._touch.pointer._handle_custom_msg(click, [])
+        assert made.state.pins == ()
+        made._open_image({"name": "x.png", "content": b"x"})
+        assert len(made.scene.samples) == 3
+        made.last_error = None
+        widgets["layer"].value = "conv2"  # the rest works on
+        assert made.state.layer == "conv2"
+        made.state.method = "hirescam"  # as does code
+        assert widgets["method"].value == "hirescam"
+    finally:
+        made.close()
+
+
+def test_an_unknown_name_to_lock_is_refused(net, pictures):
+    with pytest.raises(ValueError, match=r"Unknown control 'everything' in lock\. Controls: "):
+        cw.CNNExplorer(net, pictures, lock=["everything"])
+
+
+def test_the_answer_is_hidden_until_a_guess_and_the_score_is_kept(net, pictures):
+    made = cw.CNNExplorer(net, pictures, predict_first=True)
+    try:
+        box, first = made.controls.guess, made.scene.predictions[0].name
+        assert "cnnw-guessing" in made._dom_classes
+        assert "Guess first" in box.words.value
+        assert first not in made._repr_mimebundle_()["text/plain"]
+        assert "image/png" not in made._repr_mimebundle_()
+        box.field.value = "a horse"
+        box.button.click()
+        assert "horse" in str(made.last_error)
+        assert made.guesses.score == (0, 0, 0)
+        box.field.value = first
+        box.button.click()
+        assert "cnnw-guessing" not in made._dom_classes
+        assert made.guesses.score == (1, 1, 1)
+        made.show(image="two")
+        assert "cnnw-guessing" in made._dom_classes
+        last = made.network.predict(made.scene.sample, top=4)[-1].name
+        box.field.value = last
+        box.button.click()
+        assert made.guesses.score == (1, 2, 2)
+        assert "its number 4" in box.words.value
+        assert "<cow>" not in box.words.value
+        made.show(image="one")  # guessed before: shown at once
+        assert "cnnw-guessing" not in made._dom_classes
+    finally:
+        made.close()
+
+
+def test_without_it_nothing_is_hidden(explorer):
+    assert "cnnw-guessing" not in explorer._dom_classes
+    assert explorer.controls.guess.box.layout.display == "none"
+
+
+def test_another_question_asks_for_another_guess(net, pictures):
+    made = cw.CNNExplorer(net, pictures, predict_first=True)
+    try:
+        made.controls._press("guess ape")
+        assert "cnnw-guessing" not in made._dom_classes
+        made.state.fit = "crop"
+        assert "cnnw-guessing" in made._dom_classes
+        for name, value in (("method", "hirescam"), ("class_index", 2)):
+            made._request(**{name: value})
+        assert made.state.method == "grad-cam"
+        for key in ("save picture", "hottest", "pin"):
+            made.controls._press(key)
+            assert "Guess first" in str(made.last_error)
+        assert made.pins == []
+    finally:
+        made.close()
+
+
+def test_a_link_keeps_what_hides_the_answer(explorer, net, pictures):
+    other = cw.CNNExplorer.from_link(explorer.link(), net, pictures, predict_first=True)
+    try:
+        assert "cnnw-guessing" in other._dom_classes
+    finally:
+        other.close()
+
+
+def test_a_link_opens_no_file(tmp_path):
+    link = link_of({"network": str(tmp_path / "evil.keras"), "image": "cat"})
+    with pytest.raises(ValueError, match="give it, from_link"):
+        cw.CNNExplorer.from_link(link)
+
+
+def test_a_link_to_a_long_painted_region_is_read_again_or_refused(explorer, net, pictures):
+    line = tuple((n % 30 + n / 7000, n % 24 + 0.123456) for n in range(3000))
+    explorer.state.region = Brush(2.0, (line,))
+    other = cw.CNNExplorer.from_link(explorer.link(), net, pictures)
+    try:
+        assert len(other.state.region.strokes[0]) == 3000
+    finally:
+        other.close()
+    with pytest.raises(ValueError, match="too long for a share string"):
+        link_of({"region": "".join(map(str, range(10**5)))})
+
+
+def test_a_view_after_an_audit_or_a_removed_photograph_is_still_shared(net, pictures):
+    labelled = [(pixels, "ape") for pixels in pictures.values()]
+    made = cw.CNNExplorer(net, labelled)
+    try:
+        made.audit()
+        made.show(audit_kind="all", audit_label="ape")
+        cw.CNNExplorer.from_link(made.link(), net, labelled).close()
+        made.show(image=pictures["one"])
+        name = made.state.image
+        made.show(other_image=name, concept=(name,))
+        made._press("remove")
+        assert (made.state.other_image, made.state.concept) == ("", ())
+        made.state.from_dict(made.state.to_dict())
+    finally:
+        made.close()
+
+
+def test_what_is_locked_is_not_reached_another_way(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=["layer", "class_index", "region"])
+    try:
+        before = made.state.values()
+        made._request(layer="conv2", filter=1)
+        made.controls.widgets["class_search"].value = "dog"
+        made.controls._press("hottest")
+        assert made.state.values() == before
+        made.controls._choose_photo("two")  # shown, and its class stays as it was
+        assert made.state.image == "two"
+    finally:
+        made.close()
