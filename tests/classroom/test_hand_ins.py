@@ -1,4 +1,4 @@
-"""Pinned views and hand-ins: how they are written, and what becomes of them when they are checked."""
+"""Pinned views and hand-ins: how they are written, and what checking them finds."""
 
 import json
 import re
