@@ -212,6 +212,9 @@ def _view_as_stored(upright: Pixels, orientation: int) -> Pixels:
 
 def _windows(image: Image.Image) -> Iterator[tuple[int, int, Image.Image]]:
     """Yield (left, top, piece) for pieces of ≤ `_WINDOW` pixels that cover an image."""
+    if image.width * image.height <= _WINDOW:
+        yield 0, 0, image  # itself: a crop would be a copy
+        return
     across = min(image.width, _WINDOW)
     down = max(1, _WINDOW // across)
     for top in range(0, image.height, down):
@@ -231,7 +234,7 @@ def to_rgb(piece: Image.Image) -> Pixels:
     if piece.has_transparency_data:
         rgba = piece.convert("RGBA")
         piece = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.asarray(piece.convert("RGB"), np.uint8)
+    return np.asarray(piece if piece.mode == "RGB" else piece.convert("RGB"), np.uint8)
 
 
 def _is_high_depth(image: Image.Image) -> bool:

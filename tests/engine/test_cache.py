@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 
 import numpy as np
+import pytest
 
 from cnn_widgets.engine.cache import ByteCache
 
@@ -134,3 +136,42 @@ def test_to_put_a_small_value_into_a_cache_of_many_is_quick():
     for key in range(30_000):
         cache.put(key, value, [value])
     assert time.process_time() - start < 5  # going through all entries each time took a minute
+
+
+def by_definition(entries, oversized, limit, key, size, kind):
+    """Put a size into an ordered dict as the class's docstring says, however long it takes."""
+    entries.pop(key, None)
+    if kind is not None and size > limit:
+        entries.pop(oversized.get(kind), None)
+        oversized[kind] = key
+    entries[key] = size
+    kept = {key, *oversized.values()}
+    while sum(n for each, n in entries.items() if each == key or each not in kept) > limit:
+        oldest = next((each for each in entries if each not in kept), None)
+        if oldest is None:
+            break
+        del entries[oldest]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_put_it_keeps_what_its_definition_says(seed):
+    rng, cache = np.random.default_rng(seed), ByteCache(100)
+    entries, oversized = OrderedDict(), {}
+    for _ in range(400):
+        key, size = int(rng.integers(12)), int(rng.integers(1, 60))
+        kind = [None, "observe", "gradients"][rng.integers(3)]
+        if rng.random() < 0.15:
+            size += 100
+        if rng.random() < 0.3:
+            assert (cache.get(key) is not None) == (key in entries)
+            if key in entries:
+                entries.move_to_end(key)
+        cache.put(key, key, [bytes_of(size)], kind=kind)
+        by_definition(entries, oversized, 100, key, size, kind)
+        assert list(cache._entries) == list(entries)
+        assert cache.nbytes == sum(entries.values())
+        if rng.random() < 0.01:
+            cache.clear()
+            entries.clear()
+            oversized.clear()
+            assert cache.nbytes == 0
