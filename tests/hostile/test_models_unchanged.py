@@ -24,6 +24,7 @@ from cnn_widgets import (
     excitation,
     executing,
     filter_index,
+    publishing,
     shortcuts,
     stability,
     training,
@@ -90,6 +91,9 @@ CALLS = {
         s.index, net, s.images
     ),
     "filter_index.index_filters": lambda net, s, **p: cw.index_filters(net, s.pairs, **p),
+    "publishing.publish": lambda net, s, **p: publishing.publish(
+        net, [s.one], f"{written(s)}.html", layers=["c2"], classes=1, **p
+    ),
     "regression.check_against": lambda net, s, **p: cw.check_against(
         net, s.pictures, s.evidence, **p
     ),
