@@ -29,7 +29,7 @@ extensions = [
 ]
 exclude_patterns = ["site", "**.ipynb_checkpoints"]
 html_theme = "furo"
-pygments_dark_style = "monokai"  # the theme's own underlines the names of modules
+pygments_dark_style = "github-dark"  # the theme's own underlines the names of modules
 html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -42,10 +42,11 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 # A dollar is a dollar here: no page needs MathJax, which would be fetched from the internet.
 
-smartquotes = False  # equations have primes, commands have dashes
+smartquotes_action = "D"  # dashes only: quotation marks and primes stay as they are written
 default_role = "code"  # docstrings write `names` so
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {"Floats": "ndarray", "Pixels": "ndarray"}
 napoleon_google_docstring = False
 napoleon_use_param = napoleon_use_rtype = False
 napoleon_use_ivar = True
