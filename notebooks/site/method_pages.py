@@ -21,6 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import cnn_widgets as cw
+
 KEPT = Path(__file__).parents[1] / "images" / "methods"
 PHOTOGRAPH, CLASSES = "cat and espresso", ("Egyptian cat", "espresso")
 WIDTH, GAP = 360, 8
@@ -75,7 +76,7 @@ class Methods(SphinxDirective):
                 f"(method-{slug(name)})=\n## {method.title}\n\n"
                 f"```text\n{method.equation}\n```\n\n"
                 f'```{{raw}} html\n<img class="maps" src="{where}" alt="{words}">\n```\n\n'
-                f"{method.paper}; `method=\"{name}\"`\n\n"
+                f'{method.paper}; `method="{name}"`\n\n'
                 f"Read it so\n: {sentence(method.reads)}\n\n"
                 f"Computed at\n: {sentence(at)}\n\n"
                 f"Cost\n: {sentence(method.cost)}\n\n"

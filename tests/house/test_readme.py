@@ -26,16 +26,21 @@ PAGES = {
 #: What the snippets of a page add to the tables of methods and panels, and the files they write.
 ADDED = {"howto/own_method.md": {"abs-cam"}, "howto/own_panel.md": {"mean"}}
 LEFT = {
-    "start.md": ["view.png"],
     "howto/data.md": ["audit.html"],
     "howto/own_panel.md": ["mine.html"],
-    "howto/trust.md": ["evidence/raw.npy"],
+    "howto/trust.md": ["evidence/overlay.png"],
 }
 
 
 def blocks(kind, text=README):
     return [block for found, block in re.findall(r"^```(\w+)\n(.*?)^```", text, re.S | re.M)
             if found == kind]  # fmt: skip
+
+
+#: The pages with snippets that do not stand in the README.
+OWN_SNIPPETS = [
+    page for page, text in PAGES.items() if set(blocks("python", text)) - set(blocks("python"))
+]
 
 
 @pytest.mark.slow
@@ -53,7 +58,7 @@ def test_every_python_snippet_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if blocks("python", text)])
+@pytest.mark.parametrize("page", OWN_SNIPPETS)
 def test_the_snippets_of_a_page_run_one_after_the_other(page, lite0, tmp_path, monkeypatch):
     load = cw.load_network
     monkeypatch.chdir(tmp_path)
@@ -74,7 +79,7 @@ def test_the_snippets_of_a_page_run_one_after_the_other(page, lite0, tmp_path, m
         names["explorer"].close()
     assert added == ADDED.get(page, set())
     for file in LEFT.get(page, ()):
-        assert (tmp_path / file).stat().st_size > 10_000, file
+        assert (tmp_path / file).stat().st_size > 5_000, file
 
 
 @pytest.mark.slow
@@ -117,6 +122,6 @@ def test_the_pictures_and_files_it_names_are_there():
 
 def test_it_is_read_in_three_minutes_and_leads_to_every_how_to_page():
     prose = re.sub(r"^```.*?^```", "", README, flags=re.S | re.M)
-    assert len(prose.split()) < 1200
+    assert len(prose.split()) < 900
     linked = set(re.findall(r"\]\(notebooks/(.*?)(?:#.*?)?\)", README))
     assert {page for page in PAGES if page.startswith("howto/")} - linked == set()
