@@ -49,7 +49,7 @@ autodoc_preserve_defaults = True
 autodoc_type_aliases = {"Floats": "ndarray", "Pixels": "ndarray"}
 napoleon_google_docstring = False
 napoleon_use_param = napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # "score, probability : float"
 python_maximum_signature_line_length = 88
 add_module_names = False
 # Types in signatures that are not ours have no page on this site, which is built offline.

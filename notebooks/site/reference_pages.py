@@ -127,16 +127,17 @@ def resolve(
     return content if node["reftype"] == "class" else None
 
 
-def name_fields(app: Sphinx, doctree: nodes.document) -> None:
-    """Call the attributes of a class so, and not "Variables"."""
-    for field in doctree.findall(nodes.field_name):
-        if field.astext() == "Variables":
-            field.children = [nodes.Text("Attributes")]
+def keep_first_line(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Let Napoleon not take the start of a property's text, up to a colon, for its type."""
+    if what == "property":
+        lines.insert(0, "\\")  # an escaped line end: nothing in the page
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("reference", Reference)
     app.add_directive("public-names", PublicNames)
-    app.connect("doctree-read", name_fields)
+    app.connect("autodoc-process-docstring", keep_first_line, priority=400)  # before Napoleon
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
