@@ -207,6 +207,11 @@ def configure(seed: int = 42, deterministic: bool = False) -> Environment:
     -----
     TensorFlow accepts GPU settings only before it first uses the device, so call this function
     before any other that computes.
+
+    Examples
+    --------
+    >>> cw.configure(seed=7).seed
+    7
     """
     tf = tensorflow()
     random.seed(seed)

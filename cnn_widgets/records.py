@@ -53,6 +53,11 @@ class ImageSample:
     ValueError
         If ``pixels`` is no uint8 array of shape (H, W, 3), ``data`` no uint8 or float32 array of
         the same H and W, ``bands`` names no three channels of it, or ``fit`` is unknown.
+
+    Examples
+    --------
+    >>> ImageSample(np.zeros((20, 30, 3), np.uint8), "night").size
+    (20, 30)
     """
 
     pixels: Pixels = field(repr=False)
@@ -155,6 +160,11 @@ class LayerInfo:
         on a grid over the photograph, as in a vision transformer, are given as such a map.
     lost : str
         In words, why it is not known where on the photograph the output's cells lie; or "".
+
+    Examples
+    --------
+    >>> LayerInfo("stem", "Conv2D", (112, 112, 32)).filters
+    32
     """
 
     name: str
@@ -184,6 +194,12 @@ class Prediction:
 
     ``score`` is the value before the softmax (or sigmoid). ``probability`` is the value after it,
     in [0, 1], or NaN for a network without probabilities (a regression).
+
+    Examples
+    --------
+    >>> best = cw.load_network().predict(cw.gallery()["cat"], top=1)[0]
+    >>> best.name, round(best.probability, 2)
+    ('Egyptian cat', 0.77)
     """
 
     class_index: int

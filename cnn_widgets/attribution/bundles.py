@@ -38,6 +38,17 @@ def load_attribution(folder: str | Path) -> Attribution:
         If the folder has no ``attribution.json``.
     ValueError
         If a file was changed, is missing or damaged, or the format is another one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net, cat = cw.load_network(), cw.gallery()["cat"]
+    >>> found = cw.attribute(net, cat)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = found.save(folder)
+    ...     back = cw.load_attribution(folder)
+    >>> bool((back.raw == found.raw).all()), back.method
+    (True, 'grad-cam')
     """
     folder = Path(folder).expanduser()
     path = folder / DEFINITION

@@ -45,7 +45,7 @@ class Method:
         The key in `METHODS`, and the name for display.
     map : callable
         The function that computes the map: (values, gradients) → map if `plain`, otherwise
-        (probe, **options) → map.
+        ``(probe, **options)`` → map.
     plain : bool
         Whether the method needs nothing but the values (activations of a layer, or the input) and
         their gradients. Such methods run in batches.

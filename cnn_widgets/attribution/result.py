@@ -79,6 +79,12 @@ class Attribution:
         the smallest value, 0, to the largest, 1.
     field : MapField or None
         Where the cells of `raw` lie on the network's input.
+
+    Examples
+    --------
+    >>> found = cw.attribute(cw.load_network(), cw.gallery()["cat"], "grad-cam", "tabby")
+    >>> found.question, found.heatmap.shape
+    ('for tabby', (300, 451))
     """
 
     raw: Floats = field(repr=False)

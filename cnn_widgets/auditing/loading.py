@@ -20,6 +20,15 @@ def load_audit(folder: str | Path) -> Audit:
         If the folder holds none.
     ValueError
         If its files are damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> labelled = [(cw.gallery()["espresso"], "espresso")]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = cw.audit(cw.load_network(), labelled, out=folder)
+    ...     cw.load_audit(folder).accuracy == made.accuracy
+    True
     """
     place = str(folder) if storage.is_store(folder) else str(Path(folder).expanduser())
     try:

@@ -110,6 +110,11 @@ def mosaic(
     ------
     ValueError
         If the activations do not have three axes, or are empty.
+
+    Examples
+    --------
+    >>> mosaic(np.ones((5, 5, 6)), columns=3).shape
+    (11, 17, 3)
     """
     if activations.ndim != 3 or not activations.size:
         raise ValueError(

@@ -8,7 +8,7 @@ from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.fields import FOLDS
 from cnn_widgets.panels.glossary import glossary
-from cnn_widgets.panels.table import PANELS
+from cnn_widgets.panels.table import PANELS, PLACED
 from cnn_widgets.rendering.html import to_html
 from cnn_widgets.rendering.stylesheet import sheet
 
@@ -40,6 +40,7 @@ def build(controls: Controls, screen: Display, pointer: w.Widget) -> tuple[w.Wid
         screen.status,
         page,
         *_folds(controls, screen),
+        *(_own(screen, name) for name in PANELS if name not in PLACED),
     )
 
 
@@ -157,6 +158,12 @@ def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     _fold(use["handing_in"], "Hand in: pin views with a note, share a view", board)
     _fold(use["display"], "Display, places and rare settings", display)
     return [*(use[name] for name in FOLDS), about]
+
+
+def _own(screen: Display, panel: str) -> w.Widget:
+    """Return a panel of the user's own with its title; it stands below the folds."""
+    picture = [_picture(screen, panel)] if panel in screen.pictures else []
+    return _column(_title(panel), *picture, screen.views[panel])
 
 
 def _fold(accordion: w.Accordion, title: str, child: w.Widget) -> None:

@@ -117,7 +117,6 @@ TOOLTIPS = {
 }
 #: The options of lists that never change.
 FIXED: dict[str, Options] = {
-    "method": [(method.title, name) for name, method in METHODS.items()],
     "counter": [("evidence for", False), ("evidence against", True)],
     "target": [("the score", "logit"), ("the probability", "probability")],
     "kinds": [("convolutions and pools", "article"), ("every layer", "all")],
@@ -190,6 +189,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
     """Return the (label, value) pairs that the dropdown list of a trait offers now."""
     if name in FIXED:
         return FIXED[name]
+    if name == "method":  # read anew each time: users add methods of their own
+        return [(method.title, key) for key, method in METHODS.items()]
     if name == "network":
         return list(networks)
     if name == "layer":

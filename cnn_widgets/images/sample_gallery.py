@@ -14,6 +14,11 @@ def gallery() -> dict[str, ImageSample]:
 
     All are in the public domain or under CC0; ``photographs/SOURCES.md`` lists author, source and
     licence of each.
+
+    Examples
+    --------
+    >>> list(cw.gallery())[:3], cw.gallery()["cat"].size
+    (['cat', 'espresso', 'cat and espresso'], (300, 451))
     """
     folder = files("cnn_widgets.images") / "photographs"
     entries = json.loads((folder / "sources.json").read_text("utf-8"))

@@ -146,6 +146,8 @@ PANELS: dict[str, Panel] = {
         Panel("pairs", "All photographs", _PAIRS_TRAITS, pairs, True, "pairs", paired),
     )
 }
+#: The panels that the page has a place for; one that is added to `PANELS` later stands at its end.
+PLACED = frozenset(PANELS)
 #: The panels whose marks are shown over the picture of another, by the other's name.
 COVERS = {
     "original": "marks",

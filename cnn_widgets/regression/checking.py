@@ -84,7 +84,13 @@ def check_against(
 
     Examples
     --------
-    See `keep_evidence`, whose example checks what it kept.
+    >>> import tempfile
+    >>> net, some = cw.load_network(), list(cw.gallery().values())[:2]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kept = cw.keep_evidence(net, some, folder, layers=["head"])
+    ...     check = cw.check_against(net, some, folder)
+    >>> check.passed, check.causes
+    (True, ())
     """
     kept, found = load_evidence(folder), opened(net, images)
     if net.channels != kept.about["channels"]:

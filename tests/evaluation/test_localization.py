@@ -1,4 +1,4 @@
-"""Pointing, with answers known beforehand, and the README's table of it."""
+"""Pointing, with answers known beforehand, and the table of it in the page on trust."""
 
 import re
 from pathlib import Path
@@ -32,12 +32,12 @@ def test_pointing_equals_the_maps_it_is_made_of(lite0, gallery):
             assert share > 0.75
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "notebooks" / "howto" / "trust.md").read_text("utf-8")
 
 
 TOLD = {
     title: (int(left), int(right))
-    for title, left, right in re.findall(r"^\| (.+?) \| (\d+) % \| (\d+) % \|$", README, re.M)
+    for title, left, right in re.findall(r"^\| (.+?) \| (\d+) % \| (\d+) % \|$", PAGE, re.M)
 }
 
 
@@ -49,7 +49,7 @@ TOLD = {
         if name not in ("score-cam", "rise")  # minutes; benchmarks/methods.py prints theirs
     ],
 )
-def test_the_readme_s_table_of_pointing_is_what_is_measured(lite0, gallery, method):
+def test_the_page_s_table_of_pointing_is_what_is_measured(lite0, gallery, method):
     sample = gallery["cat and espresso"]
     cat, cup = (right_share(cw.attribute(lite0, sample, method, name))
                 for name in ("Egyptian cat", "espresso"))  # fmt: skip
@@ -57,7 +57,7 @@ def test_the_readme_s_table_of_pointing_is_what_is_measured(lite0, gallery, meth
     assert (100 * (1 - cat), 100 * cup) == pytest.approx(told, abs=1)
 
 
-def test_the_readme_s_table_lists_every_method_best_first():
+def test_the_page_s_table_lists_every_method_best_first():
     assert sorted(TOLD) == sorted(method.title for method in cw.METHODS.values())
     assert [sum(pair) for pair in TOLD.values()] == sorted(map(sum, TOLD.values()), reverse=True)
 

