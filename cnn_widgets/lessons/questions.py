@@ -68,7 +68,9 @@ class Question(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             options=given, value=None, layout=w.Layout(width="auto", margin="0 0 0 8px")
         )
         self.button = w.Button(
-            description="That is my guess", disabled=True, layout=w.Layout(width="auto")
+            description="That is my guess",
+            disabled=True,
+            layout=w.Layout(width="auto", align_self="flex-start"),
         )
         self.words = w.HTML()
         self.radio.observe(self._on_choice, "value")

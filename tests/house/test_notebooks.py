@@ -121,7 +121,7 @@ MEASURED = {
     ),
     LESSONS[5]: (
         "weights are trained: fewer than 1 of 100",
-        "right on the same people, {}% on others: better on the same people",
+        "right by strangers, {}% by acquainted: better where it knows the hands",
         "sure of its right answers on average, and {} of its {} mistakes: less sure",
         "the model from the file gives the same answer",
     ),
@@ -254,7 +254,7 @@ def execute(tmp_path_factory):
 
 
 def test_there_are_the_four_notebooks_and_the_course():
-    assert NOTEBOOKS == [EXPLORE, ACTIVATIONS, HEATMAPS, TRUST, *LESSONS]
+    assert tuple(NOTEBOOKS) == (EXPLORE, ACTIVATIONS, HEATMAPS, TRUST, *LESSONS)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
