@@ -165,6 +165,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"desk", "handing_in"},
         {"checking", "teaching"},
     ],
+    "lessons": [{"digits", "questions", "shapes"}, {"exercises"}, {"lesson"}],
     "pointing": [{"pointer", "readouts"}, {"gestures"}, {"touch"}],
     "explorer": [
         {"asking", "bench", "saved", "warmup"},
@@ -221,6 +222,7 @@ MAY_USE = {
     "rendering": {"matplotlib"},
     "publishing": {"cv2"},
     "classroom": {"ipywidgets"},
+    "lessons": {"cv2", "ipywidgets"},
     "pointing": {"anywidget", "traitlets"},
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},

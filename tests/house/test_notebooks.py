@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import nbclient
@@ -19,6 +21,15 @@ EXPLORE = "01_explore.ipynb"
 ACTIVATIONS = "02_intermediate_activations.ipynb"
 HEATMAPS = "03_class_activation_heatmaps.ipynb"
 TRUST = "04_can_the_map_be_trusted.ipynb"
+#: The course: after each question that is guessed, a cell measures what is so.
+LESSONS = (
+    "lesson_1_what_a_filter_sees.ipynb",
+    "lesson_2_from_edges_to_objects.ipynb",
+    "lesson_3_which_pixels_speak.ipynb",
+    "lesson_4_can_you_trust_the_map.ipynb",
+    "lesson_5_a_network_that_learned_a_shortcut.ipynb",
+    "lesson_6_your_own_model.ipynb",
+)
 SWITCH = 'NETWORK = None  # or "MobileNetV2" for who is online'
 
 #: What each experiment states, and what its cells must print; {} is a number.
@@ -64,11 +75,131 @@ MEASURED = {
         "the surest pointer is {} (at least {} on the right half), the least sure {} ({})",
         "saved, loaded and computed again, the map is equal to the last bit",
     ),
+    LESSONS[0]: (
+        "2 of 6 columns are not 0, and they lie at the border; the largest value is 3",
+        "the map of the turned filter is 0 everywhere",
+        "the layer stem has 32 maps of 112×112",
+        "is the strongest on {} of 9 photographs: nearly always the same one",
+        "of 32 filters are 0 on the whole photograph: a few",
+        "one number of stem depends on 3×3 pixels",
+        "one number of head_relu depends on 224×224 pixels, the whole picture",
+    ),
+    LESSONS[1]: (
+        "stem has 32 maps of 112×112",
+        "head has 1280 maps of 7×7: more filters, smaller maps",
+        "in the first third of the layers, {} in the last: more often in depth",
+        "of 1280 filters of head_relu are silent on the cat: more than half",
+        "of them are silent on all 9 photographs: nearly all only wait",
+        "without 200 random filters it says espresso",
+        "without the 200 strongest it says {}: another answer",
+    ),
+    LESSONS[2]: (
+        "of the evidence for Egyptian cat is on the left half: on its own side",
+        "of the evidence for espresso is on the right half: on its own side",
+        "the map for Rottweiler is empty",
+        "on the cat, Egyptian cat has {}%, and the brightest place of its map is 1.00",
+        "on the cat, espresso has 0.002%, and the brightest place of its map is 1.00",
+        "the brightest place costs {}, a random place {} on average: more, by far",
+    ),
+    LESSONS[3]: (
+        "the map of Grad-CAM changes: correlation",
+        "the map of Guided backprop hardly changes: correlation",
+        "on espresso, Grad-CAM is better than the edge detector",
+        "on rocket, Grad-CAM is no better than the edge detector",
+        "of its map for Egyptian cat on the left half, less than half",
+        "Grad-CAM has 8{}% there",
+    ),
+    LESSONS[4]: (
+        "with the mark, {}% of 300 are right: more than nine of ten",
+        "without the mark, {} of 100 squares are right: fewer than 20",
+        "the corner costs {}, a random place {}: far more",
+        "of 100 discs with the mark, {} are called square: most are called square",
+        "of the picture is enough, in the corner with the mark",
+        "suspicions held, and the strongest is the corner with the mark",
+        "without the mark, it gets 9{}% right: before,",
+        "of 100 discs with the mark, it calls {} disc: most stay discs",
+    ),
+    LESSONS[5]: (
+        "weights are trained: fewer than 1 of 100",
+        "right by strangers, {}% by acquainted: better where it knows the hands",
+        "sure of its right answers on average, and {} of its {} mistakes: less sure",
+        "the model from the file gives the same answer",
+    ),
+}
+
+#: How each exercise of a lesson is done: what is run, then the answer that is given, as code.
+SOLVED = {
+    LESSONS[0]: {
+        "by_hand": ("", "3"),
+        "strongest": ("", "int(peaks['cat'].argmax())"),
+        "silent": ("explorer.show(image='cat', kinds='all', layer='stem_relu')", "silent"),
+        "view": (
+            "explorer.show(image='rocket', kinds='article', layer='block3_expand',"
+            " filter_order='strength')",
+            "''",
+        ),
+    },
+    LESSONS[1]: {
+        "seven": ("", "'block11_project'"),
+        "espresso": (
+            "explorer.show(image='espresso', kinds='all', layer='head_relu')",
+            "int((peaks[1] == 0).sum())",
+        ),
+        "fewest": (
+            "",
+            "next(n for n in range(1, 101) if answer_without(n).name != 'espresso')",
+        ),
+    },
+    LESSONS[2]: {
+        "hottest": (
+            "explorer.show(image='cat and espresso', class_index='espresso')",
+            "'the middle right'",
+        ),
+        "score": ("explorer.show(image='cat', class_index='tabby')", "8.16"),
+        "harmless": (
+            "place = (0, 0, 100, 100); mine = cw.occlude(net, cup, place, 'blur', controls=20)",
+            "''",
+        ),
+    },
+    LESSONS[3]: {
+        "deaf": ("", "'1.00'"),
+        "sum": ("", "'100 %'"),
+        "compare": ("explorer.show(class_index='espresso', method='saliency')", "''"),
+    },
+    LESSONS[4]: {
+        "taken": ("", "'disc'"),
+        "place": ("explorer.show(class_index='square')", "'the lower right'"),
+        "found": ("", "'bottom right corner'"),
+        "other": (
+            "explorer.show(network='trained without the mark', class_index='square')",
+            "''",
+        ),
+    },
+    LESSONS[5]: {
+        "hardest": ("", "hardest[0]"),
+        "mistake": ("explorer.show(image=surest)", "''"),
+        "its_label": ("explorer.show(class_index='its label')", "''"),
+    },
 }
 
 
 def read(name):
     return nbformat.read(FOLDER / name, as_version=4)
+
+
+def content_of(lesson):
+    """Return the questions and exercises of a lesson, as they are written down."""
+    file = files("cnn_widgets.lessons") / f"{lesson[:8]}.toml"
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+def solution(lesson):
+    """Return a cell that does all exercises of a lesson, first wrongly, and prints what is told."""
+    lines = []
+    for name, (done, answer) in SOLVED[lesson].items():
+        lines += [f"task = lesson._made[{name!r}]", "before = task.answer('?')", done]
+        lines.append(f"print('solved:', {name!r}, before[:7], '|', task.answer({answer}))")
+    return nbformat.v4.new_code_cell("\n".join(lines))
 
 
 def code_cells(notebook):
@@ -98,6 +229,8 @@ def execute(tmp_path_factory):
         if name not in done:
             folder = tmp_path_factory.mktemp("notebook")
             notebook = read(name)
+            if name in LESSONS:
+                notebook.cells.append(solution(name))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("IPYTHONDIR", str(folder / "ipython"))
                 patch.setenv("KERAS_HOME", str(folder / "keras"))
@@ -120,8 +253,8 @@ def execute(tmp_path_factory):
     return run
 
 
-def test_there_are_the_four_notebooks():
-    assert NOTEBOOKS == [EXPLORE, ACTIVATIONS, HEATMAPS, TRUST]
+def test_there_are_the_four_notebooks_and_the_course():
+    assert tuple(NOTEBOOKS) == (EXPLORE, ACTIVATIONS, HEATMAPS, TRUST, *LESSONS)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -260,3 +393,61 @@ def test_an_experiment_works_with_another_network_too(name, tmp_path):
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()
     assert "measured: " in printed(notebook)
+
+
+# --- the course ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_asks_all_its_questions_once_and_measures_after_each(name):
+    content, code = content_of(name), [cell.source for cell in code_cells(read(name))]
+    asked = re.findall(r"lesson\.ask\(\"(\w+)\"\)", "\n".join(code))
+    assert sorted(asked) == sorted(content["questions"])
+    done = re.findall(r"lesson\.exercise\(\s*\"(\w+)\"", "\n".join(code))
+    assert sorted(done) == sorted(content["exercises"])
+    for number, cell in enumerate(code):
+        if "lesson.ask(" in cell:
+            rest = "\n".join(code[number + 1 :])
+            assert "measured: " in cell + rest, cell
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_tells_no_answer_in_its_cells(name):
+    text = "\n".join(cell.source for cell in read(name).cells)
+    for question in content_of(name)["questions"].values():
+        assert question["why"] not in text
+        assert "answer=" not in text
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_says_its_aims_first_and_ends_with_a_hand_in_and_the_way_on(name):
+    first, *_, last = read(name).cells
+    assert re.match(rf"# Lesson {name[7]}: ", first.source)
+    assert re.search(r"About \d\d minutes\. Afterwards you can\n\n- ", first.source)
+    assert "Guess first" in first.source
+    assert "explorer.report(" in code_cells(read(name))[-1].source
+    assert re.search(r"\]\([a-z0-9_]+\.ipynb\)", last.source)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_teachers_notes_speak_of_every_lesson_and_every_question(name):
+    notes = (FOLDER / "teachers_notes.md").read_text("utf-8")
+    assert f"({name})" in notes
+    part = notes.partition(f"## Lesson {name[7]}")[2].partition("\n## ")[0]
+    for words in ("minutes", "Misconception"):
+        assert words in part
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_exercises_of_a_lesson_refuse_a_wrong_answer_and_accept_the_right_one(name, execute):
+    told = [line for line in printed(execute(name)).splitlines() if line.startswith("solved: ")]
+    assert told == [f"solved: {each} Not yet | That is right." for each in SOLVED[name]]
+    assert set(SOLVED[name]) == set(content_of(name)["exercises"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_writes_a_hand_in_that_checks(name, execute):
+    text = printed(execute(name))
+    assert re.search(rf"Written: lesson_{name[7]}.*\.html", text)
