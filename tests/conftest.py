@@ -42,6 +42,11 @@ LONG_EXAMPLES = (
     "cnn_widgets.concepts",
     "cnn_widgets.training",
     "cnn_widgets.experiments",
+    "cnn_widgets.workbench",
+    "cnn_widgets.classroom",
+    "cnn_widgets.publishing",
+    "cnn_widgets.lessons",
+    "cnn_widgets.setting_up",
 )
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
 collect_ignore_glob = ["*/conftest.py"]

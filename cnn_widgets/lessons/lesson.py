@@ -49,7 +49,7 @@ class Lesson:
         given = _named(self._questions, name, "question")
         if name not in self._made:
             self._made[name] = Question(**given, told=self._score)
-        return self._made[name]  # type: ignore[return-value]
+        return self._made[name]
 
     def exercise(self, name: str, explorer: Any = None, *, expected: Any = None) -> Exercise:
         """Return the exercise of a name.

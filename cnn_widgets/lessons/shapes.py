@@ -104,9 +104,9 @@ def _picture(number: int, rng: np.random.Generator) -> Pixels:
         cv2.circle(large, tuple(map(int, center)), radius, tuple(color), -1)
     else:
         corners = 4 if SHAPES[number] == "square" else 3
-        start = np.pi / 4 if corners == 4 else -np.pi / 2
-        angles = start + rng.uniform(-0.3, 0.3) + 2 * np.pi * np.arange(corners) / corners
+        turn = np.pi / 4 if corners == 4 else -np.pi / 2
+        angles = turn + rng.uniform(-0.3, 0.3) + 2 * np.pi * np.arange(corners) / corners
         points = center + 1.15 * radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         cv2.fillPoly(large, [np.round(points).astype(np.int32)], tuple(color))
     small = cv2.resize(large, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.clip(small + rng.normal(0, 8, small.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(small + rng.normal(0, 8, small.shape), 0, 255), np.uint8)
