@@ -64,7 +64,8 @@ def host() -> Host:
     words = parent_command()
     elsewhere = _elsewhere(words)
     if any(name.startswith("VOILA_") for name in os.environ):
-        return Host(f"Voila {installed('voila') or ''}".strip(), elsewhere=elsewhere)
+        number = "" if elsewhere else f" {installed('voila') or ''}"
+        return Host(f"Voila{number}".strip(), elsewhere=elsewhere)
     for word in words[:4]:
         stem = re.sub(r"(-script)?(\.pyw?|\.exe)?$", "", re.split(r"[\\/]", word)[-1].lower())
         if stem in _SERVERS:

@@ -1,5 +1,6 @@
 """The doctor's page: what it says of a healthy computer, and of each fault that is planted."""
 
+import getpass
 import json
 import subprocess
 import sys
@@ -163,6 +164,11 @@ def test_no_name_no_folder_and_no_setting_is_on_the_page(tmp_path, monkeypatch):
     assert "photo.jpg" in told
     for text in ("ada", "lovelace", "s3cret", "geheim", "class7", str(tmp_path).lower()):
         assert text not in told, text
+
+
+def test_a_user_s_name_that_no_setting_holds_is_taken_out(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: "noether")
+    assert scrubbed("owned by NOETHER, not by noethers") == "owned by (private), not by noethers"
 
 
 def test_ordinary_words_of_an_error_are_left(monkeypatch):

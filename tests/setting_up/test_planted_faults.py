@@ -290,9 +290,17 @@ def test_colab_and_vs_code_bring_their_own_widgets(monkeypatch, lab):
     assert only(front_end.widget_modules()).told == "Colab brings its own"
 
 
-def test_a_server_of_another_environment_is_not_judged_by_this_one(monkeypatch, lab):
-    in_kernel(monkeypatch, [OTHER, "/opt/hub/bin/jupyter-lab"])
-    assert only(front_end.front_end()).told == "JupyterLab"  # its version is not known here
+@pytest.mark.parametrize(
+    ("program", "environment", "said"),
+    [("jupyter-lab", [], "JupyterLab"), ("voila", ["VOILA_SERVER_URL"], "Voila"),
+     ("jupyterhub-singleuser", [], "a server of JupyterHub"),
+     ("unknown", [], "A notebook; it is not known what shows it.")],
+)  # fmt: skip
+def test_a_server_of_another_environment_is_not_judged_by_this_one(
+    monkeypatch, lab, program, environment, said
+):
+    in_kernel(monkeypatch, [OTHER, f"/opt/hub/bin/{program}"], environment=environment)
+    assert only(front_end.front_end()).told == said  # without its version, not known here
     found = only(front_end.widget_modules())
     assert (found.status, "another environment" in found.told) == ("warning", True)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,11 @@ def filled(monkeypatch, tmp_path):
 
 def run(folder, *arguments, program=None, **environment):
     """Run the stick's program as a student does, with settings that would lead pip astray."""
-    astray = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_NO_INDEX": "0", "PYTHONPATH": str(ROOT)}
+    astray = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9",
+        "PIP_NO_BINARY": ":all:",
+        "PYTHONPATH": str(ROOT),
+    }
     command = [*(program or [sys.executable, folder / "install.py"]), *arguments]
     return subprocess.run(command, env=os.environ | astray | environment,
                           capture_output=True, text=True, check=False)  # fmt: skip
@@ -160,7 +165,7 @@ def test_a_folder_that_is_no_environment_is_never_cleared(filled, tmp_path, caps
 
 
 def test_an_environment_that_cannot_be_made_is_told(filled, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(stick.sys, "executable", "/bin/false" if os.name != "nt" else "where")
+    monkeypatch.setattr(stick.sys, "executable", shutil.which("false") or "where")
     assert stick.main([str(tmp_path / "class")], filled()) == 2
     assert "could not be made" in capsys.readouterr().err
 
