@@ -113,7 +113,8 @@ MEASURED = {
         "with the mark, {}% of 300 are right: more than nine of ten",
         "without the mark, {} of 100 squares are right: fewer than 20",
         "with HiResCAM, {} of 100 brightest places are in the corner with the mark: nearly all",
-        "with Grad-CAM, {} of 100 brightest places are in the corner with the mark: fewer than half",
+        "with Grad-CAM, {} of 100 brightest places are in the corner with the mark: fewer than "
+        "half",
         "the corner costs {}, a random place {}: far more",
         "of 100 discs with the mark, {} are called square: most are called square",
         "of the picture is enough, in the corner with the mark",
