@@ -33,6 +33,7 @@ pygments_dark_style = "github-dark"  # the theme's own underlines the names of m
 html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
 templates_path: list[str] = []
 
