@@ -87,7 +87,8 @@ class Controls:
         self.guess = GuessBox(lambda text: self._press(f"guess {text}"))
         self._buttons()
         further = {"camera": self.camera, "remove": self.remove, "hottest": self.hottest}
-        self.lock = Lock(lock, {**self.widgets, **self.buttons, **further})
+        # A fold and its button may have one name: then the fold, with the button in it, is hidden
+        self.lock = Lock(lock, {**self.buttons, **further, **self.widgets})
         self._listen()
 
     def _buttons(self) -> None:

@@ -97,6 +97,24 @@ def test_what_is_locked_is_hidden_and_not_changed_on_the_page(net, pictures):
         made.close()
 
 
+def test_a_locked_fold_is_hidden_whole_where_its_button_has_the_same_name(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=["audit", "survey"])
+    try:
+        for name in ("audit", "survey"):
+            fold, button = made.controls.widgets[name], made.controls.buttons[name]
+            assert "cnnw-locked" in fold._dom_classes
+            assert button in all_inside(fold)
+        assert "cnnw-locked" not in made.controls.widgets["trust"]._dom_classes
+    finally:
+        made.close()
+
+
+def all_inside(box):
+    """Return a widget and all that lies in it."""
+    children = getattr(box, "children", ())
+    return [box, *(found for each in children for found in all_inside(each))]
+
+
 def test_an_unknown_name_to_lock_is_refused(net, pictures):
     with pytest.raises(ValueError, match=r"Unknown control 'everything' in lock\. Controls: "):
         cw.CNNExplorer(net, pictures, lock=["everything"])
