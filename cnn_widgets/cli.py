@@ -137,7 +137,10 @@ def _check(options: argparse.Namespace) -> int:
     if options.images is None and not (options.keep or options.against):
         return _check_hand_ins(options.model)
     if options.images is None or not (options.keep or options.against):
-        raise ValueError("Expected a model, images and --keep or --against; or hand-ins alone.")
+        raise ValueError(
+            "With a model and images one of the arguments --keep --against is required; or name "
+            "a folder of hand-ins alone."
+        )
     from cnn_widgets.attribution import find_method
     from cnn_widgets.datasets import open_images
     from cnn_widgets.networks import load_network

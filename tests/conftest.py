@@ -49,7 +49,7 @@ LONG_EXAMPLES = (
     "cnn_widgets.setting_up",
 )
 #: Folders' conftests hold fixtures, no examples; read for examples, their one name would clash.
-collect_ignore_glob = ["*/conftest.py"]
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
 
 
 @pytest.hookimpl(tryfirst=True)

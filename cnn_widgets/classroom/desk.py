@@ -93,10 +93,8 @@ class PinBoard:
 
     def share(self, state: State) -> None:
         """Show the share string of a state, while the fold is open in which it stands."""
-        if not state.handing_in:
-            return
         try:
-            self.shared.value = link_of(state.to_dict())
+            self.shared.value = link_of(state.to_dict()) if state.handing_in else ""
         except ValueError as error:  # it would be too long
             self.shared.value = str(error)
 

@@ -152,10 +152,10 @@ class TaskButtons:
     def rename(self, kind: str, label: str) -> None:
         """Give a button another label; "" hides it."""
         self.buttons[kind].layout.display = None if label else "none"
-        if label and label != self._labels[kind]:
-            if self.buttons[kind].description == self._labels[kind]:  # not while it says Cancel
-                self.buttons[kind].description = label
-            self._labels[kind] = label
+        label = label or TASKS[kind]
+        if self.buttons[kind].description == self._labels[kind]:  # not while it says Cancel
+            self.buttons[kind].description = label
+        self._labels[kind] = label
 
     def show(self, share: float | None, kind: str = "") -> None:
         """Show the progress (0 to 1) of the computation `kind`, or None if none is running."""
