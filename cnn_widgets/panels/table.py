@@ -31,7 +31,7 @@ from cnn_widgets.panels.photograph import (
     predictions,
 )
 from cnn_widgets.panels.survey import survey
-from cnn_widgets.scenes.comparison import chosen_other
+from cnn_widgets.scenes.comparison import compared_with
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
@@ -127,7 +127,7 @@ PANELS: dict[str, Panel] = {
         Panel("labels", "", _STRIP_TRAITS | {"layer"}, labels, False, "strip"),
         Panel("card", "About the method", frozenset({"method", "target", "network"}), card),
         Panel(
-            "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", chosen_other
+            "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", compared_with
         ),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
         Panel("audit", "Where is it wrong?", _AUDIT_TRAITS, audit_words, False, "audit"),

@@ -6,7 +6,7 @@ A, so all other choices are the same. Where there is no B, a sentence says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -100,6 +100,19 @@ def alternatives(scene: Scene) -> tuple[str, ...]:
     if scene.compare_by == "photograph":
         return scene.samples.photographs.page(scene.image, OFFERED)
     return scene.at_hand
+
+
+def compared_with(scene: Scene) -> Hashable:
+    """Return what B depends on beside the traits: what it is, and the weights of another network.
+
+    A network that is not on screen may have been trained meanwhile, too.
+    """
+    other = chosen_other(scene)
+    if scene.compare_by != "network" or other not in scene.at_hand:
+        return other
+    network = scene.open_network(other)
+    with network.weights_checked():
+        return other, network.revision
 
 
 def chosen_other(scene: Scene) -> str:

@@ -184,7 +184,9 @@ class Person:
         return None  # pointing asks for classes that tiny networks do not know
 
     def _do_experiment(self):
-        self.explorer.controls.buttons["experiment"].click()
+        """Press the button of an experiment that needs nothing but a layer with filters."""
+        if self.explorer.state.experiment in ("votes", "excite"):
+            self.explorer.controls.buttons["experiment"].click()
 
     # --- a script in another cell ---
 
@@ -293,13 +295,15 @@ def fresh(explorer):
         first, dict(explorer._catalogue.samples), models={net.name: net for net in others}
     )
     made._catalogue.results = explorer._catalogue.results
+    made._catalogue.experiments = explorer._catalogue.experiments
+    made._catalogue.samples.revision = explorer._catalogue.samples.revision
     made.show(**explorer.state.values())
     return made
 
 
 def dismiss(made):
     """Close a fresh explorer, but leave the other one what it lent."""
-    made._catalogue.results = ByteCache(0)
+    made._catalogue.results = made._catalogue.experiments = ByteCache(0)
     made._catalogue._networks.clear()
     made.close()
 
