@@ -82,9 +82,12 @@ def pins_of(text: str) -> list[Any]:
     What cannot be read is returned as it is; the state refuses it.
 
     >>> pins_of("conv 3 4; relu 0 0")
-    [['conv', '3', '4'], ['relu', '0', '0']]
+    [['conv', 3, 4], ['relu', 0, 0]]
     """
-    return [part.strip().rsplit(None, 2) for part in text.split(";") if part.strip()]
+    pins = [part.strip().rsplit(None, 2) for part in text.split(";") if part.strip()]
+    return [
+        [name, *(int(each) if each.isdecimal() else each for each in cell)] for name, *cell in pins
+    ]
 
 
 def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
@@ -92,14 +95,14 @@ def pins_text(pins: tuple[tuple[str, int, int], ...]) -> str:
     return "; ".join(f"{layer} {row} {column}" for layer, row, column in pins)
 
 
-def region_of(text: str) -> list[str] | Brush | None:
+def region_of(text: str) -> list[float] | list[str] | Brush | None:
     """Return the region that a text names, for the state to check; None for an empty one.
 
     It is four numbers, or "brush", its radius, and places "x y" with , between them and ; between
     two strokes.
 
     >>> region_of("10, 20, 30, 40")
-    ['10', '20', '30', '40']
+    [10.0, 20.0, 30.0, 40.0]
     >>> region_of("brush 5: 10 20, 30 40; 50 60").strokes
     (((10.0, 20.0), (30.0, 40.0)), ((50.0, 60.0),))
     """
@@ -112,7 +115,11 @@ def region_of(text: str) -> list[str] | Brush | None:
             return Brush(float(radius), places)
     except ValueError:  # it is not of that form
         pass
-    return text.replace(",", " ").split() or None
+    words = text.replace(",", " ").split()
+    try:
+        return [float(each) for each in words] or None
+    except ValueError:
+        return words
 
 
 def region_text(region: Region | None) -> str:

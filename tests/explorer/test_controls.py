@@ -208,3 +208,20 @@ def test_a_bad_value_raises_one_clear_error_and_changes_nothing(explorer, trait,
 def test_unknown_state_is_refused(explorer):
     with pytest.raises(ValueError, match="Unknown state colour"):
         explorer.show(colour="red")
+
+
+def test_typed_places_are_taken(small):
+    """A region as four numbers and a pin as layer, row and column; refused ones say what came."""
+    widgets = small.controls.widgets
+    small.state.layer = "conv1"
+    widgets["region"].value = "1, 2 9.5 12"
+    assert small.state.region == (1.0, 2.0, 9.5, 12.0)
+    widgets["pins"].value = "conv1 3 4; conv1 0 0"
+    assert small.state.pins == (("conv1", 3, 4), ("conv1", 0, 0))
+    assert small.last_error is None
+    for name, wrong in (("region", "left top"), ("pins", "conv1 three 4"), ("pins", "conv1 3")):
+        before = widgets[name].value
+        widgets[name].value = wrong
+        assert small.last_error is not None
+        assert widgets[name].value == before
+        small.last_error = None
