@@ -143,6 +143,7 @@ def test_a_report_needs_a_pin_and_a_page(explorer, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures, tmp_path):
     """Every second answer is wrong, each in a way of its own; a view holds one answer."""
     rng = np.random.default_rng(4)

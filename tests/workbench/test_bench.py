@@ -88,6 +88,7 @@ def test_each_says_what_it_does_before_its_button_is_pressed(explorer, name):
     assert "could not be drawn" not in shown(explorer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in EXPERIMENTS if n not in ("concept", "film")])
 def test_each_finds_something_by_its_button_or_from_code(explorer, name):
     layer = "conv2" if name == "parts" else "conv1"  # parts want values that are never below 0
