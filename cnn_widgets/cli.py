@@ -18,8 +18,8 @@ from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code.
 
-    It is 0 if all is well, and 1 if `check` finds a regression or a wrong hand-in, `doctor` a
-    fault, or `bundle --check` a damaged file.
+    It is 0 if all is well, and 1 if `check` finds a regression or a hand-in that is not right,
+    `doctor` a fault, or `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
@@ -135,6 +135,8 @@ def _add_check(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     """Keep a network's answers and evidence, compare it with what was kept, or check hand-ins."""
     if options.images is None and not (options.keep or options.against):
+        if options.method or options.junit or options.tolerance:
+            raise ValueError("--method, --junit and --tolerance are not for hand-ins.")
         return _check_hand_ins(options.model)
     if options.images is None or not (options.keep or options.against):
         raise ValueError(

@@ -68,7 +68,7 @@ class CheckedWork:
     name, file : str
         Whose it is, and the file's name.
     verdict : {"right", "wrong", "cannot be checked"}
-        Right only if every pin is right.
+        Right only if every pin is right, and something is claimed.
     reasons : tuple of str
         About the whole file.
     pins : tuple of CheckedPin
@@ -133,15 +133,15 @@ def check_hand_ins(
     """
     files = _files(source)
     net = load_network(network) if not isinstance(network, Network) else network
-    desk = _Desk(net, images)
+    checker = _Checker(net, images)
     found = []
     try:
         for number, file in enumerate(files):
-            found.append(desk.checked(file))
+            found.append(checker.checked(file))
             if progress is not None and progress(number + 1, len(files)) is False:
                 break
     finally:
-        desk.close()
+        checker.close()
     return found
 
 
@@ -149,13 +149,17 @@ def _files(source: Any) -> list[Path]:
     given = [source] if isinstance(source, str | Path) else list(source)
     files: list[Path] = []
     for each in map(Path, given):
+        if not each.is_dir() and not each.name.endswith(ENDING):
+            raise ValueError(
+                f"Expected a folder of hand-ins, or a file *{ENDING}. Received: {each}"
+            )
         files += sorted(each.rglob(f"*{ENDING}")) if each.is_dir() else [each]
     if not files:
         raise ValueError(f"There is no file *{ENDING}.")
     return files
 
 
-class _Desk:
+class _Checker:
     """Opens views without a page, one after the other, with one network and its photographs."""
 
     def __init__(self, net: Network, images: Any) -> None:
@@ -177,10 +181,11 @@ class _Desk:
         reasons = []
         if changed:
             reasons.append("the file was changed after it was written (its digest is another one)")
-        if not content["pins"]:
-            reasons.append("nothing is pinned in it")
+        claims = sum(len(each["answers"]) for each in content["pins"])
+        if not claims:
+            reasons.append("it claims nothing" if content["pins"] else "nothing is pinned in it")
         pins = tuple(self._pin(n, each) for n, each in enumerate(content["pins"], 1))
-        verdicts = {each.verdict for each in pins} or {UNKNOWN}
+        verdicts = {each.verdict for each in pins} | (set() if claims else {UNKNOWN})
         verdict = next((v for v in (WRONG, UNKNOWN) if v in verdicts), RIGHT)
         return CheckedWork(
             str(content["name"]), file.name, WRONG if changed else verdict, tuple(reasons), pins

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -102,7 +102,7 @@ def hand_in_of(pins: Sequence[Pin], author: str) -> dict[str, Any]:
         "name": author,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-        "pins": [each.to_dict() | {"sha256": digest_of(each.to_dict())} for each in pins],
+        "pins": [each.to_dict() for each in pins],
     }
     plain: dict[str, Any] = json.loads(json.dumps(content))  # as it is read again
     return plain | {"sha256": digest_of(plain)}
@@ -127,8 +127,6 @@ _IMAGE = re.compile(r'alt="([^"]*)" src="data:image/(\w+);base64,([^"]+)"')
 
 def _pictures(html: str) -> list[tuple[str, str, bytes]]:
     """Return (words, kind, bytes) of the pictures in a page."""
-    from html import unescape
-
     return [
         (unescape(alt), "png" if kind == "png" else "jpg", base64.b64decode(data))
         for alt, kind, data in _IMAGE.findall(html)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -115,8 +116,6 @@ def digest_of(content: Any) -> str:
 
 def _definition(scene: Scene) -> str:
     """Return what the map on screen is, as a paragraph."""
-    from html import escape
-
     method = METHODS[scene.method]
     text = f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"
     return f'<p class="cnnw-caption">{escape(text)}</p>'

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.traits import from_plain
 from cnn_widgets.views import captions
 
 #: A claimed number is right within this share of the measured one, or as its digits tell.
@@ -189,7 +190,7 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
                 index = scene.chosen.class_index if name == "class_index" else scene.versus
                 shown = None if index is None else names[index]
             else:
-                wanted = tuple(claimed) if isinstance(claimed, list) else plain_number(claimed)
+                wanted = from_plain(name, plain_number(claimed))
             right = wanted == shown
         else:
             known = ", ".join((*values, *(each.replace(" ", "_") for each in QUANTITIES)))

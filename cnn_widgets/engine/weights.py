@@ -143,20 +143,20 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
 
 def weights_digest(model: keras.Model) -> str:
     """Return the SHA-256 over path, dtype, shape and bytes of each weight, in hexadecimal."""
-    found = hashlib.sha256()
-    for weight in model.weights:
-        values = np.ascontiguousarray(weight.value)
-        found.update(f"{weight.path} {values.dtype} {values.shape} ".encode())
-        found.update(values.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+    return _digest(model, lambda weight, values: f"{weight.path} {values.dtype} {values.shape} ")
 
 
 def values_digest(model: keras.Model) -> str:
     """Return the SHA-256 over the weights' values in their order, equal where names differ."""
+    return _digest(model, lambda weight, values: f"{values.dtype}{values.shape}")
+
+
+def _digest(model: keras.Model, head: Callable[[Any, Floats], str]) -> str:
+    """Return the SHA-256 over each weight's bytes, with a text before them."""
     found = hashlib.sha256()
     for weight in model.weights:
         values = np.ascontiguousarray(weight.value)
-        found.update(f"{values.dtype}{values.shape}".encode())
+        found.update(head(weight, values).encode())
         found.update(values.reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 

@@ -101,6 +101,7 @@ def votes(
     class_index: int | str | None = None,
     *,
     versus: int | str | None = None,
+    effects: bool = True,
     progress: Progress | None = None,
 ) -> Votes:
     """Return which filters of a layer speak for a class on a photograph, and how much.
@@ -118,6 +119,8 @@ def votes(
         By default the most likely class.
     versus : int or str, optional
         A class to compare with: Y is then the class's score less that of `versus`.
+    effects : bool
+        Whether effects are measured where that costs passes; otherwise they are NaN there.
     progress : callable, optional
         Called with (passes done, passes in all); returning False stops.
 
@@ -148,7 +151,9 @@ def votes(
     mean = gradients.mean(axis=(0, 1))
     effect, passes = (gradients * values).sum(axis=(0, 1)), 0
     if tail.curve is not None:
-        effect, passes = _measured(tail, weights, progress)
+        effect, passes = (
+            _measured(tail, weights, progress) if effects else (np.full(tail.filters, np.nan), 0)
+        )
     return Votes(
         tail.layer,
         index,

@@ -16,6 +16,7 @@ from cnn_widgets.auditing import Audit
 from cnn_widgets.publishing import publish
 from cnn_widgets.rendering.export import write_view
 from cnn_widgets.rendering.figure import to_figure
+from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.state import State
@@ -116,7 +117,11 @@ class Asking:
             ``most_mb=``. Method and colours are those on screen.
         """
         scene = self.scene
-        names = list(islice(scene.samples, 18)) if images is None else list(images)
+        names = [images] if isinstance(images, str) else images
+        names = list(islice(scene.samples, PAGE) if names is None else names)
+        for name in names:
+            if name not in scene.samples:
+                raise ValueError(f"Unknown image {name!r}. Images: {', '.join(scene.samples)}.")
         shown = {"method": scene.method, "colormap": scene.colormap,
                  "filter_colormap": scene.filter_colormap, "say": print}  # fmt: skip
         samples = [replace(scene.samples[name], name=name) for name in names]

@@ -8,7 +8,7 @@ from typing import Any
 
 from cnn_widgets.scenes.choices import COVERED
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.workbench.experiment import Lead
+from cnn_widgets.workbench.experiment import Lead, lists_filters
 from cnn_widgets.workbench.table import TABLE, chosen, leads
 from cnn_widgets.workbench.voting import NAMES
 
@@ -33,7 +33,8 @@ UNLABELLED = {"experiment", "lead"}
 TOOLTIPS = {
     "experiment": "What is changed, made or measured; what it does is told below",
     "switched": 'Numbers ("3 7 12"), or the first of a ranking ("top 20", "top 20 by weight"); '
-    "also by Shift-click in the mosaic. Empty: the filter shown",
+    "also by Shift-click in the mosaic. Empty: the filter shown; all where activations are taken "
+    "or dreamt",
     "switching": "What is done to the activations of these filters",
     "measure": "By which measure the filters are listed",
     "covered": "Which place of the photograph is covered",
@@ -115,7 +116,7 @@ def shown(scene: Scene) -> set[str]:
     found = set(chosen(scene).controls)
     if "covered_by" in found and scene.bench.covered_by != "photograph":
         found.discard("other_image")
-    if chosen(scene).name == "excite" and scene.bench.excited != "filters":
+    if not lists_filters(scene):
         found.discard("switched")
     return found
 

@@ -57,8 +57,8 @@ class Controls:
         Called with the wanted trait values, as keywords, when the user changes a widget.
     open_image, search_class, press : callable
         Called with an upload, a path or an address; with the text of the class search; with a
-        key of `TASKS`, "hottest", "remove" or "save …". The first two return False if the input
-        was refused.
+        key of `TASKS`, "hottest", "remove", "save …", "guess …" or one of `PRESSED`. The first
+        two return False if the input was refused.
     hints, lock : bool, sequence of str
         Whether the page explains itself in three hints; see `Lock`.
     """

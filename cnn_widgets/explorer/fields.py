@@ -190,7 +190,8 @@ class Lock:
                 listed = ", ".join(controls)
                 raise ValueError(f"Unknown control {name!r} in lock. Controls: {listed}.")
             controls[name].add_class("cnnw-locked")
-        self._names = frozenset(given)
+        # Other kinds of layers would choose another layer
+        self._names = frozenset((*given, "kinds") if "layer" in given else given)
 
     def left(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Return the changes, if none of them is locked; otherwise a ValueError.

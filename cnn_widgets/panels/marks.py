@@ -5,10 +5,11 @@ from __future__ import annotations
 from cnn_widgets.attribution.regions import Brush
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.panels.places import depth_place, grid, strip_grid
-from cnn_widgets.scenes.choices import WITH_FILTERS, read_filters
+from cnn_widgets.scenes.choices import read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import Mark, View
+from cnn_widgets.workbench.experiment import lists_filters
 
 #: The kinds of the two pins, and their names.
 PINS = (("first", "A"), ("second", "B"))
@@ -47,7 +48,7 @@ def frame(scene: Scene) -> View:
     """Return the frame around the selected filter, over the mosaic, and around those switched."""
     rows, columns, _ = grid(scene)
     choice, size = scene.filter_choice, (1 / columns, 1 / rows)
-    shown = scene.experiments and scene.bench.experiment in WITH_FILTERS
+    shown = scene.experiments and lists_filters(scene)
     switched = read_filters(scene.bench.switched).listed if shown else ()
     places = {k: divmod(choice.place(k), columns) for k in choice.shown.tolist()}
     found = [

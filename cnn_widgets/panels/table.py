@@ -86,10 +86,13 @@ _FILTER_TRAITS = _INPUT_TRAITS | {"layer", "scale", "filter_colormap"}
 _PINNED_TRAITS = _INPUT_TRAITS | {"display", "layer", "filter", "pins"}
 _AUDIT_TRAITS = frozenset({"network", "fit", "audit", "audit_kind", "audit_label", "audit_answer"})
 _SURVEY_TRAITS = frozenset({"network", "fit", "layer", "filter", "survey"})
-_FRAME_TRAITS = frozenset({"network", "layer", "filter", "experiments", "experiment", "switched"})
+_FRAME_TRAITS = frozenset(
+    {"network", "layer", "filter", "experiments", "experiment", "switched", "excited"}
+)
 # The rest of what an experiment depends on is in its question.
 _BENCH_TRAITS = _INPUT_TRAITS | {
     "experiments", "experiment", "measure", "method", "colormap", "scale", "filter_colormap",
+    "pins", "covered",
 }  # fmt: skip
 _STRIP_TRAITS = _MAP_TRAITS | {"alpha", "strip", "strip_of", "kinds", "filter_colormap"}
 

@@ -11,9 +11,10 @@ import numpy as np
 from cnn_widgets.attribution.regions import Brush, hottest_region
 from cnn_widgets.panels.places import confusion_cell, depth_layer, grid, shown_confusion
 from cnn_widgets.pointing.readouts import cell_at, pixel_at, strip_layer, tile_at
-from cnn_widgets.scenes.choices import FACES, MAX_ZOOM, WITH_FILTERS, read_filters
+from cnn_widgets.scenes.choices import FACES, MAX_ZOOM, read_filters
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited
+from cnn_widgets.workbench.experiment import lists_filters
 
 Changes = dict[str, Any]
 
@@ -174,7 +175,7 @@ def _switched(scene: Scene, index: int | None) -> Changes:
         return {}
     before = read_filters(scene.bench.switched).listed
     chosen = [k for k in before if k != index] if index in before else [*before, index]
-    opened = {} if scene.bench.experiment in WITH_FILTERS else {"experiment": "silence"}
+    opened = {} if lists_filters(scene) else {"experiment": "silence"}
     return {"experiments": True, **opened, "switched": " ".join(map(str, chosen))}
 
 

@@ -96,14 +96,13 @@ function picturesIn({ root, model, on }) {
     const button = event.target.closest?.(".cnnw-control-copy");
     const text = root.querySelector(".cnnw-control-share input")?.value;
     if (!button || !text) return;
-    const words = button.textContent;
     try {
       await navigator.clipboard.writeText(text);
       button.textContent = "Copied";
     } catch (error) { // a page that may not: the string beside the button can be marked by hand
       button.textContent = "Mark it and copy it by hand";
     }
-    setTimeout(() => { button.textContent = words; }, 2000);
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }
 
   on(root, "click", copyClicked);

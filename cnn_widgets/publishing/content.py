@@ -11,11 +11,12 @@ import numpy as np
 
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import diverging_colormap, lookup_table, resize
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import Floats, ImageSample, Pixels
+from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.views import captions
 
 #: Longer sides, in pixels: of a photograph, of the evidence over it, and of a filter's map.
@@ -31,7 +32,7 @@ def photograph(
     method: str,
 ) -> dict[str, Any]:
     """Return all that the page shows of one photograph, as plain values for JSON."""
-    answers = net.predict(sample, top=5)
+    answers = net.predict(sample, top=max(5, classes if isinstance(classes, int) else 0))
     scores, probabilities = net.scores(sample)
     listed = [each.class_index for each in answers]
     wanted = listed[:classes] if isinstance(classes, int) else list(classes)
@@ -50,7 +51,7 @@ def photograph(
                 "probability": captions.percent(float(probabilities[index])),
                 "share": _finite(float(probabilities[index])),
                 "score": captions.number(float(scores[index])),
-                "map": None if index not in maps else _heat(maps[index].heatmap, maps[index]),
+                "map": None if index not in maps else _heat(maps[index]),
             }
             for index in shown
         ],
@@ -64,13 +65,18 @@ def colors(name: str, signed: bool = False) -> str:
     return base64.b64encode(table.tobytes()).decode("ascii")
 
 
-def _heat(heat: Floats, found: Any) -> dict[str, Any]:
+def _within(shape: tuple[int, ...], longest: int) -> tuple[int, int]:
+    """Return rows and columns, made smaller so that the longer side is at most so long."""
+    scale = min(1.0, longest / max(shape[:2]))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def _heat(found: Attribution) -> dict[str, Any]:
     """Return the evidence over the photograph as bytes: 0 to 255 for 0 to 1, or for -1 to 1."""
-    height, width = heat.shape
-    scale = min(1.0, HEAT / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    signed = METHODS[found.method].signed
-    small = cv2.resize(np.asarray(heat, np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    size, signed = _within(found.heatmap.shape, HEAT), METHODS[found.method].signed
+    small = cv2.resize(
+        np.asarray(found.heatmap, np.float32), size[::-1], interpolation=cv2.INTER_AREA
+    )
     share = (small + 1) / 2 if signed else small
     gray = np.round(255 * share.clip(0, 1)).astype(np.uint8)
     return {"gray": _gray(gray), "size": [size[1], size[0]], "words": captions.evidence(found)}
@@ -80,8 +86,7 @@ def _layer(net: Network, sample: ImageSample, name: str, filters: int) -> dict[s
     """Return the first filters' maps one below the other, each from its smallest to its largest."""
     values = net.activations(sample, name)[..., :filters]
     height, width = values.shape[:2]
-    scale = min(1.0, MAP / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
+    size = _within(values.shape, MAP)
     low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
     rows = []
     for k in range(values.shape[-1]):

@@ -124,7 +124,11 @@ def publish(
     names = list(layers) if layers is not None else _evenly(net)
     for name in names:
         net.field(name)
-    wanted = classes if isinstance(classes, int) else [net.class_index(each) for each in classes]
+    wanted: int | list[int] = (
+        min(classes, net.classes)
+        if isinstance(classes, int)
+        else list(dict.fromkeys(net.class_index(each) for each in classes))
+    )
     found = []
     for number, sample in enumerate(some):
         if progress is not None and progress(number, len(some)) is False:
@@ -141,7 +145,7 @@ def publish(
     }
     html = _html(title or net.name, content)
     count = wanted if isinstance(wanted, int) else len(wanted)
-    page = Published(html, len(found), min(count, net.classes), len(names), filters, target)
+    page = Published(html, len(found), count, len(names), filters, target)
     if page.megabytes > most_mb:
         raise ValueError(
             f"The page would be {page.told}: more than {most_mb:g} MB. Take fewer photographs, "

@@ -46,6 +46,7 @@ function made(tag, words, attributes = {}) {
 }
 const photo = () => content.photographs[state.photo];
 const layer = () => photo().layers[state.layer];
+const explained = () => Math.max(0, photo().answers.findIndex((each) => each.map));
 const shown = (value) => Number(value).toPrecision(3).replace("-", "−");
 
 async function drawPhoto() {
@@ -91,7 +92,7 @@ function drawChoices() {
   $("photographs").replaceChildren(...content.photographs.map((each, at) => {
     const button = made("button", each.name, { type: "button", "aria-pressed": at === state.photo,
       style: `background-image: url(${each.photo})` });
-    button.addEventListener("click", () => { state.photo = at; state.answer = 0; draw(); });
+    button.addEventListener("click", () => { state.photo = at; state.answer = explained(); draw(); });
     return button;
   }));
   $("answers").replaceChildren(...photo().answers.map((each, at) => {
@@ -149,5 +150,6 @@ $("alpha").addEventListener("input", () => {
   $("photo").querySelector("canvas").style.opacity = $("alpha").value / 100;
 });
 document.addEventListener("pointermove", tell);
+state.answer = explained();
 if (!content.layers.length) $("inside").hidden = true;
 draw();

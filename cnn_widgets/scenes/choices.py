@@ -44,8 +44,6 @@ EXPERIMENTS = (
     "silence", "transplant", "votes", "turn filters", "turn region", "cover", "trace", "excite",
     "dream", "concept", "parts", "training", "film",
 )  # fmt: skip
-#: Those in which filters are listed.
-WITH_FILTERS = ("silence", "transplant", "excite", "dream")
 #: What is done to filters, and what their activations are then multiplied with.
 SWITCHINGS = {"silenced": 0.0, "kept alone": 0.0, "halved": 0.5, "doubled": 2.0}
 #: What is covered: the region drawn (the hottest place if none is), or a place named by the map.

@@ -45,7 +45,7 @@ class Photographs(Mapping[str, ImageSample]):
     unreadable : dict of str to str
         Why a photograph could not be read, by name.
     revision : int
-        Raised whenever one is added or removed.
+        Another one whenever a photograph is added or removed.
     """
 
     def __init__(self, images: ImageSet, joined: Joined, at_once: bool) -> None:
@@ -58,7 +58,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._fitted: dict[str, Fitted] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
         self.unreadable: dict[str, str] = {}
-        self.revision = 0
+        self.revision = self._changes = 0
         if at_once:
             for index in range(len(images)):
                 self._keep_own(index)
@@ -100,7 +100,7 @@ class Photographs(Mapping[str, ImageSample]):
                 return unique
             unique, count = f"{small.name} {count}", count + 1
         self._numbers[unique], self._kept[unique], self._names = None, small, None
-        self.revision += 1
+        self.revision = self._changes = self._changes + 1
         self.sizes[unique] = sample.size
         return unique
 
@@ -109,7 +109,7 @@ class Photographs(Mapping[str, ImageSample]):
         self._numbers.pop(name, None)
         self._kept.pop(name, None)
         self._names = None
-        self.revision += 1
+        self.revision = self._changes = self._changes + 1
         self.sizes.pop(name, None)
         self._fitted.clear()
 

@@ -27,7 +27,7 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
         If a value is refused; then nothing has changed, and no photograph was added.
     """
     with state.together():  # redrawn at the end, after every change was accepted
-        added = None
+        added, revision = None, catalogue.samples.revision
         try:
             if image is not None:
                 known, count = (
@@ -44,6 +44,7 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
         except BaseException:
             if added is not None:
                 catalogue.remove(added)
+                catalogue.samples.revision = revision  # the table is as it was
             raise
         state.count_pictures()
 

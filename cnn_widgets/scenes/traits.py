@@ -158,8 +158,8 @@ class Bench:
     experiment : str
         Which one, of `choices.EXPERIMENTS`.
     switched : str
-        Filters of the layer browsed, as text that `choices.read_filters` reads; "": the one shown.
-        Another layer or network clears it.
+        Filters of the layer browsed, as text that `choices.read_filters` reads; "": the one shown,
+        or all where activations are taken or dreamt. Another layer or network clears it.
     switching : str
         What is done to them, one of `choices.SWITCHINGS`.
     measure : str

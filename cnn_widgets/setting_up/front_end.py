@@ -18,7 +18,7 @@ MANAGER = "@jupyter-widgets/jupyterlab-manager"
 #: The package that brings each front-end module.
 MODULES = {MANAGER: "jupyterlab-widgets", "anywidget": "anywidget"}
 #: The widget manager's major version that belongs to ipywidgets of a major version.
-_MANAGERS = {"7": "3", "8": "5"}
+_MANAGERS = {"8": "5"}
 #: Programs that start kernels, by the name of the program or of its Python module.
 _SERVERS = {
     "jupyter-lab": ("JupyterLab", "jupyterlab"),
@@ -177,17 +177,21 @@ def description(name: str) -> dict[str, Any] | None:
 
 
 def disabled_modules() -> set[str]:
-    """Return the names of front-end modules that a setting of JupyterLab switches off."""
-    found: set[str] = set()
-    for place in _page_settings():
+    """Return the names of front-end modules that settings of JupyterLab switch off.
+
+    Where several levels of settings name one, the highest counts, as in JupyterLab.
+    """
+    merged: dict[str, bool] = {}
+    for place in reversed(list(_page_settings())):
         if place.is_file():
             stated = json.loads(place.read_text("utf-8")).get("disabledExtensions", {})
             each = stated if isinstance(stated, dict) else dict.fromkeys(stated, True)
-            found |= {str(name) for name, off in each.items() if off}
-    return found
+            merged |= {str(name): bool(off) for name, off in each.items()}
+    return {name for name, off in merged.items() if off}
 
 
 def _page_settings() -> Iterator[Path]:
+    """Yield the files of settings, the highest level first."""
     from jupyter_core.paths import jupyter_config_path
 
     for folder in jupyter_config_path():

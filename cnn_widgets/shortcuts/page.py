@@ -80,8 +80,7 @@ def _row(each: Finding) -> tuple[str, ...]:
 
 
 def _name(each: Finding) -> str:
-    what = f"{each.kind} ({each.place})" if each.filters is None else each.place
-    return f"{each.label}: {what}"
+    return f"{each.label}: {each.what}"
 
 
 def _again(found: Shortcuts) -> str:

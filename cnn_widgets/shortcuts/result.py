@@ -81,9 +81,13 @@ class Finding:
         """The rectangle (top, left, bottom, right) around it, in shares of the sides."""
         return box_of(self.mask)
 
+    @property
+    def what(self) -> str:
+        """What it is, in words: its kind and place, or the filters."""
+        return f"{self.kind} ({self.place})" if self.filters is None else self.place
+
     def __str__(self) -> str:
         away, into = self.trial.away, self.trial.into
-        what = f"{self.kind} ({self.place})" if self.filters is None else self.place
         away_by, put = "taking it away", "put into others it changes"
         if self.filters is not None:
             away_by, put = "silencing", "the activations put into others change"
@@ -94,13 +98,15 @@ class Finding:
             f"{into.turned.right} of {into.turned.count} {self.label!r}"
         )
         compared = (
-            f"of {len(away.controls)} controls, {_as_much(away)} and {_as_much(into)} did as much"
+            f"of {len(away.controls)} controls, {away.as_much} and {into.as_much} did as much"
         )
         end = ""
         if self.held and self.central:
             end = " It lies where the subject usually is: look whether it is the subject itself."
         lead = "Decided by" if self.held else "Not held:"
-        return f"{self.label}: {lead} {what}. {effects[0].upper()}{effects[1:]}; {compared}.{end}"
+        return (
+            f"{self.label}: {lead} {self.what}. {effects[0].upper()}{effects[1:]}; {compared}.{end}"
+        )
 
     @property
     def _blurred(self) -> str:
@@ -109,10 +115,6 @@ class Finding:
             return ""
         turned = f"{blurred.turned.right} of {blurred.turned.count}"
         return f" (blurring it: by {-blurred.change:.1f}, and from {turned})"
-
-
-def _as_much(effect: Effect) -> int:
-    return sum(each >= effect.compared for each in effect.controls)
 
 
 #: The share of the evidence in each zone, and that of the area.

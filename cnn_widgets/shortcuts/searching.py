@@ -260,7 +260,7 @@ class _Search:
         without = None
         if held and (change := held[0].change):
             rest = own.with_pixels(change.absent(own.pixels, True))
-            without = f"{held[0].kind} ({held[0].place})", rest
+            without = held[0].what, rest
         pairs = tried_filters(judge, own, others, places, without, self.controls, self.seed, step)
         return [
             Finding(name, "filter", each.place, each.why, each.mask, min(len(own), LOOKED), trial,

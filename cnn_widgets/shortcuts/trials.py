@@ -57,8 +57,12 @@ class Effect:
     @property
     def rank(self) -> float:
         """The share of controls that do as much, this one counted as one of them; above 0."""
-        as_much = sum(each >= self.compared for each in self.controls)
-        return (1 + as_much) / (1 + len(self.controls))
+        return (1 + self.as_much) / (1 + len(self.controls))
+
+    @property
+    def as_much(self) -> int:
+        """The number of controls that do as much."""
+        return sum(each >= self.compared for each in self.controls)
 
     @property
     def standardised(self) -> float:

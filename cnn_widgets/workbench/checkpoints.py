@@ -49,10 +49,9 @@ def _compared(scene: Scene, progress: Progress | None) -> Compared:
 
 def _shown(scene: Scene, found: Compared) -> View:
     """Return which layers moved, and which answers."""
-    name, before, revision, change = found
-    with before.weights_checked():
-        if before.revision != revision:
-            return View(f"The weights of {name} have changed since: press “{TRAINING.button}”.")
+    name, before, _, change = found
+    if _outdated(found):
+        return View(f"The weights of {name} have changed since: press “{TRAINING.button}”.")
     turned = len(change.turned)
     line = (
         f"From {name} to {scene.network_name}, over {len(change.answers)} photographs: the answer "
@@ -90,7 +89,16 @@ def _shown(scene: Scene, found: Compared) -> View:
     return View(line, line, parts=parts)
 
 
+def _outdated(found: Compared) -> bool:
+    """Return whether the other network was trained since."""
+    _, before, revision, _ = found
+    with before.weights_checked():
+        return bool(before.revision != revision)
+
+
 def _leads(scene: Scene, found: Compared) -> list[Lead]:
+    if _outdated(found):
+        return []
     change = found[3]
     leads: list[Lead] = []
     browsed = {info.name for info in scene.layers}
@@ -130,14 +138,14 @@ TRAINING = Experiment(
     "Before and after: another network",
     "Another checkpoint or network over the photographs on the table: which layers, filters and "
     "answers are different in the one on screen, most changed first.",
-    lambda scene: (scene.bench.other_network, scene.at_hand),
+    _other,
     _compared,
     _shown,
     ("other_network",),
     "Compare",
     waits,
     _leads,
-    about_all=True,
+    "all",
 )
 FILM = Experiment(
     "film",
@@ -146,5 +154,5 @@ FILM = Experiment(
     lambda scene: (),
     _no_film,
     _film_shown,
-    about_all=True,
+    about="nothing",
 )

@@ -50,7 +50,8 @@ def of_class(scene: Scene, progress: Progress | None = None) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tested(scene: Scene, progress: Progress | None) -> Concept:
+def _tested(scene: Scene, progress: Progress | None) -> tuple[Concept, bool]:
+    """Return the test, and whether all photographs were looked at for want of the class's own."""
     chosen = tuple(name for name in scene.bench.concept if name in scene.samples)
     if not chosen:
         raise ValueError(
@@ -59,16 +60,19 @@ def _tested(scene: Scene, progress: Progress | None) -> Concept:
         )
     others = tuple(name for name in islice(scene.samples, _MOST) if name not in chosen)
     examples = of_class(scene, progress)
-    if len(examples) < 2:  # the derivative is then taken at every photograph on the table
+    lacking = len(examples) < 2
+    if lacking:  # the derivative is then taken at every photograph on the table
         examples = tuple(islice(scene.samples, _MOST))
     shown, rest, asked = (photographs(scene, names) for names in (chosen, others, examples))
-    return concept(
+    found = concept(
         scene.network, shown, rest, asked, scene.chosen.class_index, scene.layer.name,
         progress=progress,
     )  # fmt: skip
+    return found, lacking
 
 
-def _concept_shown(scene: Scene, found: Concept) -> View:
+def _concept_shown(scene: Scene, result: tuple[Concept, bool]) -> View:
+    found, lacking = result
     name = scene.network.class_names[found.class_index]
     more = "raises" if found.effect > 0 else "lowers"
     sure = found.p_value < _SURE
@@ -79,7 +83,7 @@ def _concept_shown(scene: Scene, found: Concept) -> View:
         f"{'' if sure else 'not '}more than random sets of photographs do "
         f"(p = {captions.number(found.p_value)}, {found.runs} sets)."
     )
-    if found.counts[2] == sum(found.counts[:2]):
+    if lacking:
         line += f" Fewer than two photographs are of {name}: all were looked at."
     rows = (
         ("effect on the score", captions.number(found.effect)),
@@ -116,7 +120,8 @@ def _parts_shown(scene: Scene, found: Parts) -> View:
     line = (
         f"{len(found.parts)} parts make up {captions.percent(found.explained)} of what "
         f"{found.layer} sees in {found.photographs} photographs of {name}. Without the first, its "
-        f"score falls by {captions.number(found.parts[0].effect)} on average."
+        f"score {'rises' if found.parts[0].effect < 0 else 'falls'} by "
+        f"{captions.number(abs(found.parts[0].effect))} on average."
     )
     heats = found.maps(scene.sample)
     top = float(heats.max()) or 1.0
@@ -152,7 +157,7 @@ CONCEPT = Experiment(
     ("concept",),
     "Test the concept",
     waits,
-    about_all=True,
+    about="all",
 )
 PARTS = Experiment(
     "parts",
@@ -165,5 +170,5 @@ PARTS = Experiment(
     (),
     "Find the parts",
     waits,
-    about_all=True,
+    about="all",
 )

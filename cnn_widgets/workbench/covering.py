@@ -13,7 +13,7 @@ from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.answers import answer_table, draw_among, in_short
-from cnn_widgets.workbench.experiment import Experiment, second_image
+from cnn_widgets.workbench.experiment import Experiment, filler, filler_key, second_image
 
 _CONTROLS = 200
 _NAMED = {
@@ -32,26 +32,19 @@ def _place(scene: Scene) -> Region | str:
     return scene.bench.covered
 
 
-def _second(scene: Scene) -> Hashable:
-    if scene.bench.covered_by != "photograph":
-        return None
-    found = second_image(scene)
-    return found.name, found.key
-
-
 def _asks(scene: Scene) -> Hashable:
     place = _place(scene)
     named = isinstance(place, str)
+    known: Controls | None = scene.bench.results.get(_known(scene))
     return (
         place, scene.question if named else None, scene.chosen.class_index, scene.target,
-        scene.bench.covered_by, _second(scene),
+        filler_key(scene), None if known is None else known.key[4:],
     )  # fmt: skip
 
 
 def _known(scene: Scene) -> tuple[Any, ...]:
     """Return the key under which the random places of a photograph are kept."""
-    fill = scene.bench.covered_by
-    return "random places", scene.network, scene.revision, scene.sample.key, fill, _second(scene)
+    return "random places", scene.network, scene.revision, scene.sample.key, filler_key(scene)
 
 
 def _covered(scene: Scene, progress: Progress | None) -> Occlusion:
@@ -61,11 +54,9 @@ def _covered(scene: Scene, progress: Progress | None) -> Occlusion:
         evidence = scene.attribution
         if evidence is None:
             raise ValueError("The map on screen has not been computed yet: press Compute above.")
-    fill = scene.bench.covered_by
     known: Controls | None = scene.bench.results.get(_known(scene))
     found = occlude(
-        scene.network, scene.sample, place,
-        second_image(scene) if fill == "photograph" else fill,
+        scene.network, scene.sample, place, filler(scene),
         class_index=scene.chosen.class_index, target=scene.target, evidence=evidence, level=_LEVEL,
         controls=None if progress is None else _CONTROLS, known=known, progress=progress,
     )  # fmt: skip

@@ -136,7 +136,7 @@ EXCITE = Experiment(
     ("excited", "switched"),
     "Make it",
     waits,
-    about_all=True,
+    about="all",
 )
 DREAM = Experiment(
     "dream",

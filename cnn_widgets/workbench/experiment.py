@@ -33,7 +33,7 @@ class Experiment:
 
     Attributes
     ----------
-    name, title, about : str
+    name, title, tells : str
         The key in `TABLE`, the name in the list, and what it tells, in one or two sentences.
     asks : callable
         scene → everything its result depends on besides network, photograph and its own name.
@@ -49,13 +49,13 @@ class Experiment:
         scene → whether it is so quick that it is computed without the button.
     leads : callable
         (scene, result) → what can be shown next: filters, layers or photographs.
-    about_all : bool
-        Whether it is about all photographs on the table, and not about the one that is shown.
+    about : {"photograph", "all", "nothing"}
+        What it is about: the photograph shown, all on the table, or nothing on the page.
     """
 
     name: str
     title: str
-    about: str
+    tells: str
     asks: Callable[[Scene], Hashable]
     compute: Callable[[Scene, Progress | None], Any]
     show: Callable[[Scene, Any], View]
@@ -63,7 +63,7 @@ class Experiment:
     button: str = ""
     at_once: Callable[[Scene], bool] = _at_once
     leads: Callable[[Scene, Any], list[Lead]] = _nowhere
-    about_all: bool = False
+    about: str = "photograph"
 
 
 def waits(scene: Scene) -> bool:
@@ -71,11 +71,11 @@ def waits(scene: Scene) -> bool:
     return False
 
 
-def measured_votes(scene: Scene, progress: Progress | None = None) -> Votes:
+def measured_votes(scene: Scene, progress: Progress | None = None, effects: bool = True) -> Votes:
     """Return the votes of the filters of the layer browsed for the class explained."""
     return votes(
         scene.network, scene.sample, scene.layer.name, scene.chosen.class_index,
-        versus=scene.versus, progress=progress,
+        versus=scene.versus, effects=effects, progress=progress,
     )  # fmt: skip
 
 
@@ -100,13 +100,21 @@ def filters_of(scene: Scene) -> tuple[int, ...]:
             "The true effect of every filter of this layer takes one pass each: take another "
             'measure here ("top 20 by contribution"), or choose a layer near the end.'
         )
-    return measured_votes(scene).top(count, measure)
+    return measured_votes(scene, effects=measure == "effect").top(count, measure)
 
 
 def effects_are_quick(scene: Scene) -> bool:
     """Return whether one gradient tells the true effects of all filters of the layer browsed."""
     engine = scene.network.engine_for(scene.sample)
     return engine.graph.curve(scene.layer.name) is None
+
+
+def lists_filters(scene: Scene) -> bool:
+    """Return whether the filters listed take part in the chosen experiment."""
+    name = scene.bench.experiment
+    return name in ("silence", "transplant", "dream") or (
+        name == "excite" and scene.bench.excited == "filters"
+    )
 
 
 def second_image(scene: Scene) -> ImageSample:
@@ -121,6 +129,24 @@ def second_image(scene: Scene) -> ImageSample:
                 if named:
                     raise
     raise ValueError("There is no other photograph on the table: add one.")
+
+
+def second_key(scene: Scene) -> Hashable:
+    """Return what decides which second photograph it is, and what it is called."""
+    found = second_image(scene)
+    return found.name, found.key
+
+
+def filler(scene: Scene) -> str | ImageSample:
+    """Return what covers a place, as `occlude` takes it."""
+    fill = scene.bench.covered_by
+    return second_image(scene) if fill == "photograph" else fill
+
+
+def filler_key(scene: Scene) -> Hashable:
+    """Return what decides what covers a place."""
+    fill = scene.bench.covered_by
+    return fill, second_key(scene) if fill == "photograph" else None
 
 
 def photographs(scene: Scene, names: tuple[str, ...]) -> ImageSet:

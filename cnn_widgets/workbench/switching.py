@@ -15,6 +15,7 @@ from cnn_widgets.workbench.experiment import (
     cam_method,
     filters_of,
     second_image,
+    second_key,
 )
 
 
@@ -26,9 +27,12 @@ def _asks(scene: Scene) -> Hashable:
     )  # fmt: skip
 
 
-def _source(scene: Scene) -> Hashable:
-    found = second_image(scene)
-    return found.name, found.key
+def _taken(scene: Scene) -> Hashable:
+    """Return what decides what is taken: without a list of filters, no filter."""
+    return (
+        scene.layer.name, scene.bench.switched, scene.versus if scene.bench.switched else None,
+        scene.chosen.class_index, cam_method(scene), scene.target, scene.region, second_key(scene),
+    )  # fmt: skip
 
 
 def _silenced(scene: Scene, progress: Progress | None) -> Ablation:
@@ -75,7 +79,7 @@ TRANSPLANT = Experiment(
     "Take activations from another photograph",
     "The layer's output is taken from another photograph: whole, inside the region drawn, or only "
     "that of the filters listed. What changes the answer is carried by what was taken.",
-    lambda scene: (_asks(scene), scene.bench.switched, scene.region, _source(scene)),
+    _taken,
     _transplanted,
     _shown,
     ("switched", "other_image"),

@@ -11,8 +11,8 @@ import numpy as np
 from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.scenes.selection import audit_question
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.checkpoints import FILM, TRAINING
 from cnn_widgets.workbench.concepts import CONCEPT, PARTS
@@ -45,13 +45,15 @@ def question(scene: Scene) -> tuple[Hashable, ...]:
     What it cannot be asked about has a question as well: the reason.
     """
     each = chosen(scene)
-    fit = scene.sample.fit or scene.network.fit
-    about = (scene.samples.photographs.revision,) if each.about_all else (scene.sample.key,)
+    if each.about == "nothing":
+        return "experiment", each.name
+    everyone = each.about == "all"
+    about = scene.samples.photographs.revision if everyone else scene.sample.key
     try:
         asked = each.asks(scene)
     except ValueError as error:
         asked = str(error)
-    return ("experiment", each.name, scene.network, scene.revision, fit, *about, asked)
+    return ("experiment", each.name, *audit_question(scene), about, asked)
 
 
 def run(scene: Scene, progress: Progress | None = None) -> Any:
@@ -70,6 +72,9 @@ def run(scene: Scene, progress: Progress | None = None) -> Any:
 def keep(results: ByteCache[Any], asked: tuple[Hashable, ...], result: Any) -> None:
     """Keep a result under the question that it answers."""
     results.put(asked, result, list(_arrays(result)))
+    for name, each in TABLE.items():
+        if each.about == "nothing":  # it came from elsewhere and cannot be made again: it goes last
+            results.get(("experiment", name))
 
 
 def found_by(scene: Scene) -> Any:
@@ -99,10 +104,10 @@ def view_of(scene: Scene) -> View:
     try:
         found = found_by(scene)
         if found is None:
-            return View(f"{each.about} Press “{each.button}”.")
+            return View(f"{each.tells} Press “{each.button}”.")
         return each.show(scene, found)
     except ValueError as error:
-        return View(f"{each.about} {error}")
+        return View(f"{each.tells} {error}")
 
 
 def _arrays(found: Any) -> Iterator[Any]:
@@ -114,6 +119,7 @@ def _arrays(found: Any) -> Iterator[Any]:
     elif isinstance(found, tuple | list):
         for each in found:
             yield from _arrays(each)
-    elif is_dataclass(found) and not isinstance(found, type | Network | ImageSample):
+    elif is_dataclass(found) and not isinstance(found, type | Network):
         for each in fields(found):
-            yield from _arrays(getattr(found, each.name))
+            if not each.name.startswith("_"):  # lent, such as the photograph on the table
+                yield from _arrays(getattr(found, each.name))

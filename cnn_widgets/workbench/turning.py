@@ -14,7 +14,7 @@ from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.answers import SIDE, answer_table, in_short
-from cnn_widgets.workbench.experiment import Experiment, Lead, second_image, waits
+from cnn_widgets.workbench.experiment import Experiment, Lead, filler, filler_key, waits
 
 
 def _rival(scene: Scene) -> int | None:
@@ -35,10 +35,9 @@ def _by_filters(scene: Scene, progress: Progress | None) -> tuple[Turning, Share
 
 
 def _by_region(scene: Scene, progress: Progress | None) -> Turning:
-    fill = scene.bench.covered_by
     return smallest_change(
         scene.network, scene.sample, "region", rival=_rival(scene),
-        fill=second_image(scene) if fill == "photograph" else fill, progress=progress,
+        fill=filler(scene), progress=progress,
     )  # fmt: skip
 
 
@@ -94,18 +93,10 @@ BY_REGION = Experiment(
     "What would change its mind: a region",
     "The smallest part of the photograph, of 7×7 cells, without which the runner-up wins (or the "
     "class chosen in “rather than”).",
-    lambda scene: (_rival(scene), scene.bench.covered_by, _second(scene)),
+    lambda scene: (_rival(scene), filler_key(scene)),
     _by_region,
     _region_shown,
     ("covered_by", "other_image"),
     "Search",
     waits,
 )
-
-
-def _second(scene: Scene) -> Hashable:
-    """Return which photograph covers the region, if one does."""
-    if scene.bench.covered_by != "photograph":
-        return None
-    found = second_image(scene)
-    return found.name, found.key

@@ -109,7 +109,7 @@ VOTES = Experiment(
     "Who votes for the class",
     "Every filter of the layer by its true effect (what silencing it costs the class), by its "
     "Grad-CAM weight, by weight × activation, and by its activation. Choosing one shows it above.",
-    lambda scene: (asked_of_votes(scene), scene.counter),
+    asked_of_votes,
     measured_votes,
     _shown,
     ("measure",),

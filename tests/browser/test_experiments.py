@@ -81,7 +81,7 @@ def test_choosing_a_line_of_the_votes_shows_that_filter(hand):
     hand.wait_value("filter_number", number)
 
 
-def test_a_region_drawn_is_covered_and_stands_beside_random_places(hand):
+def test_a_region_drawn_is_covered_beside_random_places_and_followed(hand):
     chosen(hand, "Cover a place")
     told(hand, "no region is drawn")
     hand.drag("photo", (0.3, 0.3), (0.6, 0.6))
@@ -110,13 +110,19 @@ def test_nothing_is_cut_off_at_1280_pixels(hand, theme):
     page, explorer = hand.explorer.page, hand.explorer
     page.evaluate("light => { document.body.dataset.jpThemeLight = light; }",
                   "true" if theme == "light" else "false")  # fmt: skip
-    for title in ("Switch filters off", "Who votes for the class", "Cover a place",
-                  "From one number back to the pixels"):  # fmt: skip
+    for title, words in {
+        "Switch filters off": "of head_relu silenced",
+        "Who votes for the class": "Rank correlation",
+        "Cover a place": "The region drawn covered",
+        "From one number back to the pixels": "pixels",
+    }.items():
         chosen(hand, title)
-        page.wait_for_timeout(300)
-        wide = explorer.root.bounding_box()
+        told(hand, words)
+        wide, seen = explorer.root.bounding_box(), 0
         for part in explorer.panel("experiment").locator(".cnnw-part, .cnnw-caption").all():
             box = part.bounding_box()
             if box is not None:
+                seen += 1
                 assert box["x"] + box["width"] <= wide["x"] + wide["width"] + 1, title
+        assert seen > 2, title
     explorer.page.evaluate("document.body.dataset.jpThemeLight = 'true'")

@@ -143,9 +143,33 @@ def test_a_report_needs_a_pin_and_a_page(explorer, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def as_a_student_writes(true, number):
+    """Return a true value in a way in which it may be written down."""
+    if isinstance(true, float) and 0.05 < true < 0.995:
+        return (f"{100 * true:.0f} %", f"{true:.2f}".replace(".", ","), round(true, 3))[number % 3]
+    if isinstance(true, float):
+        return f"{true:.3g}" if number % 2 else true
+    return f" {true.upper()} " if isinstance(true, str) else str(true)
+
+
+def plausible_but_wrong(name, true, rng):
+    """Return another value that a student could have come to."""
+    if name == "hottest place":
+        return "the upper left" if true != "the upper left" else "the centre"
+    if name == "map size":
+        return "16×12" if true != "16×12" else "8×6"
+    if isinstance(true, str):
+        return str(rng.choice([each for each in ("ape", "bee", "<cow>", "dog") if each != true]))
+    if isinstance(true, int):
+        return true + 1
+    if 0.05 <= true <= 0.95:
+        return round(true + float(rng.choice([-0.04, 0.04])), 3)
+    return 1.05 * true + 0.02
+
+
 @pytest.mark.slow
 def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures, tmp_path):
-    """Every second answer is wrong, each in a way of its own; a view holds one answer."""
+    """Wrong ones are near misses, right ones are written as students write; a view holds one."""
     rng = np.random.default_rng(4)
     names, planted = list(QUANTITIES), {}
     for student in range(30):
@@ -156,12 +180,13 @@ def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures
             explorer.show(image=shown, layer=layer, filter=int(rng.integers(6)), class_index=chosen)
             name = names[(4 * student + number) % len(names)]
             true, wrong = measure(explorer.scene, name), number % 2 == 1
-            answer = true
             if true is None:
                 name, true = "filters", explorer.scene.layer.filters
-                answer = true
-            if wrong:
-                answer = f"not {true}" if isinstance(true, str) else true + max(0.03 * abs(true), 1)
+            answer = (
+                plausible_but_wrong(name, true, rng)
+                if wrong
+                else as_a_student_writes(true, student)
+            )
             explorer.pin("", **{name.replace(" ", "_"): answer})
             planted[f"student {student}", number + 1] = "wrong" if wrong else "right"
         explorer.report(tmp_path / f"{student}.html", f"student {student}")
@@ -172,6 +197,13 @@ def test_thirty_hand_ins_with_sixty_wrong_answers_of_120(explorer, net, pictures
     }
     assert sum(each == "wrong" for each in planted.values()) == 60
     assert found == planted
+
+
+def test_a_hand_in_that_claims_nothing_is_not_right(explorer, net, pictures, tmp_path):
+    explorer.pin("Look!")
+    explorer.report(tmp_path / "Ada.html")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert (work.verdict, work.reasons) == ("cannot be checked", ("it claims nothing",))
 
 
 def test_pictures_of_others_are_not_deleted(explorer, tmp_path):
@@ -269,3 +301,13 @@ def test_the_command_checks_a_folder_of_hand_ins(explorer, tmp_path, monkeypatch
     with pytest.raises(SystemExit):
         cli.main(["check", "model.keras", "photos"])
     assert "hand-ins alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["nofolder"], ["MobileNetV2"], ["nofolder", "--junit", "a.xml"]])
+def test_the_command_takes_no_model_for_a_hand_in(given, capsys):
+    from cnn_widgets import cli
+
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["check", *given])
+    assert stop.value.code == 2
+    assert "hand-ins" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from helpers.networks import tiny
 from PIL import Image
 
 import cnn_widgets as cw
+from cnn_widgets.drawing.color import diverging_colormap, lookup_table
 from cnn_widgets.publishing import publish
 
 NAMES = ["ape", "bee", "</script><b>", "dog"]
@@ -125,11 +126,33 @@ def test_it_can_be_stopped(net, samples):
 def test_an_explorer_publishes_its_photographs_in_its_colours(net, samples, tmp_path, capsys):
     explorer = cw.CNNExplorer(net, samples)
     try:
-        explorer.show(method="hirescam", colormap="jet")
+        explorer.show(method="hirescam", colormap="magma", filter_colormap="cividis")
         page = explorer.publish(tmp_path / "x.html", images=["two"], classes=2)
         held = content(page)
         assert [each["name"] for each in held["photographs"]] == ["two"]
         assert held["method"].startswith("HiResCAM")
+        shown = {"heat": diverging_colormap("magma"), "filter": "cividis"}  # HiResCAM is signed
+        for part, name in shown.items():
+            assert base64.b64decode(held[part]) == lookup_table(name).tobytes(), part
         assert page.told in capsys.readouterr().out
+    finally:
+        explorer.close()
+
+
+def test_as_many_classes_have_evidence_as_is_said(keras, samples):
+    many = cw.Network(tiny(keras, classes=9), preprocess="none")
+    for classes, count in ((8, 8), (20, 9), (["class 3", "class 3", 3], 1)):
+        page = publish(many, samples[:1], classes=classes)
+        shown = content(page)["photographs"][0]["answers"]
+        assert page.classes == count
+        assert sum(each["map"] is not None for each in shown) == count
+
+
+def test_an_unknown_photograph_is_named(net, samples, tmp_path):
+    explorer = cw.CNNExplorer(net, samples)
+    try:
+        with pytest.raises(ValueError, match=r"Unknown image 'nope'\. Images: one, two"):
+            explorer.publish(tmp_path / "x.html", images=["nope"])
+        assert explorer.publish(tmp_path / "x.html", images="two").photographs == 1
     finally:
         explorer.close()

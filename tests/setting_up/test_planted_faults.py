@@ -250,6 +250,16 @@ def test_a_module_that_is_switched_off_is_told(lab, stated):
     assert statuses() == ["ok", "ok"]
 
 
+@pytest.mark.parametrize(("high", "low", "told"), [(False, True, "ok"), (True, False, "fault")])
+def test_the_highest_level_of_settings_counts(monkeypatch, lab, tmp_path, high, low, told):
+    files = []
+    for name, off in (("high", high), ("low", low)):
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({"disabledExtensions": {MANAGER: off}}))
+    monkeypatch.setattr(front_end, "_page_settings", lambda: iter(files))
+    assert statuses() == [told, "ok"]
+
+
 def in_kernel(monkeypatch, words=(), names=(), environment=()):
     """Have this process look like the kernel of a notebook."""
     shell = SimpleNamespace(kernel=object(), user_ns=dict.fromkeys(names, ""))

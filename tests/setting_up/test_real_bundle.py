@@ -39,7 +39,7 @@ def without_network():
     tried = ["unshare", "--map-root-user", "--net", "true"]
     if shutil.which("unshare") and subprocess.run(tried, check=False).returncode == 0:
         return tried[:-1]
-    return []
+    return pytest.skip("this machine allows no namespace without a network")
 
 
 @pytest.mark.sweep

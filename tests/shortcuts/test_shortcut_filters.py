@@ -161,8 +161,8 @@ def test_silencing_and_putting_in_are_told_beside_the_other_filters(marked):
     own, others = pair(photographs())
     trial = try_filters(Judge(marked, (0,)), "kinds", (3,), own, others)
     area = MARK.mean() * (240 / 255 - 10 / 255 - 0.5)  # the mean of its map
-    assert trial.away.change == pytest.approx(400 * area, abs=2)
-    assert trial.into.change == pytest.approx(400 * area, abs=2)
+    assert trial.away.change == pytest.approx(400 * area, abs=0.01)
+    assert trial.into.change == pytest.approx(400 * area, abs=0.01)
     assert trial.every
     assert trial.holds()
     weak = try_filters(Judge(marked, (0,)), "kinds", (9,), own, others)
