@@ -29,7 +29,8 @@ def test_two_thousand_pictures(browser, tmp_path):
     tab.on("request", lambda request: asked.append(request.url[:20]))
     tab.goto(page.as_uri(), timeout=120_000)
     assert tab.evaluate("() => document.images.length") == COUNT
-    assert 10 < tab.evaluate(DECODED) < COUNT / 5
+    # how far ahead of the screen it decodes is the browser's choice
+    assert 10 < tab.evaluate(DECODED) < COUNT / 2
     assert tab.evaluate(PAINTED) < 3000  # of a page of which all is decoded first it is much more
     assert not tab.evaluate(LAST)
     tab.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
