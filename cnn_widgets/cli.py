@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cnn_widgets.serving.commands import add_commands as add_serving
 from cnn_widgets.setting_up.commands import add_commands
 from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
 
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     _add_check(commands)
     add_commands(commands)
+    add_serving(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
@@ -13,6 +12,7 @@ import ipywidgets as w
 from cnn_widgets.classroom.guesses import Guesses
 from cnn_widgets.classroom.pins import Pin
 from cnn_widgets.classroom.sharing import link_of
+from cnn_widgets.rendering.saving import Download, save
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -106,7 +106,7 @@ class PinBoard:
         )
         self.listed.value = f"<ol>{items}</ol>" if items else "<div>Nothing is pinned yet.</div>"
 
-    def pressed(self, kind: str, explorer: Any) -> str:
+    def pressed(self, kind: str, explorer: Any) -> str | Download:
         """Do what a button asks for, and return what to say about it."""
         if kind == "pin":
             explorer.pin(self.note.value)
@@ -117,4 +117,8 @@ class PinBoard:
             return f"{len(explorer.pins)} pinned."
         name = self.name.value.strip()
         stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "hand-in"
-        return f"Written: {explorer.report(Path.cwd() / f'{stem}.html', name)}"
+        return save(
+            lambda folder: explorer.report(folder / f"{stem}.html", name),
+            "Written",
+            explorer.downloads,
+        )

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing import Audit
 from cnn_widgets.publishing import publish
-from cnn_widgets.rendering.export import write_view
+from cnn_widgets.rendering.export import save_as, write_view
 from cnn_widgets.rendering.figure import to_figure
+from cnn_widgets.rendering.saving import Download, save
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
@@ -28,6 +29,7 @@ class Asking:
     """The long computations of an explorer, made at once, and the view as a figure or a file."""
 
     state: State
+    downloads: bool
 
     @property
     @abstractmethod
@@ -102,6 +104,10 @@ class Asking:
     def save(self, path: str | Path) -> Path:
         """Write the present view to a file: .png, .jpg, .pdf, .svg, or .html with all inside."""
         return write_view(self.scene, path)
+
+    def _saved(self, kind: str) -> str | Download:
+        """Save a part of the view as the page asks, see `save_as`, and return what to tell."""
+        return save(lambda folder: save_as(kind, self.scene, folder), "Saved", self.downloads)
 
     def publish(self, path: str | Path, images: Sequence[str] | None = None, **what: Any) -> Any:
         """Write a page for a whole class that needs neither kernel nor network; return what it is.

@@ -11,6 +11,7 @@ from traitlets import Unicode
 
 from cnn_widgets.panels.table import PANELS, Panel
 from cnn_widgets.rendering.html import error_html, picture_file, to_html
+from cnn_widgets.rendering.saving import Download
 from cnn_widgets.rendering.stylesheet import live_sheet
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views.view import View
@@ -132,10 +133,11 @@ class Display:
         except Exception:  # drawing the panel raises and shows the same error
             return None
 
-    def say(self, text: str, failed: bool = False) -> None:
-        """Show a line of text in the status line; failed: as an error."""
+    def say(self, text: str | Download, failed: bool = False) -> None:
+        """Show a line of text, or a link to a file, in the status line; failed: as an error."""
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
-        self.status.value = f'<div role="{role}" class="{style}">{escape(text)}</div>'
+        told = text.html() if isinstance(text, Download) else escape(text)
+        self.status.value = f'<div role="{role}" class="{style}">{told}</div>'
 
     def refused(self, error: Exception) -> None:
         """Show and keep the error of a request that could not be carried out."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
@@ -28,7 +27,6 @@ from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
-from cnn_widgets.rendering.export import save_as
 from cnn_widgets.scenes.catalog import Catalog, check_upload
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
@@ -51,8 +49,9 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         Further networks to choose from.
     classes : mapping, optional
         The classes that the photographs' labels stand for where they are not named so; see `audit`.
-    allow_private, hints : bool
-        Whether photographs may come from addresses in the local network; whether to show hints.
+    allow_private, hints, downloads : bool
+        Whether addresses in the local network are opened; whether hints are shown; whether what is
+        saved on the page goes to the browser, and not into the kernel's folder.
     lock, predict_first : sequence of str, bool
         Controls that are hidden, as ``["network", "upload"]``; whether a class is guessed first.
     preprocess, class_names, **options
@@ -81,6 +80,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         hints: bool = True,
         lock: Sequence[str] = (),
         predict_first: bool = False,
+        downloads: bool = False,
         preprocess: Any = None,
         class_names: Sequence[str] | None = None,
         **options: Any,
@@ -91,6 +91,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             # Before any widget: ipywidgets keeps those of an explorer that could not be built
             first = load_network(network, **options)  # a download shows Keras' own bar in the cell
             self._catalogue = Catalog(images, first, models or {}, allow_private, classes)
+            self.downloads = downloads
             self._build(first.name, images is not None, hints, lock, predict_first)
 
     def _build(
@@ -207,7 +208,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         elif kind in PRESSED:
             self._screen.say(self.controls.board.pressed(kind, self))
         elif kind.startswith("save "):
-            self._screen.say(f"Saved: {save_as(kind[5:], self.scene, Path.cwd())}")
+            self._screen.say(self._saved(kind[5:]))
         else:
             self._tasks.press(kind, self.scene)
 

@@ -157,7 +157,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"audit_panels", "survey"},
         {"table"},
     ],
-    "rendering": [{"stylesheet", "tables"}, {"figure", "html"}, {"export"}],
+    "rendering": [{"saving", "stylesheet", "tables"}, {"figure", "html"}, {"export"}],
     "publishing": [{"content"}, {"page"}],
     "classroom": [
         {"guesses", "quantities", "sharing"},
@@ -182,6 +182,12 @@ HOUSE: dict[str, list[set[str]]] = {
         {"machine", "packages"},
         {"front_end", "trial", "wheels"},
         {"examining", "filling"},
+        {"commands"},
+    ],
+    "serving": [
+        {"places", "processes", "settings"},
+        {"kernels", "trial", "visit"},
+        {"server"},
         {"commands"},
     ],
     "cli": [],
@@ -227,6 +233,16 @@ MAY_USE = {
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},
     "setting_up": {"jupyter_core", "packaging", "psutil"},
+    "serving": {
+        "ipykernel",
+        "ipywidgets",
+        "jupyter_client",
+        "jupyter_server",
+        "psutil",
+        "tornado",
+        "traitlets",
+        "voila",
+    },
     "cli": set(),
 }
 #: Modules of the explorer that know no widgets: tried without a front end.

@@ -1,0 +1,70 @@
+"""The visitors' kernels: whose page is here, whose has left, and which of them still wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+from cnn_widgets.serving.places import Places
+
+
+class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has no types
+    """Jupyter's kernel manager, which tells `places` what becomes of each visitor's page.
+
+    Attributes
+    ----------
+    places : Places or None
+        None until the server has given it its own.
+    """
+
+    places: Places | None = None
+
+    def notify_connect(self, kernel_id: str) -> None:
+        """Take note that a page has connected."""
+        super().notify_connect(kernel_id)
+        if self.places is not None:
+            self.places.connected(kernel_id)
+
+    def notify_disconnect(self, kernel_id: str) -> None:
+        """Take note that a page has gone, or that its connection was cut."""
+        super().notify_disconnect(kernel_id)
+        if self.places is not None:
+            self.places.disconnected(kernel_id)
+
+    def remove_kernel(self, kernel_id: str) -> Any:
+        """Take note that a kernel has ended."""
+        if self.places is not None:
+            self.places.ended(kernel_id)
+        return super().remove_kernel(kernel_id)
+
+    def waiting(self) -> set[str]:
+        """Return the kernels that Voilà has made ready, and that no visitor has yet."""
+        pools = getattr(self, "_pools", {})
+        done = [task for pool in pools.values() for task in pool if task.done()]
+        return {
+            task.result()["kernel_id"]
+            for task in done
+            if not task.cancelled() and task.exception() is None
+        }
+
+    async def sweep(self, away: float) -> None:
+        """End the kernels whose page has been away for so many seconds, or whose process died."""
+        if self.places is None:
+            return
+        waiting = self.waiting()
+        starting = any(
+            not task.done() for pool in getattr(self, "_pools", {}).values() for task in pool
+        )
+        for kernel in self.list_kernel_ids():
+            if kernel in waiting:
+                continue
+            if not await self.is_alive(kernel):
+                await self.shutdown_kernel(kernel, now=True)
+            elif not starting:  # else it may be one that is made ready just now
+                self.places.handed_out(kernel)
+        for kernel in self.places.gone(away):
+            if kernel in self:
+                self.log.info("The page of kernel %s has gone: the kernel ends.", kernel)
+                await self.shutdown_kernel(kernel)
+            self.places.ended(kernel)

@@ -1,0 +1,55 @@
+"""What runs in a visitor's process: the explorer of an `App`."""
+
+from __future__ import annotations
+
+import atexit
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from cnn_widgets.explorer.explorer import CNNExplorer
+from cnn_widgets.serving.settings import App
+
+#: Controls that no visitor has unless the app allows it: this computer would open what is typed.
+TYPED = ("location",)
+_CLOSED = (
+    "This page was closed, because nothing happened on it for some time or because the server was "
+    "stopped. Reload it to look around again."
+)
+
+
+def explorer_of(text: str) -> CNNExplorer:
+    """Return the explorer that a visitor sees.
+
+    Parameters
+    ----------
+    text : str
+        The `App`, as `App.to_json` wrote it.
+
+    Raises
+    ------
+    ValueError, OSError
+        If network, photographs, share string or lock cannot be used.
+    """
+    app = App.from_json(text)
+    options: dict[str, Any] = {
+        "lock": [*dict.fromkeys((*app.lock, *(() if app.addresses else TYPED)))],
+        "predict_first": app.predict_first,
+        "downloads": True,
+    }
+    if app.link is None:
+        return CNNExplorer(app.model, app.images, **options)
+    made: CNNExplorer = CNNExplorer.from_link(app.link, app.model, app.images, **options)
+    return made
+
+
+def page_of(text: str) -> w.VBox:
+    """Return the visitor's page: the explorer, and words in its place once the process ends."""
+    page = w.VBox([explorer_of(text)])
+    atexit.register(_say_closed, page)
+    return page
+
+
+def _say_closed(page: w.VBox) -> None:
+    page.children = [w.HTML(f'<p role="alert" style="font-size:16px">{escape(_CLOSED)}</p>')]
