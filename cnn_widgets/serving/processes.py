@@ -119,6 +119,10 @@ def _run_kernel(options: list[str], environment: dict[str, str], folder: str | N
         os.chdir(folder)
     # It ends with its parent, the process it was forked from; an open port of this computer that
     # only who knows the key of the connection file can use is nothing to warn of
-    options = [*options, f"--IPKernelApp.parent_handle={os.getppid()}", "--log-level=ERROR"]
+    options += [
+        f"--IPKernelApp.parent_handle={os.getppid()}",
+        "--log-level=ERROR",
+        "--HistoryManager.enabled=False",  # nothing is typed; and all would write into one file
+    ]
     sys.argv = ["ipykernel_launcher", *options]
     launch_new_instance(argv=options)

@@ -32,6 +32,8 @@ _EXTENSIONS = [
 ]
 #: Seconds between two looks of a page that waits for a place.
 _AGAIN = 10
+#: Seconds that an explorer may take to open.
+_PATIENCE = 300
 #: Milliseconds between two signs of life that are asked of a page, and after which it is gone.
 _PULSE = 15_000
 
@@ -144,12 +146,14 @@ def _configured(app: App, ip: str, port: int, token: str) -> Config:
     made = Config()
     made.Voila.ip, made.Voila.port, made.Voila.token = ip, port, token
     made.Voila.log_level = "WARN"
-    made.Voila.tornado_settings = {"ws_ping_interval": _PULSE, "ws_ping_timeout": _PULSE}
+    made.Voila.tornado_settings = {"ws_ping_interval": _PULSE, "ws_ping_timeout": 3 * _PULSE}
     pages = made.VoilaConfiguration
     pages.template, pages.allow_template_override = _TEMPLATE, "NO"
     pages.file_allowlist, pages.extension_allowlist = [], _EXTENSIONS
     pages.multi_kernel_manager_class = VisitorKernels
     pages.preheat_kernel, pages.default_pool_size = app.ready > 0, app.ready
+    # On a busy computer what a cell shows comes seconds after its end; Voilà would go on without it
+    made.VoilaExecutor.iopub_timeout = made.VoilaExecutor.timeout = _PATIENCE
     kernels = made.MappingKernelManager
     kernels.cull_idle_timeout = int(60 * app.idle)
     kernels.cull_connected, kernels.cull_interval = True, 20

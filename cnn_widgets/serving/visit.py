@@ -46,6 +46,7 @@ def explorer_of(text: str) -> CNNExplorer:
 
 def page_of(text: str) -> w.VBox:
     """Return the visitor's page: the explorer, and words in its place once the process ends."""
+    w.register_comm_target()  # ipywidgets does so where it is imported, here before the fork
     page = w.VBox([explorer_of(text)])
     atexit.register(_say_closed, page)
     return page
