@@ -10,7 +10,9 @@ import gc
 import os
 import random
 import sys
-from multiprocessing import get_context
+import threading
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -49,10 +51,19 @@ def process(target: Any, *arguments: Any) -> Any:
 
 def _fresh(target: Any, *arguments: Any) -> None:
     """Call a function in a new process, which has chance of its own and shares what it can."""
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
     gc.freeze()  # the collector does not touch, and so not copy, what the processes share
     random.seed()
     np.random.seed()
     target(*arguments)
+
+
+def _end_with_the_server() -> None:
+    """Wait for the end of the process that asked for this one, and end, too."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+    os._exit(1)
 
 
 def pipe() -> Any:
@@ -117,8 +128,7 @@ def _run_kernel(options: list[str], environment: dict[str, str], folder: str | N
     os.environ.update(environment)
     if folder:
         os.chdir(folder)
-    # It ends with its parent, the process it was forked from; an open port of this computer that
-    # only who knows the key of the connection file can use is nothing to warn of
+    # A port of this computer that only who has the connection file can use is nothing to warn of
     options += [
         f"--IPKernelApp.parent_handle={os.getppid()}",
         "--log-level=ERROR",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 from html import escape
 from typing import Any
 
 import ipywidgets as w
+from IPython import get_ipython
 
 from cnn_widgets.explorer.explorer import CNNExplorer
 from cnn_widgets.serving.settings import App
@@ -48,9 +48,18 @@ def page_of(text: str) -> w.VBox:
     """Return the visitor's page: the explorer, and words in its place once the process ends."""
     w.register_comm_target()  # ipywidgets does so where it is imported, here before the fork
     page = w.VBox([explorer_of(text)])
-    atexit.register(_say_closed, page)
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is not None:
+        _say_at_the_end(kernel, page)
     return page
 
 
-def _say_closed(page: w.VBox) -> None:
-    page.children = [w.HTML(f'<p role="alert" style="font-size:16px">{escape(_CLOSED)}</p>')]
+def _say_at_the_end(kernel: Any, page: w.VBox) -> None:
+    """Let a kernel that is told to shut down put words in the place of the explorer first."""
+    shut_down = kernel.do_shutdown
+
+    def last(restart: bool) -> Any:
+        page.children = [w.HTML(f'<p role="alert" style="font-size:16px">{escape(_CLOSED)}</p>')]
+        return shut_down(restart)
+
+    kernel.do_shutdown = last

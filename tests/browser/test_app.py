@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 
@@ -91,28 +90,14 @@ def test_a_visitor_whose_browser_dies_loses_the_place_after_a_while(app, visit, 
     app.wait_kernels(1)
 
 
-def test_a_page_says_so_when_its_process_is_ended(app, visit):
-    before = {each.pid for each in app.wait_kernels(1)}
+def test_a_process_that_crashes_frees_its_place(app, visit):
+    (visited,) = app.wait_kernels(1)
     tab = visit()
     tab.wait_for_selector(SEEN, timeout=OPENED)
     app.wait_kernels(2)
-    kernel = tab.evaluate(
-        "() => JSON.parse(document.querySelector('#jupyter-config-data').textContent).kernelId"
-    )
-    assert before  # the one that waited is the visitor's
-    xsrf = next(c["value"] for c in tab.context.cookies() if c["name"] == "_xsrf")
-    tab.request.post(f"{app.address}/voila/api/shutdown/{kernel}",
-                     headers={"X-XSRFToken": xsrf})  # fmt: skip
-    tab.get_by_text(re.compile("This page was closed.*Reload it")).wait_for(timeout=30_000)
-
-
-def test_a_process_that_crashes_frees_its_place(app, visit):
-    (waiting,) = app.wait_kernels(1)
-    tab = visit()
-    tab.wait_for_selector(SEEN, timeout=OPENED)
-    os.kill(waiting.pid, signal.SIGKILL)
-    app.wait_kernels(1)
-    assert waiting.pid not in {each.pid for each in app.kernels()}
+    os.kill(visited.pid, signal.SIGKILL)
+    (left,) = app.wait_kernels(1)
+    assert left.pid != visited.pid
 
 
 def test_nothing_is_typed_or_written(app, visit):
@@ -159,13 +144,21 @@ def test_a_request_to_run_code_is_not_passed_on(app, visit):
     assert not {"execute_reply", "execute_input"} & set(answered)
 
 
-def test_when_the_server_ends_all_its_processes_end(tmp_path):
-    with running(tmp_path, "--visitors=1") as app:
-        started = app.wait_kernels(1)
-        all_of_it = psutil.Process(app.server.pid).children(recursive=True)
-        assert set(started) < set(all_of_it)
+def test_a_page_at_rest_is_closed_and_says_so_and_no_process_outlives_the_server(browser, tmp_path):
+    with running(tmp_path, "--visitors=1", "--idle=0.1") as app:
+        (waiting,) = app.wait_kernels(1)
+        tab = browser.new_page()
+        tab.goto(app.address)
+        tab.wait_for_selector(SEEN, timeout=OPENED)
+        told = tab.get_by_text(re.compile("This page was closed.*Reload it"))
+        told.wait_for(timeout=60_000)
+        (left,) = app.wait_kernels(1)  # that which waits for the next visitor is left in peace
+        assert left.pid != waiting.pid
+        tab.reload()
+        tab.wait_for_selector(SEEN, timeout=OPENED)
+        started = psutil.Process(app.server.pid).children(recursive=True)
+        assert len(started) > 2
         app.server.kill()  # it can tidy nothing up
-        deadline = time.monotonic() + 30
-        while any(each.is_running() for each in all_of_it) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert [each for each in all_of_it if each.is_running()] == []
+        _, alive = psutil.wait_procs(started, timeout=30)
+        assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+        tab.close()

@@ -234,6 +234,7 @@ MAY_USE = {
     "report": {"PIL"},
     "setting_up": {"jupyter_core", "packaging", "psutil"},
     "serving": {
+        "IPython",
         "ipykernel",
         "ipywidgets",
         "jupyter_client",
