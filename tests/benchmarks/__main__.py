@@ -24,7 +24,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parent))
 
-GROUPS = ("engine", "page", "folders", "pictures", "experiments", "browser", "networks")
+GROUPS = (
+    "engine", "page", "folders", "pictures", "experiments", "browser", "networks", "kernels"
+)  # fmt: skip
 
 
 def main() -> int:
@@ -75,6 +77,10 @@ def _rows(group):
         import browser_rows
 
         return browser_rows.rows()
+    if group == "kernels":
+        import kernel_rows
+
+        return kernel_rows.rows()
     import network_rows
 
     return network_rows.rows()

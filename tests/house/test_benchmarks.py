@@ -42,7 +42,7 @@ def test_the_command_names_its_groups():
     done = subprocess.run(
         [sys.executable, str(FOLDER), "--help"], capture_output=True, text=True, check=True
     )
-    for group in ("engine", "page", "folders", "pictures", "browser", "networks"):
+    for group in ("engine", "page", "folders", "pictures", "browser", "networks", "kernels"):
         assert group in done.stdout
 
 
@@ -65,6 +65,34 @@ def test_the_memory_that_reading_a_picture_takes_is_measured(tmp_path):
     whole = picture_rows._child(tmp_path / "some.png", None)
     assert whole["height"] == 1200
     assert 1600 * 1200 * 3 / 1e6 < whole["mb"] < 60
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the memory of a process")
+def test_the_memory_of_a_kernel_is_measured_while_it_works_and_at_rest():
+    import kernel_rows
+
+    with kernel_rows.Kernels(1) as kernels:
+        (pid,) = kernels.pids
+        before = kernel_rows.memory(pid)
+        assert 5 < before.private <= before.share <= before.resident < 1000
+        with kernel_rows.Peak(lambda: [pid], every=0.02) as peak:
+            kernels.at_once("import time\nheld = b'1' * 90_000_000\ntime.sleep(0.5)\ndel held")
+        kernels.one_by_one("kept = b'1' * 40_000_000")
+        after = kernel_rows.memory(pid)
+        assert 35 < after.private - before.private < 75
+        assert peak.mb > before.share + 80
+        assert kernel_rows.most_resident(pid) > before.resident + 80
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            kernels.one_by_one("1 / 0")
+    assert not Path(f"/proc/{pid}").exists()
+    assert kernel_rows.share_of([pid]) == 0
+
+
+def test_what_students_share_counts_once_and_the_rest_for_each():
+    import kernel_rows
+
+    assert kernel_rows.needed(0, shared=400, each=600) == 400
+    assert kernel_rows.needed(30, shared=400, each=600) == 18_400
 
 
 def test_what_a_slider_showed_must_follow_its_values():
