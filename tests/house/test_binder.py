@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -135,3 +137,49 @@ def test_the_build_step_succeeds_where_nothing_can_be_fetched(tmp_path):
     assert "Egyptian cat" in run.stdout
     assert list((tmp_path / "mpl").glob("fontlist-*.json"))
     assert not list((tmp_path / "keras").glob("models/*"))
+
+
+@pytest.fixture(scope="module")
+def replay():
+    """The module that replays Binder by hand, without running it."""
+    spec = importlib.util.spec_from_file_location("replay", ROOT / ".ci" / "binder.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path])
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_the_replay_takes_the_python_that_is_named_or_says_that_it_is_not_here(
+    replay, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    python, told = replay.python_named("python-3.12")
+    assert python == sys.executable
+    assert "3.12, which binder/runtime.txt names, is not here" in told
+    there = tmp_path / "python3.12"
+    there.write_text("#!/bin/sh\nexit 0\n")
+    there.chmod(0o755)
+    assert replay.python_named("python-3.12")[0] == str(there)
+    there.write_text("#!/bin/sh\nexit 127\n")  # a shim of pyenv for a version that is not chosen
+    assert replay.python_named("python-3.12")[0] == sys.executable
+
+
+def test_the_replay_fails_where_a_cell_failed_or_did_not_run(replay, tmp_path):
+    path = tmp_path / "some.ipynb"
+    new = nbformat.v4
+    cell = new.new_code_cell("1 + 1", execution_count=1)
+    nbformat.write(new.new_notebook(cells=[cell]), path)
+    assert replay.cells(path).startswith("1 of 1 code cells of some.ipynb ran")
+    nbformat.write(new.new_notebook(cells=[cell, new.new_code_cell("2")]), path)
+    with pytest.raises(SystemExit, match="0 errors, 1 of 2 cells not run"):
+        replay.cells(path)
+    cell.outputs = [new.new_output("error", ename="E", evalue="", traceback=[])]
+    nbformat.write(new.new_notebook(cells=[cell]), path)
+    with pytest.raises(SystemExit, match="1 errors"):
+        replay.cells(path)
+
+
+def test_the_replay_opens_the_notebook_that_a_visitor_opens_first(replay):
+    assert (ROOT / replay.NOTEBOOK).is_file()
+    assert replay.LIMIT == 2000
