@@ -9,7 +9,7 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cnn_widgets.serving.commands import add_commands as add_serving
 from cnn_widgets.setting_up.commands import add_commands
@@ -28,15 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.run is not None:
-            return int(options.run(options))
-        if options.command == "report":
-            return _report(options)
-        if options.command == "audit":
-            return _audit(options)
-        if options.command == "check":
-            return _check(options)
-        return _explore(options)
+        return int(options.run(options))
     except (ValueError, OSError, ImportError, TypeError) as error:
         parser.exit(2, f"cnn-widgets: {error}\n")
 
@@ -46,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cnn-widgets", description="Look inside a convolutional network."
     )
-    parser.set_defaults(command="explore", folder=None, port=8888, no_browser=False, run=None)
-    commands = parser.add_subparsers(dest="command", title="commands")
+    parser.set_defaults(run=_explore, folder=None, port=8888, no_browser=False)
+    commands = parser.add_subparsers(title="commands")
     explore = commands.add_parser("explore", help="open the explorer in JupyterLab (the default)")
     for target in (parser, explore):
         target.add_argument(
@@ -66,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands)
     add_serving(commands)
     report = commands.add_parser("report", help="write predictions, mosaics and overlays")
+    report.set_defaults(run=_report)
     report.add_argument("images", nargs="+", metavar="IMAGE", help="a file or an http(s) address")
     report.add_argument(
         "--model",
@@ -88,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_audit(commands: Any) -> None:
     audit = commands.add_parser("audit", help="where a network is wrong over a whole folder")
+    audit.set_defaults(run=_audit)
     audit.add_argument("images", help="a folder of class folders, a pattern, a zip or a CSV")
     audit.add_argument("--model", default=None, metavar="NAME",
                        help="a keras.applications classifier or a .keras file")  # fmt: skip
@@ -118,6 +112,7 @@ def _add_check(commands: Any) -> None:
     check = commands.add_parser(
         "check", help="whether a network still answers as it did, and why; or a folder of hand-ins"
     )
+    check.set_defaults(run=_check)
     check.add_argument(
         "model", help="a keras.applications classifier or a .keras file; alone: hand-ins to check"
     )
@@ -262,7 +257,7 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _explore(options: argparse.Namespace) -> int:
+def _explore(options: argparse.Namespace) -> NoReturn:
     """Replace this process by JupyterLab, opened on the first notebook."""
     folder = notebooks_folder(options.folder)
     print(f"The notebooks are in {folder}.")

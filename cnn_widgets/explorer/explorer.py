@@ -101,9 +101,8 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         name = self._catalogue.first
         self.state = State(self._catalogue, name, network)
         super().__init__()
-        self.add_class("cnnw-explorer")
         self._screen, self._closed, self._displayed = Display(), False, False
-        self.add_class(self._screen.scope)
+        self.add_class("cnnw-explorer").add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn, self._warmup = frozenset[str](), Warmup()
         self.pins, self.guesses, self._hidden = [], Guesses(), False

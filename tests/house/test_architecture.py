@@ -186,8 +186,8 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "serving": [
         {"places", "processes", "settings"},
-        {"kernels", "trial", "visit"},
-        {"server"},
+        {"kernels", "visit"},
+        {"server", "trial"},
         {"commands"},
     ],
     "cli": [],

