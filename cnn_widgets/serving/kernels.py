@@ -16,9 +16,12 @@ class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has
     ----------
     places : Places or None
         None until the server has given it its own.
+    away : float
+        Seconds after which the kernel of a page that has gone ends.
     """
 
     places: Places | None = None
+    away = 30.0
 
     def notify_connect(self, kernel_id: str) -> None:
         """Take note that a page has connected."""
@@ -48,10 +51,14 @@ class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has
             if not task.cancelled() and task.exception() is None
         }
 
-    async def sweep(self, away: float) -> None:
-        """End the kernels whose page has been away for so many seconds, or whose process died."""
-        if self.places is None:
-            return
+    async def cull_kernels(self) -> None:
+        """End what nobody needs; Jupyter calls this again and again."""
+        if self.places is not None:
+            await self._sweep(self.places)
+        await super().cull_kernels()  # those on whose page nothing happens
+
+    async def _sweep(self, places: Places) -> None:
+        """End the kernels whose page has been away for long, and forget those that died."""
         waiting = self.waiting()
         starting = any(
             not task.done() for pool in getattr(self, "_pools", {}).values() for task in pool
@@ -62,9 +69,9 @@ class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has
             if not await self.is_alive(kernel):
                 await self.shutdown_kernel(kernel, now=True)
             elif not starting:  # else it may be one that is made ready just now
-                self.places.handed_out(kernel)
-        for kernel in self.places.gone(away):
+                places.handed_out(kernel)
+        for kernel in places.gone(self.away):
             if kernel in self:
                 self.log.info("The page of kernel %s has gone: the kernel ends.", kernel)
                 await self.shutdown_kernel(kernel)
-            self.places.ended(kernel)
+            places.ended(kernel)

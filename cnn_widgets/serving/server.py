@@ -7,12 +7,11 @@ import os
 import re
 import tempfile
 import webbrowser
+from collections.abc import AsyncIterator
 from pathlib import Path
+from string import Template
 from typing import Any
 
-from tornado.ioloop import PeriodicCallback
-from tornado.template import Template
-from tornado.web import authenticated
 from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
@@ -32,6 +31,8 @@ _EXTENSIONS = [
 ]
 #: Seconds between two looks of a page that waits for a place.
 _AGAIN = 10
+#: Seconds, as good as never.
+_NEVER = 10 * 365 * 24 * 3600
 #: Seconds that an explorer may take to open.
 _PATIENCE = 300
 #: Milliseconds between two signs of life that are asked of a page, and after which it is gone.
@@ -41,24 +42,21 @@ _PULSE = 15_000
 class _Visit(TornadoVoilaHandler):  # type: ignore[misc]  # Voilà has no types
     """Answers a visitor: with an explorer, or with the words that all places are taken."""
 
-    @authenticated
-    async def get(self, path: str = "") -> None:
-        """Answer a request; one for anything but the page itself is left to Voilà."""
+    async def get_generator(self, path: str | None = None) -> AsyncIterator[str]:
+        """Yield the parts of the answer; who is here may come in."""
         places: Places = self.kernel_manager.places
-        if path or places.ask():
-            await super().get(path)
+        if path or places.ask():  # a path is no visit: Voilà answers it
+            async for part in super().get_generator(path):
+                yield part
             return
         self.set_status(503)
         self.set_header("Retry-After", str(_AGAIN))
         self.set_header("Cache-Control", "no-store")
         several = f"{places.limit} visitors are" if places.limit > 1 else "One visitor is"
         page = Template((_HERE / "full.html").read_text("utf-8"))
-        self.finish(
-            page.generate(
-                seconds=_AGAIN,
-                title="All places are taken",
-                words=f"{several} looking around; more does this computer not bear.",
-            )
+        yield page.substitute(
+            seconds=_AGAIN,
+            words=f"{several} looking around, and this computer has room for no more.",
         )
 
 
@@ -72,6 +70,7 @@ class VisitorServer(Voila):  # type: ignore[misc]  # Voilà has no types
         """Give the kernel manager its places."""
         settings = super().init_settings()
         self.kernel_manager.places = Places(self.app_settings.visitors or 1)
+        self.kernel_manager.away = self.app_settings.away
         return settings
 
     def init_handlers(self) -> Any:
@@ -84,11 +83,6 @@ class VisitorServer(Voila):  # type: ignore[misc]  # Voilà has no types
 
     def launch_browser(self) -> None:
         """Say where the page is, once the port is taken; open it if that is wanted."""
-        away = self.app_settings.away
-        self._sweeper = PeriodicCallback(
-            lambda: self.kernel_manager.sweep(away), 1000 * min(5.0, away / 4)
-        )
-        self._sweeper.start()
         print(f"The explorer is at {self.display_url}. Ctrl-C ends it.", flush=True)
         if self.ip not in ("127.0.0.1", "localhost", "::1"):
             who = "Everybody who has the token" if self.token else "Everybody in this network"
@@ -155,7 +149,7 @@ def _configured(app: App, ip: str, port: int, token: str) -> Config:
     # On a busy computer what a cell shows comes seconds after its end; Voilà would go on without it
     made.VoilaExecutor.iopub_timeout = made.VoilaExecutor.timeout = _PATIENCE
     kernels = made.MappingKernelManager
-    kernels.cull_idle_timeout = int(60 * app.idle)
-    kernels.cull_connected, kernels.cull_interval = True, 20
+    kernels.cull_idle_timeout = int(60 * app.idle) or _NEVER
+    kernels.cull_connected, kernels.cull_interval = True, max(1, int(min(5, app.away / 4)))
     made.KernelManager.autorestart = False  # a visitor's new kernel would have no page
     return made

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from html import escape
 from typing import Any
 
 import ipywidgets as w
-from IPython import get_ipython
 
 from cnn_widgets.explorer.explorer import CNNExplorer
 from cnn_widgets.serving.settings import App
@@ -48,7 +48,8 @@ def page_of(text: str) -> w.VBox:
     """Return the visitor's page: the explorer, and words in its place once the process ends."""
     w.register_comm_target()  # ipywidgets does so where it is imported, here before the fork
     page = w.VBox([explorer_of(text)])
-    kernel = getattr(get_ipython(), "kernel", None)
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    kernel = getattr(shell, "kernel", None)
     if kernel is not None:
         _say_at_the_end(kernel, page)
     return page

@@ -234,13 +234,11 @@ MAY_USE = {
     "report": {"PIL"},
     "setting_up": {"jupyter_core", "packaging", "psutil"},
     "serving": {
-        "IPython",
         "ipykernel",
         "ipywidgets",
         "jupyter_client",
         "jupyter_server",
         "psutil",
-        "tornado",
         "traitlets",
         "voila",
     },
