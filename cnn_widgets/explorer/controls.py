@@ -29,6 +29,7 @@ from cnn_widgets.explorer.fields import (
     pins_text,
     region_of,
     region_text,
+    taken,
 )
 from cnn_widgets.explorer.options import (
     LABELLED,
@@ -165,11 +166,10 @@ class Controls:
             self._request(**self._bench.changes(change.new))
 
     def _on_upload(self, change: Any) -> None:
-        if self._is_syncing() or not change.new:
-            return
-        uploads = change.new  # ipywidgets 8: a tuple of dicts, content a memoryview
-        self._without_requests(lambda: setattr(self.widgets["upload"], "value", ()))
-        for upload in uploads:
+        found = list[Any]()
+        if not self._is_syncing() and change.new:
+            self._without_requests(lambda: found.extend(taken(self.widgets["upload"])))
+        for upload in found:
             self._open(upload)
 
     def _on_place(self, name: str, read: Callable[[str], Any]) -> Callable[[Any], None]:

@@ -20,7 +20,7 @@ from cnn_widgets.explorer.background import REDRAWN, BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.explorer.layout import build
-from cnn_widgets.explorer.saved import add_still, loading_card, show_outputs
+from cnn_widgets.explorer.saved import add_still, bundle_of, loading_card, show_outputs
 from cnn_widgets.explorer.thumbnails import close_tree
 from cnn_widgets.explorer.warmup import Warmup
 from cnn_widgets.networks.loading import load_network
@@ -284,7 +284,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a PNG and a line of text to the output, for viewers without a kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
+        bundle = bundle_of(getattr(super(), "_repr_mimebundle_", None), self, kwargs)
         if self._closed or bundle is None:
             return bundle
         self._displayed = True

@@ -173,6 +173,24 @@ class TaskButtons:
             self.buttons[name].description = "Cancel" if runs else label
 
 
+def taken(upload: w.FileUpload) -> list[Any]:
+    """Return the files that an upload holds, and empty it: a notebook would store them.
+
+    Each is a dict with ``name``, ``type`` and ``content``, as ipywidgets 8 has it; ipywidgets 7,
+    which Google Colab brings, has a dict of them by name.
+    """
+    held = upload.value
+    if not isinstance(held, dict):
+        upload.value = ()
+        return list(held)
+    upload.metadata, upload.data = [], []
+    upload._counter = 0  # it makes the value anew
+    return [
+        {"name": name, "type": each["metadata"].get("type", ""), "content": each["content"]}
+        for name, each in held.items()
+    ]
+
+
 class Lock:
     """Hides controls for good, and keeps what they choose from being changed on the page.
 

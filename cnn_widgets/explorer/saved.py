@@ -11,7 +11,7 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from html import escape
 from typing import Any
 
@@ -47,6 +47,21 @@ def loading_card(line: str) -> Iterator[None]:
         yield
     finally:
         card.update(ipython.HTML("<span></span>"))
+
+
+def bundle_of(made: Callable[..., Any] | None, widget: Any, options: Any) -> Any:
+    """Return what a front end shows of a widget: a dict by MIME type, or that and its metadata.
+
+    Parameters
+    ----------
+    made : callable or None
+        `_repr_mimebundle_` of ipywidgets 8, called with `options`. Before, widgets had none.
+    widget : Widget
+    """
+    if made is not None:
+        return made(**options)
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 def add_still(bundle: Any, text: str, scene: Scene, uploads: Set[str]) -> Exception | None:

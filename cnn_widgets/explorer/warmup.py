@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from cnn_widgets.environment import stopped_at_exit
+from cnn_widgets.environment import give_back_memory, stopped_at_exit
 from cnn_widgets.networks.network import Network
 
 log = logging.getLogger(__name__)
@@ -73,5 +73,6 @@ class Warmup:
                     stop.wait(CALM)
                 if stop.is_set():
                     return
+            give_back_memory()  # compiling leaves tens of megabytes behind
         except Exception as error:  # the same error will be shown when the user needs the result
             log.info("%s could not be warmed up", network.name, exc_info=error)

@@ -86,6 +86,7 @@ def _app(options: argparse.Namespace) -> int:
     names = [name for name in App.__dataclass_fields__ if name != "lock"]
     app = App(lock=tuple(options.lock), **{name: getattr(options, name) for name in names})
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes to its developers
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of the C library: less lies unused
     print("Opening the explorer once, to see that all is well …", file=sys.stderr)
     taken = try_out(app)
     app = replace(app, visitors=app.visitors or room_for(taken))
