@@ -289,7 +289,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             return bundle
         self._displayed = True
         self._warmup.start(self.network, self.state.kinds == "all")
-        if self.state.predict_first:  # a still picture would tell the answer
+        if self.state.predict_first or self.downloads:  # it would tell the answer; none is kept
             return bundle
         failed = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)
         self.last_error = failed or self.last_error

@@ -6,7 +6,6 @@ with threads of TensorFlow's must not be forked.
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import sys
@@ -31,6 +30,7 @@ _SHARED = [
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "cnn_widgets.serving.visit",
+    "cnn_widgets.serving.frozen",
 ]
 if FORKS:
     _CONTEXT.set_forkserver_preload(_SHARED)
@@ -50,9 +50,8 @@ def process(target: Any, *arguments: Any) -> Any:
 
 
 def _fresh(target: Any, *arguments: Any) -> None:
-    """Call a function in a new process, which has chance of its own and shares what it can."""
+    """Call a function in a new process, which has random numbers of its own."""
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    gc.freeze()  # the collector does not touch, and so not copy, what the processes share
     random.seed()
     np.random.seed()
     target(*arguments)
@@ -114,7 +113,9 @@ class ForkedProvisioner(LocalProvisioner):  # type: ignore[misc]  # it has no ty
         if not FORKS:
             return await super().launch_kernel(cmd, **kwargs)
         options = cmd[cmd.index("ipykernel_launcher") + 1 :]
-        made = process(_run_kernel, options, dict(kwargs["env"]), kwargs.get("cwd"))
+        # Some of the names are an enumeration of Voilà's, which the kernel would have to import
+        environment = {str.__str__(name): value for name, value in kwargs["env"].items()}
+        made = process(_run_kernel, options, environment, kwargs.get("cwd"))
         self.process, self.pid, self.pgid = _Popen(made), made.pid, None
         return self.connection_info
 

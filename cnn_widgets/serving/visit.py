@@ -44,10 +44,10 @@ def explorer_of(text: str) -> CNNExplorer:
     return made
 
 
-def page_of(text: str) -> w.VBox:
-    """Return the visitor's page: the explorer, and words in its place once the process ends."""
+def page_of(text: str) -> CNNExplorer:
+    """Return the visitor's page: the explorer, with words in its place once the process ends."""
     w.register_comm_target()  # ipywidgets does so where it is imported, here before the fork
-    page = w.VBox([explorer_of(text)])
+    page = explorer_of(text)
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
     if kernel is not None:
@@ -55,12 +55,13 @@ def page_of(text: str) -> w.VBox:
     return page
 
 
-def _say_at_the_end(kernel: Any, page: w.VBox) -> None:
+def _say_at_the_end(kernel: Any, page: CNNExplorer) -> None:
     """Let a kernel that is told to shut down put words in the place of the explorer first."""
     shut_down = kernel.do_shutdown
 
     def last(restart: bool) -> Any:
-        page.children = [w.HTML(f'<p role="alert" style="font-size:16px">{escape(_CLOSED)}</p>')]
+        words = f'<p role="alert" style="font-size:16px">{escape(_CLOSED)}</p>'
+        page.children = (w.HTML(words),)
         return shut_down(restart)
 
     kernel.do_shutdown = last

@@ -25,7 +25,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 sys.path.insert(0, str(Path(__file__).parent))
 
 GROUPS = (
-    "engine", "page", "folders", "pictures", "experiments", "browser", "networks", "kernels"
+    "engine", "page", "folders", "pictures", "experiments", "browser", "networks", "kernels",
+    "visitors",
 )  # fmt: skip
 
 
@@ -73,6 +74,10 @@ def _rows(group):
         import experiment_rows
 
         return experiment_rows.rows()
+    if group == "visitors":
+        import visitor_rows
+
+        return visitor_rows.rows()
     if group == "browser":
         import browser_rows
 

@@ -185,7 +185,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"commands"},
     ],
     "serving": [
-        {"places", "processes", "settings"},
+        {"frozen", "places", "processes", "settings"},
         {"kernels", "visit"},
         {"server", "trial"},
         {"commands"},

@@ -96,8 +96,7 @@ def test_a_link_says_what_is_seen_first():
     made.show(image="espresso", layer="block3_expand", filter=7)
     link = made.link()
     made.close()
-    page = page_of(App(link=link, predict_first=True).to_json())
-    (explorer,) = page.children
+    explorer = page_of(App(link=link, predict_first=True).to_json())
     assert (explorer.state.image, explorer.state.filter) == ("espresso", 7)
     assert explorer.state.predict_first
     explorer.close()
