@@ -86,7 +86,7 @@ def opened(page, address):
     return explorer
 
 
-def main(theme: str = "", width: str = "1280", height: str = "1250") -> None:
+def main(theme: str = "", width: str = "1280", height: str = "1500") -> None:
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         root, home = Path(place, "root"), Path(place, "home")
         root.mkdir()
