@@ -256,6 +256,7 @@ function render({ model, el }) {
     undo.push(() => model.off("change:readout", readoutChanged), () => tip.remove(),
               () => said.remove(), blinkEnd);
     camera(page, picturesIn(page));
+    presence(page);
     nameAll(page);
   }
 

@@ -14,7 +14,7 @@ from cnn_widgets.scenes.catalog import UPLOAD_MB
 #: Longest side, in pixels, to which the page scales a photograph before it is sent.
 SENT_PIXELS = 2048
 #: The parts of the module; the last one uses the others, and is where it begins.
-_SOURCES = ("names.js", "magnifier.js", "pictures.js", "camera.js", "pointer.js")
+_SOURCES = ("names.js", "magnifier.js", "pictures.js", "camera.js", "presence.js", "pointer.js")
 
 
 class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base class has no types

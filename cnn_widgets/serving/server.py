@@ -151,5 +151,6 @@ def _configured(app: App, ip: str, port: int, token: str) -> Config:
     kernels = made.MappingKernelManager
     kernels.cull_idle_timeout = int(60 * app.idle) or _NEVER
     kernels.cull_connected, kernels.cull_interval = True, max(1, int(min(5, app.away / 4)))
-    made.KernelManager.autorestart = False  # a visitor's new kernel would have no page
+    # A process that died is not started again, for it would have no explorer; its page is told
+    made.KernelRestarter.restart_limit = 0
     return made

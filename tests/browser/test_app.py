@@ -90,7 +90,7 @@ def test_a_visitor_whose_browser_dies_loses_the_place_after_a_while(app, visit, 
     app.wait_kernels(1)
 
 
-def test_a_process_that_crashes_frees_its_place(app, visit):
+def test_a_process_that_crashes_frees_its_place_and_its_page_says_so(app, visit):
     (visited,) = app.wait_kernels(1)
     tab = visit()
     tab.wait_for_selector(SEEN, timeout=OPENED)
@@ -98,6 +98,8 @@ def test_a_process_that_crashes_frees_its_place(app, visit):
     os.kill(visited.pid, signal.SIGKILL)
     (left,) = app.wait_kernels(1)
     assert left.pid != visited.pid
+    said = "getComputedStyle(document.querySelector('.cnnw-explorer'), '::before').content"
+    tab.wait_for_function(f"{said}.includes('Reload the page to go on')", timeout=30_000)
 
 
 def test_nothing_is_typed_or_written(app, visit):
