@@ -87,7 +87,7 @@ MEASURED = {
     LESSONS[1]: (
         "stem has 32 maps of 112×112",
         "head has 1280 maps of 7×7: more filters, smaller maps",
-        "in the first third of the layers, {} in the last: more often in depth",
+        "in the first third of the layers, {} in the last: more often in deep layers",
         "of 1280 filters of head_relu are silent on the cat: more than half",
         "of them are silent on all 9 photographs: nearly all only wait",
         "without 200 random filters it says espresso",
