@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,13 +30,20 @@ from cnn_widgets.environment import tensorflow
 #: The packages whose examples run only where everything does.
 LONG_EXAMPLES = (
     "cnn_widgets.auditing",
+    "cnn_widgets.engine",
     "cnn_widgets.evaluation",
+    "cnn_widgets.explorer",
     "cnn_widgets.filter_index",
     "cnn_widgets.further_checks",
     "cnn_widgets.layer_gradients",
     "cnn_widgets.shortcuts",
     "cnn_widgets.stability",
     "cnn_widgets.attribution",
+    "cnn_widgets.panels",
+    "cnn_widgets.pointing",
+    "cnn_widgets.records",
+    "cnn_widgets.rendering",
+    "cnn_widgets.scenes",
     "cnn_widgets.data_checks",
     "cnn_widgets.regression",
     "cnn_widgets.excitation",
@@ -81,11 +89,13 @@ def keras():
     tensorflow()
     import keras
 
+    gc.collect()
+    gc.freeze()  # 400,000 objects that stay to the end; looking through them again takes long
     return keras
 
 
 @pytest.fixture(scope="session")
-def lite0():
+def lite0(keras):
     """The bundled network with its real weights."""
     return cw.load_network()
 

@@ -117,24 +117,25 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
     """
     import tensorflow as tf
 
-    def words(weight: Any) -> Any:
+    def numbers(weight: Any, flat: Any) -> Any:
         values = tf.convert_to_tensor(weight.value)
+        values = values if values.shape.rank == 1 else tf.reshape(values, flat)
         step = (values.shape.num_elements() or 0) // WHOLE * 2 + 1
-        values = tf.reshape(values, [-1])
         values = values[::step] if step > 1 else values
-        values = values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
-        return tf.bitcast(values, tf.int32)
+        return values if values.dtype == tf.float32 else tf.cast(values, tf.float32)
 
-    def offset_sums(words: Any) -> Any:
+    def offset_sums(numbers: Any) -> Any:
+        words = tf.bitcast(numbers, tf.int32)
         count = words.shape.num_elements()
         rows = tf.reshape(words[: count - count % 64], [-1, 64])
         ends = tf.pad(words[count - count % 64 :], [[0, 64 - count % 64]])
         return tf.concat([tf.reduce_sum(rows, 0), ends], 0)
 
     def read() -> Any:
-        small = [words(w) for w in model.weights if np.prod(w.shape) <= SMALL]
-        large = [words(w) for w in model.weights if np.prod(w.shape) > SMALL]
-        return tf.stack([offset_sums(tf.concat([*small, [0]], 0)), *map(offset_sums, large)])
+        flat = tf.constant([-1])  # one for all weights: a network has hundreds
+        small = [numbers(w, flat) for w in model.weights if np.prod(w.shape) <= SMALL]
+        large = [numbers(w, flat) for w in model.weights if np.prod(w.shape) > SMALL]
+        return tf.stack([offset_sums(tf.concat([*small, [0.0]], 0)), *map(offset_sums, large)])
 
     with TRACE_LOCK:
         compiled = tf.function(read, autograph=False).get_concrete_function()

@@ -233,9 +233,15 @@ def test_a_gate_makes_every_cell_depend_on_all_and_leaves_it_in_its_place(keras)
 
 
 @pytest.mark.parametrize(
-    "name", ["MobileNetV2", "ResNet50V2", "DenseNet121", "VGG16", "Xception", "InceptionV3"]
+    "name",
+    [
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("MobileNetV2", "ResNet50V2", "VGG16", "Xception", "InceptionV3")
+        ),
+        pytest.param("DenseNet121", marks=pytest.mark.sweep),  # it concatenates as InceptionV3 does
+    ],
 )
-@pytest.mark.slow
 def test_receptive_fields_of_published_networks_are_the_support_of_the_gradient(keras, name):
     """At a layer in the first half, whose receptive field is smaller than the picture."""
     import tensorflow as tf

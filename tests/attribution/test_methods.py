@@ -13,8 +13,9 @@ from cnn_widgets.drawing import mosaics
 from cnn_widgets.views import captions
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def net(keras):
+    """A network that no test changes; it is compiled once for all."""
     return cw.Network(tiny(keras), preprocess=lambda pixels: pixels / 255)
 
 

@@ -1,5 +1,7 @@
 """Heat-maps lie where the object is, for models that crop, pad or resize their input."""
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -42,11 +44,19 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module")
+def opened(keras):
+    """A function that opens the network of a case, each once."""
+    return lru_cache(
+        lambda case: cw.Network(blob_model(keras, *CASES[case](keras.layers)), preprocess="none")
+    )
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("method", ["grad-cam", "hirescam", "eigen-cam"])
 @pytest.mark.parametrize("place", [(85, 160), (100, 190)])
-def test_the_heat_lies_on_the_blob(keras, case, method, place):
-    net = cw.Network(blob_model(keras, *CASES[case](keras.layers)), preprocess="none")
+def test_the_heat_lies_on_the_blob(opened, case, method, place):
+    net = opened(case)
     found = cw.attribute(net, photo_with_blob(*place), method, 0, layer="conv")
     heat = np.maximum(found.heatmap, 0)
     rows, columns = np.nonzero(heat > 0.5)

@@ -15,6 +15,12 @@ from cnn_widgets.attribution.explain import _removed
 from cnn_widgets.engine import weights
 
 
+@pytest.fixture(scope="module")
+def tiny_net(keras):
+    """A network that no test changes; it is compiled once for all."""
+    return cw.Network(tiny(keras), preprocess="none")
+
+
 @pytest.fixture
 def saved(lite0, gallery, tmp_path):
     found = cw.attribute(lite0, gallery["cat"], "hirescam", "tabby", versus="tiger cat")

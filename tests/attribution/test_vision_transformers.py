@@ -76,6 +76,7 @@ def test_a_patch_sees_its_own_pixels_and_a_block_all(keras):
     assert tuple(net.receptive_field("block0", 1, 2)) == (0, 0, 32, 48)
 
 
+@pytest.mark.slow
 def test_the_default_is_the_last_block_whose_map_counts(keras, photo):
     """Behind the last attention the score reads the class token alone."""
     net = cw.Network(transformer(keras, True))

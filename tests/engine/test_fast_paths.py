@@ -23,6 +23,7 @@ def test_mean_gradients_are_the_means_of_the_gradients(lite0, gallery, layer):
     )
 
 
+@pytest.mark.slow
 def test_gradients_from_known_activations_are_those_of_the_whole_pass(lite0, gallery):
     engine, sample = lite0.engine, gallery["espresso"]
     layers, x = engine.browsed_layers(), lite0.input_tensor([sample])

@@ -91,14 +91,20 @@ def test_the_same_photograph_with_another_value_is_another_question(gated):
     assert np.abs(net.scores(one)[0] - net.scores(two)[0]).max() > 0.01
 
 
-@pytest.mark.parametrize("method", sorted(cw.METHODS))
-def test_every_method_uses_the_photographs_own_value(gated, method):
-    """The map equals that of a model in which the value is built in as a constant."""
+@pytest.fixture(scope="module")
+def open_and_fixed(gated):
+    """The network, and one of a model in which a value is built in as a constant."""
     image = keras.Input((SIDE, SIDE, 3), name="image")
     meta = keras.layers.Lambda(lambda x: keras.ops.ones_like(x[:, 0, :1, 0]) * OTHER)(image)
     alone = keras.Model(image, gated([image, meta]), name="alone")
     net = cw.Network(gated, lambda x: x / 255, inputs={"meta": META}, head="logits")
-    fixed = cw.Network(alone, lambda x: x / 255, head="logits")
+    return net, cw.Network(alone, lambda x: x / 255, head="logits")
+
+
+@pytest.mark.parametrize("method", sorted(cw.METHODS))
+def test_every_method_uses_the_photographs_own_value(open_and_fixed, method):
+    """The map equals that of a model in which the value is built in as a constant."""
+    net, fixed = open_and_fixed
     layer = {} if cw.METHODS[method].at == "input" else {"layer": "gated"}
     inner = {} if not layer else {"layer": "gated/gated"}
     found = cw.attribute(net, photograph(2, meta=OTHER), method, 1, **layer)

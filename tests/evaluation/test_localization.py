@@ -20,6 +20,7 @@ def test_the_right_share_is_worked_by_hand(tiny_net, photo):
     assert np.isnan(right_share(found))
 
 
+@pytest.mark.slow
 def test_pointing_equals_the_maps_it_is_made_of(lite0, gallery):
     found = pointing(lite0, ["grad-cam"])
     assert [each.photograph for each in found] == list(SUBJECTS)
@@ -44,7 +45,9 @@ TOLD = {
 @pytest.mark.parametrize(
     "method",
     [
-        pytest.param(name, marks=pytest.mark.slow) if method.slow else name
+        pytest.param(name, marks=pytest.mark.slow)
+        if method.slow or name == "guided-backprop"
+        else name
         for name, method in cw.METHODS.items()
         if name not in ("score-cam", "rise")  # minutes; benchmarks/methods.py prints theirs
     ],

@@ -42,6 +42,12 @@ def built(keras, build):
 def zeroed(keras, build, path, filters):
     """Return a network of the same weights, but that those of some filters are 0."""
     model = built(keras, build)
+    set_to_zero(model, path, filters)
+    return network(model)
+
+
+def set_to_zero(model, path, filters):
+    """Set the weights of some filters of a layer to 0."""
     layer = model
     for name in path.split("/"):
         layer = layer.get_layer(name)
@@ -55,7 +61,6 @@ def zeroed(keras, build, path, filters):
         for value in values[:2]:  # kernel and bias, or gamma and beta
             value[..., filters] = 0
     layer.set_weights(values)
-    return network(model)
 
 
 @pytest.mark.parametrize(

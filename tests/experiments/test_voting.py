@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.models import binary, fixed_batch, sequential
 from helpers.networks import nested, tiny
-from test_ablation import built, counted, depthwise, network, residual, zeroed
+from test_ablation import built, counted, depthwise, network, residual, set_to_zero
 
 import cnn_widgets as cw
 from cnn_widgets.experiments import MEASURES
@@ -45,8 +45,13 @@ def test_effects_are_what_zeroed_weights_cost(keras, photo, build, layer, weight
     net = network(built(keras, build))
     found = cw.votes(net, photo, layer, 1, versus=0)
     scores = net.scores(photo)[0]
+    copy = network(built(keras, build))
+    whole = copy.model.get_weights()
     for k in range(net.layer(layer).filters):
-        after = zeroed(keras, build, weights, [k]).scores(photo)[0]
+        copy.model.set_weights(whole)
+        set_to_zero(copy.model, weights, [k])
+        copy.forget()
+        after = copy.scores(photo)[0]
         cost = (scores[1] - scores[0]) - (after[1] - after[0])
         assert found.effect[k] == pytest.approx(cost, abs=2e-5), k
         silenced = cw.ablate(net, photo, layer, k, method=None).answers.scores_after

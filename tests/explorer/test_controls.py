@@ -4,10 +4,24 @@ import re
 
 import numpy as np
 import pytest
+from helpers.explored import as_it_was
 from helpers.shown import frames, html, picture, redrawn
 
 import cnn_widgets as cw
 from cnn_widgets.panels.table import PANELS
+
+
+@pytest.fixture(scope="module")
+def kept(lite0):
+    made = cw.CNNExplorer(lite0)
+    yield made, made.state.values()
+    made.close()
+
+
+@pytest.fixture
+def explorer(kept):
+    """One explorer of the bundled network for all tests of this file, as it was at the start."""
+    return as_it_was(*kept)
 
 
 def test_every_control_carries_its_class(explorer):

@@ -212,7 +212,7 @@ def writers(explorer, folder):
 
 
 KINDS = (".png", ".html", ".pdf", ".svg", ".eps")
-SLOW = (".pdf", ".svg", ".eps")
+SLOW = (".png", ".pdf", ".svg", ".eps")
 WRITERS = [
     *(pytest.param(f"view{end}", marks=pytest.mark.slow if end in SLOW else ()) for end in KINDS),
     "bundle",

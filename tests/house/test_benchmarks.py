@@ -57,6 +57,7 @@ def test_what_runs_in_a_process_of_its_own_reports():
         page_rows.child("nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most memory there was")
 def test_the_memory_that_reading_a_picture_takes_is_measured(tmp_path):
     import picture_rows

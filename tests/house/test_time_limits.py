@@ -41,7 +41,7 @@ def test_a_run_ends_and_names_the_test_whose_process_died(tmp_path, dies_by):
     options = OPTIONS["addopts"][:5]
     assert options == ["-n", "2", "--dist", "loadfile", "--max-worker-restart=0"]
     assert OPTIONS["faulthandler_exit_on_timeout"] is True
-    limits = ["-o", "faulthandler_timeout=5", "-o", "faulthandler_exit_on_timeout=true"]
+    limits = ["-o", "faulthandler_timeout=3", "-o", "faulthandler_exit_on_timeout=true"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *limits],
         cwd=tmp_path,

@@ -171,6 +171,7 @@ def test_every_kind_of_model_works_and_is_not_changed(keras, photo, build):
     assert fingerprint(model) == before
 
 
+@pytest.mark.slow
 def test_the_article_s_35_layers_in_the_article_s_order():
     net = cw.load_network("MobileNetV2", weights=None)
     assert [info.name for info in net.feature_layers] == ARTICLE
@@ -183,10 +184,11 @@ def test_the_article_s_35_layers_in_the_article_s_order():
     ("name", "layer"),
     [
         ("ResNet50", "conv5_block3_out"),
-        ("ResNet50V2", "post_relu"),
+        # test_every_application.py opens these three wherever the slow tests run
+        pytest.param("ResNet50V2", "post_relu", marks=pytest.mark.sweep),
         ("VGG16", "block5_pool"),
-        ("DenseNet121", "relu"),
-        ("EfficientNetV2B0", "top_activation"),
+        pytest.param("DenseNet121", "relu", marks=pytest.mark.sweep),
+        pytest.param("EfficientNetV2B0", "top_activation", marks=pytest.mark.sweep),
         ("MobileNetV3Small", "activation_17"),
         ("MobileNet", "conv_pw_13_relu"),
         ("InceptionV3", "mixed10"),

@@ -1,5 +1,7 @@
 """Networks of 1, 2, 4 and 13 channels, from the array to the page."""
 
+from functools import lru_cache
+
 import keras
 import numpy as np
 import pytest
@@ -25,6 +27,12 @@ def network_of(channels):
     return cw.Network(model, "none")
 
 
+@pytest.fixture(scope="module")
+def lent():
+    """A function that returns a network of so many channels, which no test changes."""
+    return lru_cache(network_of)
+
+
 def picture_of(channels):
     values = np.random.default_rng(channels).normal(size=(SIDE, SIDE, channels)) * 50 + 3
     return cw.load_image(values.astype(np.float32), bands=(0,) if channels == 1 else None)
@@ -40,8 +48,8 @@ def test_every_channel_reaches_the_model_in_its_own_values(channels):
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 13])
 @pytest.mark.parametrize("method", sorted(cw.METHODS))
-def test_every_method_explains_it(channels, method):
-    net, sample = network_of(channels), picture_of(channels)
+def test_every_method_explains_it(lent, channels, method):
+    net, sample = lent(channels), picture_of(channels)
     found = cw.attribute(net, sample, method)
     assert np.isfinite(found.heatmap).all()
     assert found.heatmap.shape == (SIDE, SIDE)

@@ -1,6 +1,8 @@
 """The input check finds the recipe a network was trained with, on any photograph."""
 
+import itertools
 from concurrent.futures import CancelledError
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -22,19 +24,25 @@ WRONG = {
 PICTURES = tuple(cw.gallery())
 
 
-QUICK = {"divided by 255", "BGR"}
+#: Each wrong recipe with the cat, which comes first in the gallery, and with one other photograph,
+#: so that each photograph is used; every recipe with every photograph is a proof run by hand.
+OTHERS = [name for name in PICTURES if name != "cat"]
+FURTHER = {(wrong, OTHERS[number]) for number, wrong in enumerate((*WRONG, *WRONG)[: len(OTHERS)])}
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in WRONG],
-)
-def wrong(request, lite0):
+@pytest.fixture(scope="module")
+def opened(lite0):
+    """A function that opens the bundled network under a wrong recipe, under each once."""
+    return lru_cache(lambda wrong: cw.Network(lite0.model, WRONG[wrong], lite0.class_names))
+
+
+@pytest.fixture
+def wrong(request, opened):
     """The bundled network under a wrong recipe, and the names of those that mend it."""
     right = {"x / 127.5 - 1"}
     if request.param == "BGR":
         right.add("as it is, red and blue swapped")
-    return cw.Network(lite0.model, WRONG[request.param], lite0.class_names), right
+    return opened(request.param), right
 
 
 def check_that_it_is_found(wrong, sample):
@@ -46,12 +54,23 @@ def check_that_it_is_found(wrong, sample):
     assert repr(found.best) in found.advice
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [pytest.param(name, marks=() if name == "BGR" else pytest.mark.slow) for name in WRONG],
+    indirect=True,
+)
 def test_a_wrong_recipe_is_found_and_the_right_one_advised(wrong, gallery):
     check_that_it_is_found(wrong, gallery["cat"])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("picture", [name for name in PICTURES if name != "cat"])
+@pytest.mark.parametrize(
+    ("wrong", "picture"),
+    [
+        pytest.param(*pair, marks=pytest.mark.slow if pair in FURTHER else pytest.mark.sweep)
+        for pair in itertools.product(WRONG, OTHERS)
+    ],
+    indirect=["wrong"],
+)
 def test_a_wrong_recipe_is_found_on_every_picture(wrong, gallery, picture):
     check_that_it_is_found(wrong, gallery[picture])
 

@@ -233,6 +233,7 @@ def test_two_networks_on_one_model_in_several_threads_agree(keras, photo):
     assert len(found) == 6
 
 
+@pytest.mark.slow
 def test_no_click_makes_a_new_trace(lite0, gallery):
     for name in ("cat", "espresso"):
         cw.attribute(lite0, gallery[name])
@@ -268,6 +269,7 @@ def test_classes_are_found_by_name(lite0):
     assert len(set(lite0.class_names)) == 1000
 
 
+@pytest.mark.slow
 def test_preprocessing_written_into_the_model_is_not_done_twice(keras):
     """Keras' own transfer-learning recipe calls preprocess_input on the model's input."""
     inputs = keras.Input((64, 64, 3))

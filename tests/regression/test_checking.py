@@ -426,6 +426,7 @@ def test_any_network_passes_against_itself(keras, build, method, tmp_path):
     assert found.passed, found.records()[0]
 
 
+@pytest.mark.slow
 def test_a_network_of_many_channels_passes_against_itself_and_not_against_another(keras, tmp_path):
     given = np.random.default_rng(0).random((6, 16, 12, 5)).astype(np.float32)
     cw.keep_evidence(cw.Network(tiny(keras, channels=5)), given, tmp_path)
