@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-#: Seconds in which the page of a visitor who was let in has to connect.
+#: Seconds in which a page that was sent whole has to connect.
 ARRIVAL = 120.0
 
 
@@ -22,7 +22,8 @@ class Places:
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit, self._clock = limit, clock
-        self._arriving: list[float] = []  # until when a place is held for a page that loads
+        self._answering = 0  # pages that are being made: on a busy computer that takes minutes
+        self._arriving: list[float] = []  # until when a place is held for a page that was sent
         self._connected: dict[str, int] = {}
         self._left: dict[str, float] = {}
 
@@ -31,14 +32,19 @@ class Places:
         """How many places are taken, those held for pages that still load included."""
         now = self._clock()
         self._arriving = [until for until in self._arriving if until > now]
-        return len(self._connected) + len(self._arriving)
+        return len(self._connected) + len(self._arriving) + self._answering
 
     def ask(self) -> bool:
-        """Return whether one more visitor may come in; if so, hold a place for the page."""
+        """Return whether one more visitor may come in; if so, hold a place until `answered`."""
         if self.taken >= self.limit:
             return False
-        self._arriving.append(self._clock() + ARRIVAL)
+        self._answering += 1
         return True
+
+    def answered(self) -> None:
+        """Take note that a page was sent: it has some time to connect."""
+        self._answering -= 1
+        self._arriving.append(self._clock() + ARRIVAL)
 
     def connected(self, kernel: str) -> None:
         """Take note that a page has connected to a kernel."""
@@ -60,8 +66,11 @@ class Places:
         self._left.pop(kernel, None)
 
     def handed_out(self, kernel: str) -> None:
-        """Take note that a kernel waits for its page; one that does not come has left."""
-        if kernel not in self._connected:
+        """Take note that a kernel waits for its page; one that does not come has left.
+
+        While pages are being made nothing is noted: it may be the kernel of one of them.
+        """
+        if kernel not in self._connected and not self._answering:
             self._left.setdefault(kernel, self._clock() + ARRIVAL)
 
     def gone(self, seconds: float) -> list[str]:

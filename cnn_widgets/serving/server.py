@@ -46,8 +46,12 @@ class _Visit(TornadoVoilaHandler):  # type: ignore[misc]  # Voilà has no types
         """Yield the parts of the answer; who is here may come in."""
         places: Places = self.kernel_manager.places
         if path or places.ask():  # a path is no visit: Voilà answers it
-            async for part in super().get_generator(path):
-                yield part
+            try:
+                async for part in super().get_generator(path):
+                    yield part
+            finally:  # also if the visitor has gone meanwhile
+                if not path:
+                    places.answered()
             return
         self.set_status(503)
         self.set_header("Retry-After", str(_AGAIN))
