@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -221,6 +222,15 @@ def printed(notebook):
         for output in cell.outputs
         if output.output_type == "stream" and output.name == "stdout"
     )
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_as_before():
+    """Take back the answer to an interrupt that nbclient's event loop leaves behind."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
