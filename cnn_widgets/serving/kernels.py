@@ -43,13 +43,15 @@ class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has
 
     def waiting(self) -> set[str]:
         """Return the kernels that Voilà has made ready, and that no visitor has yet."""
-        pools = getattr(self, "_pools", {})
-        done = [task for pool in pools.values() for task in pool if task.done()]
         return {
             task.result()["kernel_id"]
-            for task in done
-            if not task.cancelled() and task.exception() is None
+            for task in self._prepared()
+            if task.done() and not task.cancelled() and task.exception() is None
         }
+
+    def _prepared(self) -> list[Any]:
+        """Return Voilà's tasks, each of which starts a kernel for a visitor to come."""
+        return [task for pool in getattr(self, "_pools", {}).values() for task in pool]
 
     async def cull_kernels(self) -> None:
         """End what nobody needs; Jupyter calls this again and again."""
@@ -60,9 +62,7 @@ class VisitorKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # it has
     async def _sweep(self, places: Places) -> None:
         """End the kernels whose page has been away for long, and forget those that died."""
         waiting = self.waiting()
-        starting = any(
-            not task.done() for pool in getattr(self, "_pools", {}).values() for task in pool
-        )
+        starting = any(not task.done() for task in self._prepared())
         for kernel in self.list_kernel_ids():
             if kernel in waiting:
                 continue

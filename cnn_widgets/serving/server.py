@@ -113,8 +113,8 @@ def serve(app: App, *, ip: str, port: int, browser: bool, token: str = "") -> No
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
     with tempfile.TemporaryDirectory(prefix="cnn-widgets-app-") as folder:
         page = _notebook(app, Path(folder))
-        VisitorServer.app_settings, VisitorServer.wanted_browser = app, browser
         server = VisitorServer(config=_configured(app, ip, port, token))
+        server.app_settings, server.wanted_browser = app, browser
         server.initialize([str(page), "--no-browser"])
         # Each visit would say that the notebook written above is not trusted
         server.log.addFilter(lambda record: "is not trusted" not in record.getMessage())

@@ -62,7 +62,7 @@ print("all is well")
 def test_the_explorer_works_with_ipywidgets_7(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path),
-         "ipywidgets==7.8.5", "ipython_genutils==0.2.0"],
+         "ipywidgets==7.7.1", "ipython_genutils==0.2.0"],
         check=True, timeout=200,
     )  # fmt: skip
     paths = [str(tmp_path), *filter(None, sys.path)]

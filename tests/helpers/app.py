@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from helpers.lab import free_port
+from helpers.lab import end, free_port
 
 
 class Running:
@@ -65,8 +65,4 @@ def running(home: Path, *options: str):
                 time.sleep(0.2)
             yield made
         finally:
-            server.terminate()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
+            end(server)

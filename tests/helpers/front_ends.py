@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from helpers.lab import free_port
+from helpers.lab import end, free_port
 
 #: The options of each front end, and an address that answers when it is ready.
 FRONT_ENDS = {
@@ -51,9 +51,5 @@ def front_end(name: str, root: Path, home: Path):
             time.sleep(0.2)
         yield address
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        end(server)
         log.close()

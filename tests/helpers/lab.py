@@ -39,6 +39,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def end(server: subprocess.Popen) -> None:
+    """End a server that a test started; one that does not listen is killed."""
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
 @contextlib.contextmanager
 def jupyterlab(root: Path, home: Path, *options: str):
     """Run JupyterLab on loopback in a folder, with a home of its own; yield its address."""
@@ -70,11 +79,7 @@ def jupyterlab(root: Path, home: Path, *options: str):
             time.sleep(0.2)
         yield address
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        end(server)
         log.close()
 
 
