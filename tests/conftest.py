@@ -23,6 +23,8 @@ from helpers.explored import (  # noqa: F401  (fixtures)
 from helpers.hostile_server import resolve, server  # noqa: F401  (fixtures)
 from helpers.networks import tiny
 from helpers.pictures import picture  # noqa: F401  (a fixture)
+from hypothesis import given
+from hypothesis.strategies import just
 
 import cnn_widgets as cw
 from cnn_widgets.environment import tensorflow
@@ -89,9 +91,15 @@ def keras():
     tensorflow()
     import keras
 
+    _hypothesis_has_begun()
     gc.collect()
     gc.freeze()  # 400,000 objects that stay to the end; looking through them again takes long
     return keras
+
+
+@given(just(None))
+def _hypothesis_has_begun(_):
+    """Let Hypothesis make its random generator: it warns if freezing hides what refers to that."""
 
 
 @pytest.fixture(scope="session")
