@@ -1,7 +1,8 @@
 """Shrinks large pictures strip by strip: no second full copy is held in memory, often not one.
 
-Pillow decodes a file whole: 50 megapixels take 200 MB. Here the coded rows of some strips of a PNG
-or TIFF are handed to it as a small file of their own, one after the other.
+Pillow decodes a file whole: 50 megapixels take 200 MB, of a WebP 600. Here the coded rows of some
+strips of a PNG or TIFF are handed to it as a small file of their own, one after the other, and a
+WebP is handed to OpenCV.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
+import cv2
+import numpy as np
 from PIL import Image
 
 from cnn_widgets.picture_files.directories import with_directories
@@ -66,7 +69,7 @@ def shrunk(image: Any, data: bytes, at_least: int) -> Image.Image | None:
     found = Image.new(mode, tuple(-(-side // share) for side in image.size))
     top = 0
     for strip in strips or _strips_of_decoded(image, share):
-        small = strip.convert(mode).reduce(share)
+        small = strip.convert(mode).reduce(share * strip.width // image.width)
         found.paste(small, (0, top))
         top += small.height
     if top != found.height:
@@ -221,7 +224,24 @@ def _as_tiff(
     )
 
 
+def _strips_of_webp(image: Any, data: bytes, share: int) -> Iterator[Image.Image] | None:
+    """Return the only strip of a WebP with even sides that neither moves nor has opacity, or None.
+
+    OpenCV decodes it in 3 bytes for a pixel, where Pillow takes 12, and halves it on its way: each
+    pixel is the mean of four. So the strip is already half as large.
+    """
+    moves, odd = getattr(image, "is_animated", False), image.width % 2 or image.height % 2
+    if image.mode != "RGB" or moves or odd:
+        return None
+    flags = cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None or pixels.shape != (image.height // 2, image.width // 2, 3):
+        raise ValueError("its pixels cannot be decoded")
+    return iter([Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))])
+
+
 _WAYS: dict[str | None, Callable[[Any, bytes, int], Iterator[Image.Image] | None]] = {
     "PNG": _strips_of_png,
     "TIFF": _strips_of_tiff,
+    "WEBP": _strips_of_webp,
 }

@@ -26,9 +26,9 @@ FORMATS: dict[str, tuple[str, dict[str, Any], float]] = {
     "PNG": ("png", {"compress_level": 3}, 40),
     "TIFF (deflate)": ("tif", {"compression": "tiff_adobe_deflate"}, 30),
     "TIFF (grey)": ("tif", {}, 30),  # in colours it would be more than the 100 MB allowed
-    "WebP": ("webp", {"quality": 80, "method": 0}, 600),
-    "AVIF": ("avif", {"quality": 60, "speed": 10}, 600),
-    "HEIC": ("heic", {"quality": 60, "enc_params": {"preset": "ultrafast"}}, 600),
+    "WebP": ("webp", {"quality": 80, "method": 0}, 200),
+    "AVIF": ("avif", {"quality": 60, "speed": 10}, 450),
+    "HEIC": ("heic", {"quality": 60, "enc_params": {"preset": "ultrafast"}}, 450),
 }
 
 

@@ -199,7 +199,7 @@ MAY_USE = {
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
-    "picture_files": {"PIL"},
+    "picture_files": {"PIL", "cv2"},
     "images": {"PIL", "requests"},
     "datasets": set(),
     "engine": {"tensorflow", "keras"},

@@ -1,4 +1,4 @@
-"""A large PNG or TIFF, decoded in strips, is the same as decoded whole and shrunk then."""
+"""A large PNG, TIFF or WebP, decoded in parts, is the same as decoded whole and shrunk then."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from cnn_widgets.picture_files.strips import shrunk
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
 PHOTO = Image.fromarray(NOISE).resize((533, 371), Image.Resampling.BICUBIC)
+EVEN = PHOTO.resize((534, 370))
 CLEAR = PHOTO.copy()
 CLEAR.putalpha(PHOTO.convert("L"))
 
@@ -94,6 +95,7 @@ def test_a_usual_photograph_is_decoded_whole_and_so_exactly(monkeypatch):
         (encoded(PHOTO.convert("P"), "GIF"), "RGB"),
         (encoded(PHOTO, "WEBP"), "RGB"),
         (encoded(CLEAR, "WEBP"), "RGBA"),
+        (encoded(PHOTO, "WEBP", save_all=True, append_images=[PHOTO.rotate(90)]), "RGB"),
         (encoded(PHOTO, "BMP"), "RGB"),
     ],
 )
@@ -160,9 +162,54 @@ def test_damage_is_one_clear_error_never_a_part_of_the_picture():
     short = png[:33] + png_chunk(b"IDAT", b"x\x9c\x03\0\0\0\0\1") + png_chunk(b"IEND", b"")
     half = bytearray(tiff)
     half[5000:9000] = b"\xff" * 4000
-    for data in (png[: len(png) // 2], bytes(broken), short, bytes(half)):
+    webp = encoded(EVEN, "WEBP")
+    cut = [each[: len(each) // 2] for each in (png, webp, encoded(EVEN, "WEBP", lossless=True))]
+    for data in (*cut, webp[:-9], bytes(broken), short, bytes(half)):
         with pytest.raises(ValueError, match=r"holiday is damaged and cannot be decoded: \w"):
             decode(data, "holiday", 90)
+
+
+@pytest.mark.parametrize("size", [(534, 370), (536, 374), (520, 368), (1002, 90)])
+@pytest.mark.parametrize("share", [2, 4, 8])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_webp_halved_by_opencv_is_the_whole_one_shrunk(size, share, lossless):
+    data = encoded(PHOTO.resize(size), "WEBP", lossless=lossless)
+    found = read(data, min(size) // share)
+    with Image.open(io.BytesIO(data)) as whole:
+        expected = whole.reduce(share)
+    assert found.size == expected.size
+    difference = np.asarray(found).astype(int) - np.asarray(expected)
+    assert np.abs(difference).max() <= (0 if share == 2 else 1)  # a mean of rounded means
+    if share > 2:
+        assert difference.any()  # so OpenCV it was
+
+
+def test_opencv_reads_of_a_damaged_webp_what_pillow_reads():
+    data, chance = encoded(EVEN, "WEBP"), np.random.default_rng(3)
+    read_by_both = refused_by_both = 0
+    for _ in range(200):
+        broken = bytearray(data)
+        for at in chance.integers(12, len(data), 3):
+            broken[at] = chance.integers(256)
+        outcomes = []
+        for large in (0, 2**23):  # the first by OpenCV
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(strips, "_LARGE", large)
+                try:
+                    found = decode(bytes(broken), "holiday", 90)
+                except ValueError:
+                    outcomes.append(None)
+                else:
+                    outcomes.append(found.pixels)
+        by_opencv, by_pillow = outcomes
+        assert (by_opencv is None) == (by_pillow is None)
+        refused_by_both += by_opencv is None
+        if by_opencv is not None and by_opencv.shape[0] < by_pillow.shape[0]:
+            read_by_both += 1
+            whole = np.asarray(Image.fromarray(by_pillow).reduce(4), int)
+            assert np.abs(whole - by_opencv).max() <= 1
+    assert read_by_both > 20
+    assert refused_by_both > 20
 
 
 def test_no_more_than_a_strip_is_held():
