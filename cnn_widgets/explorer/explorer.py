@@ -101,7 +101,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         name = self._catalogue.first
         self.state = State(self._catalogue, name, network)
         super().__init__()
-        self._screen, self._closed, self._displayed = Display(), False, False
+        self._screen, self._closed = Display(), False
         self.add_class("cnnw-explorer").add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn, self._warmup = frozenset[str](), Warmup()
@@ -111,7 +111,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
             self._request,
-            self._open_image,
+            self._open,
             lambda text: self._guarded(
                 lambda: self._asked(class_index=self.network.class_index(text))
             ),
@@ -120,7 +120,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             lock,
         )
         self.state.predict_first = guess
-        self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open_image)
+        self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open, self._shown)
         self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
         self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.on_change(self._on_state)
@@ -211,7 +211,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         else:
             self._tasks.press(kind, self.scene)
 
-    def _open_image(self, source: Any) -> bool:
+    def _open(self, source: Any) -> bool:
         def add() -> None:
             self.controls.lock.left({"location" if isinstance(source, str) else "upload": source})
             changes = self.controls.lock.left({"image": source, "class_index": None})
@@ -262,9 +262,10 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
                 self._undrawn |= changed
                 self._redraw(self._undrawn)
                 self._drawn, self._undrawn = drawn, frozenset()
-            self._warmup.moved()
-            if self._displayed:
-                self._warmup.start(network, self.state.kinds == "all")
+            self._warmup.moved(network, self.state.kinds == "all")
+
+    def _shown(self) -> None:
+        self._warmup.shown(self.network, self.state.kinds == "all")
 
     def _redraw(self, changed: frozenset[str]) -> None:
         scene = resolve(self.state, self._catalogue)
@@ -287,8 +288,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         bundle = bundle_of(getattr(super(), "_repr_mimebundle_", None), self, kwargs)
         if self._closed or bundle is None:
             return bundle
-        self._displayed = True
-        self._warmup.start(self.network, self.state.kinds == "all")
+        self._shown()
         if self.state.predict_first or self.downloads:  # it would tell the answer; none is kept
             return bundle
         failed = add_still(bundle, repr(self), self.scene, self._catalogue.uploads)

@@ -24,7 +24,7 @@ class Warmup:
         self._thread: threading.Thread | None = None
         self._network: Network | None = None
         self._every_layer = False
-        self._moved, self._lock = 0.0, threading.Lock()
+        self._shown, self._moved, self._lock = False, 0.0, threading.Lock()
         stopped_at_exit(self)
 
     @property
@@ -51,9 +51,19 @@ class Warmup:
             )
             self._thread.start()
 
-    def moved(self) -> None:
-        """Note a change by the user: the next step waits until none came for `CALM` seconds."""
+    def shown(self, network: Network, every_layer: bool = False) -> None:
+        """Start now that a page shows the explorer: one that no one looks at needs no warm-up."""
+        self._shown = True
+        self.start(network, every_layer)
+
+    def moved(self, network: Network, every_layer: bool = False) -> None:
+        """Note a change by the user: the next step waits until none came for `CALM` seconds.
+
+        If a page shows the explorer and the network is another one now, that one is warmed up.
+        """
         self._moved = time.monotonic()
+        if self._shown:
+            self.start(network, every_layer)
 
     def stop(self) -> None:
         """Ask the thread to end after its present step."""

@@ -258,6 +258,7 @@ function render({ model, el }) {
     camera(page, picturesIn(page));
     presence(page);
     nameAll(page);
+    model.send({ kind: "shown" });
   }
 
   return () => {

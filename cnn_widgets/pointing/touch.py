@@ -29,6 +29,8 @@ class Touch:
         Changes the state: trait values as keywords.
     open_picture : callable
         Opens a picture that was dropped, pasted or chosen: a dict with ``name`` and ``content``.
+    shown : callable
+        Called when a page has begun to show the explorer, alone or within other widgets.
     """
 
     def __init__(
@@ -37,10 +39,11 @@ class Touch:
         scene: Callable[[], Scene],
         request: Callable[..., None],
         open_picture: Callable[[Any], bool],
+        shown: Callable[[], None],
     ) -> None:
         self._guarded, self._scene, self._request = guarded, scene, request
         self._shown: Scene | None = None
-        self._open, self._serials = open_picture, count(1)
+        self._open, self._on_shown, self._serials = open_picture, shown, count(1)
         self.pointer = Pointer(self._on_gesture)
         self.pointer.observe(self._on_hover, "hover")
 
@@ -89,6 +92,8 @@ class Touch:
         kind = gesture.get("kind")
         if kind == "file":
             self._open(_file(gesture))
+        elif kind == "shown":
+            self._guarded(self._on_shown)
         elif kind == "left out":
             self._guarded(lambda: _left_out(gesture))
         elif kind == "keys":

@@ -21,7 +21,7 @@ EVERY = ("original", "overlay", "input", "filter", "mosaic", "depth")
 
 #: Pages of their own, on which what a message did is not the question: opened once, not twice.
 ONCE = {
-    "test_switching_the_network_keeps_the_picture",
+    "test_inside_other_widgets_it_switches_networks_and_prepares_for_clicks",
     "test_names_made_of_code_are_shown_and_not_run",
     "test_state_set_from_a_cell_shows_on_the_page",
     "test_a_saved_notebook_shows_a_picture_where_there_is_no_kernel",
@@ -265,16 +265,27 @@ def test_the_map_is_put_to_the_test(explorer):
     explorer.root.get_by_text("Can this map be trusted?").click()
 
 
-def test_switching_the_network_keeps_the_picture(browser, lab, folder):
+def test_inside_other_widgets_it_switches_networks_and_prepares_for_clicks(browser, lab, folder):
     cell = (
-        "import keras, cnn_widgets as cw\n"
+        "import ipywidgets, keras, cnn_widgets as cw\n"
         "small = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(6, 3, "
         "activation='relu', name='mine'), keras.layers.GlobalAveragePooling2D(), "
         "keras.layers.Dense(3, activation='softmax')], name='small')\n"
-        "explorer = cw.CNNExplorer(models={'small': small})\nexplorer"
+        "explorer = cw.CNNExplorer(models={'small': small})\n"
+        "ipywidgets.Tab([ipywidgets.VBox([explorer])])"
     )
-    page, errors = opened(browser, lab, folder, "switch.ipynb", cell)
+    prepares = (
+        "import threading, time\n"
+        "label = ipywidgets.Label('not yet')\n"
+        "def watch():\n"
+        "    while explorer._warmup.network is None: time.sleep(0.1)\n"
+        "    label.value = 'prepares for ' + explorer._warmup.network.name\n"
+        "threading.Thread(target=watch, daemon=True).start()\n"
+        "label"
+    )
+    page, errors = opened(browser, lab, folder, "switch.ipynb", cell, prepares)
     explorer = Explorer(page)
+    page.wait_for_selector("text=prepares for EfficientNet-Lite0")
     explorer.root.get_by_role("button", name="rocket", exact=True).click()
     explorer.wait_alt("original", "rocket")
     explorer.control("network", "select").select_option(label="small")

@@ -86,7 +86,7 @@ def test_what_is_locked_is_hidden_and_not_changed_on_the_page(net, pictures):
         click = {"kind": "click", "picture": "photo", "x": 0.5, "y": 0.5}
         made._touch.pointer._handle_custom_msg(click, [])
         assert made.state.pins == ()
-        made._open_image({"name": "x.png", "content": b"x"})
+        made._open({"name": "x.png", "content": b"x"})
         assert len(made.scene.samples) == 3
         made.last_error = None
         widgets["layer"].value = "conv2"  # the rest works on

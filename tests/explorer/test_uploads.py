@@ -76,7 +76,7 @@ def test_an_upload_is_not_stored_in_the_notebook_unless_asked(small, tmp_path):
     assert stored()
     buffer = io.BytesIO()
     Image.new("RGB", (30, 20), "red").save(buffer, "PNG")
-    small._open_image({"name": "mine.png", "content": memoryview(buffer.getvalue())})
+    small._open({"name": "mine.png", "content": memoryview(buffer.getvalue())})
     assert small.state.image == "mine"
     assert not stored()
     small.state.image = "one"

@@ -31,6 +31,13 @@ def test_nothing_runs_in_the_background_before_the_explorer_is_displayed(explore
     assert not [t for t in threading.enumerate() if t.name == "cnn-widgets-warmup"]
 
 
+def test_a_page_that_shows_it_within_other_widgets_says_so(explorer):
+    explorer._touch.pointer._on_message(None, {"kind": "shown"}, [])
+    explorer._warmup.wait(60)
+    assert explorer.last_error is None
+    assert explorer._warmup.network is explorer.network
+
+
 def test_after_the_warm_up_no_first_click_compiles_anything(explorer):
     displayed(explorer)
     before = explorer.network.engine.traces
