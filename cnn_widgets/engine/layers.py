@@ -14,6 +14,8 @@ from cnn_widgets.records import LayerInfo
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
+_RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
+_ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
 
 
 @dataclass(frozen=True)
@@ -218,3 +220,37 @@ def _is_builtin(layer: Any) -> bool:
     import keras
 
     return type(layer).__module__.startswith("keras") and not isinstance(layer, keras.Model)
+
+
+def after_activation(layer_call: LayerCall, layer_calls: Sequence[LayerCall]) -> Any:
+    """Return the tensor after the non-linearity that belongs to a layer, or None if it has none.
+
+    For a layer that pools or has an activation function of its own, that is its output. Otherwise
+    it is the output of the activation that follows, directly or after batch normalisation. Whether
+    a filter is inactive for an image can only be seen there. `layer_calls` are all of the trace.
+    """
+    own = getattr(getattr(layer_call.layer, "activation", None), "__name__", "linear")
+    if own != "linear" or "Pool" in layer_call.kind or layer_call.kind in _ACTIVATIONS:
+        return layer_call.output
+    tensor = layer_call.passed
+    for _ in range(3):
+        after = [other for other in layer_calls if _is_same_tensor(other.source, tensor)]
+        for other in after:
+            if other.kind in _ACTIVATIONS:
+                return other.output
+        rectified = [op for op in tensor.consumers() if op.type in _RELU_OPS]
+        if rectified:
+            return rectified[0].outputs[0]
+        norms = [other for other in after if "Normalization" in other.kind]
+        if not norms:
+            return None
+        tensor = norms[0].passed
+    return None
+
+
+def _is_same_tensor(source: Any, tensor: Any) -> bool:
+    """Return whether `source` is the tensor, or a cast or identity copy of it."""
+    if source is tensor:
+        return True
+    op = getattr(source, "op", None)
+    return op is not None and op.type in ("Cast", "Identity") and op.inputs[0] is tensor

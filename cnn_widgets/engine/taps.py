@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: Held while tracing, so that only one thread at a time taps layers: two networks may share some.
 TRACE_LOCK = threading.RLock()
-_RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
-_ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
 _MISSING = object()
 #: The name scope of operations that taps add to a graph.
 SPLICE = "cnn_widgets_tokens"
@@ -91,37 +89,7 @@ def tapped(
     field_of : callable, optional
         Returns where the cells of a tensor lie on the model's input, or in words why it is no map.
     """
-    import keras
-
-    layer_calls: list[LayerCall] = []
-    counts: Counter[str] = Counter()
-    owner = threading.get_ident()
-
-    def tap(path: str, layer: keras.layers.Layer, call: Any) -> Any:
-        def observed(*args: Any, **kwargs: Any) -> Any:
-            first = _operation_count()
-            output = call(*args, **kwargs)
-            if threading.get_ident() != owner or not keras.ops.is_tensor(output):
-                return output  # another thread uses the model without tracing it
-            if not _in_current_graph(output):
-                return output  # in the inner graph of a loop, whose tensors are not accessible
-            if _splits_heads(layer, args, output):
-                return output  # its axes are not rows and columns
-            name = path if counts[path] == 0 else f"{path}:{counts[path]}"
-            counts[path] += 1
-            source = args[0] if args else None
-            made = range(first, _operation_count())
-            if output is source:
-                output = _separate_tensor(output)
-            field = "" if field_of is None else field_of(output)
-            passed = output
-            if not isinstance(field, str) and field.tokens:
-                output, passed = _map_of_tokens(output, field)
-            layer_calls.append(LayerCall(name, layer, source, output, passed, field, made))
-            return passed
-
-        return observed
-
+    recorder = _Recorder(field_of)
     with TRACE_LOCK:
         replaced: list[tuple[Any, str, Any]] = []
         losses = [(layer, list(layer._losses)) for layer in _layers_with_losses(model)]
@@ -135,9 +103,9 @@ def tapped(
                     if layer is model and call is given:
                         continue  # the model's own output is not recorded
                     replaced.append((layer, method, layer.__dict__.get(method, _MISSING)))
-                    new = call if layer is model else tap(path, layer, call)
+                    new = call if layer is model else recorder.tap(path, layer, call)
                     object.__setattr__(layer, method, new)
-            yield layer_calls
+            yield recorder.layer_calls
         except BaseException:
             for layer, before in unbuilt:  # Keras marks a model as built even if its call fails
                 if not layer.weights:
@@ -153,6 +121,55 @@ def tapped(
                     object.__setattr__(layer, method, before)
             for layer, kept in losses:
                 layer._losses[:] = kept
+
+
+class _Recorder:
+    """Makes the taps of one trace, and holds what they have recorded."""
+
+    def __init__(self, field_of: Callable[[Any], MapField | str] | None) -> None:
+        self.layer_calls: list[LayerCall] = []
+        self._field_of, self._counts = field_of, Counter[str]()
+        self._owner = threading.get_ident()
+
+    def tap(self, path: str, layer: keras.layers.Layer, call: Any) -> Any:
+        """Return a function that calls a layer and records the call."""
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            first = _operation_count()
+            output = call(*args, **kwargs)
+            if not self._is_map_of_this_trace(layer, args, output):
+                return output
+            name = path if self._counts[path] == 0 else f"{path}:{self._counts[path]}"
+            self._counts[path] += 1
+            source = args[0] if args else None
+            made = range(first, _operation_count())
+            if output is source:
+                output = _separate_tensor(output)
+            field = "" if self._field_of is None else self._field_of(output)
+            passed = output
+            if not isinstance(field, str) and field.tokens:
+                output, passed = _map_of_tokens(output, field)
+            self.layer_calls.append(LayerCall(name, layer, source, output, passed, field, made))
+            return passed
+
+        return observed
+
+    def _is_map_of_this_trace(
+        self, layer: keras.layers.Layer, args: tuple[Any, ...], output: Any
+    ) -> bool:
+        """Return whether a layer's output is recorded.
+
+        It is not if another thread uses the model without tracing it, in the inner graph of a loop,
+        whose tensors are not accessible, and if its axes are not rows and columns.
+        """
+        import keras
+
+        return (
+            threading.get_ident() == self._owner
+            and keras.ops.is_tensor(output)
+            and _in_current_graph(output)
+            and not _splits_heads(layer, args, output)
+        )
 
 
 def _name_scopes() -> list[Any]:
@@ -263,37 +280,3 @@ def _in_current_graph(tensor: Any) -> bool:
     import tensorflow as tf
 
     return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
-
-
-def after_activation(layer_call: LayerCall, layer_calls: Sequence[LayerCall]) -> Any:
-    """Return the tensor after the non-linearity that belongs to a layer, or None if it has none.
-
-    For a layer that pools or has an activation function of its own, that is its output. Otherwise
-    it is the output of the activation that follows, directly or after batch normalisation. Whether
-    a filter is inactive for an image can only be seen there. `layer_calls` are all of the trace.
-    """
-    own = getattr(getattr(layer_call.layer, "activation", None), "__name__", "linear")
-    if own != "linear" or "Pool" in layer_call.kind or layer_call.kind in _ACTIVATIONS:
-        return layer_call.output
-    tensor = layer_call.passed
-    for _ in range(3):
-        after = [other for other in layer_calls if _is_same_tensor(other.source, tensor)]
-        for other in after:
-            if other.kind in _ACTIVATIONS:
-                return other.output
-        rectified = [op for op in tensor.consumers() if op.type in _RELU_OPS]
-        if rectified:
-            return rectified[0].outputs[0]
-        norms = [other for other in after if "Normalization" in other.kind]
-        if not norms:
-            return None
-        tensor = norms[0].passed
-    return None
-
-
-def _is_same_tensor(source: Any, tensor: Any) -> bool:
-    """Return whether `source` is the tensor, or a cast or identity copy of it."""
-    if source is tensor:
-        return True
-    op = getattr(source, "op", None)
-    return op is not None and op.type in ("Cast", "Identity") and op.inputs[0] is tensor

@@ -104,60 +104,93 @@ def _inside(controls: Controls, screen: Display) -> list[w.Widget]:
 def _folds(controls: Controls, screen: Display) -> list[w.Widget]:
     """Return the sections that can be folded, in their order."""
     use, views = controls.widgets, screen.views
-    strip = w.VBox([
-        _box("cnnw-row", use["strip_of"]),
-        views["strip"],
-        _touch("strip", _picture(screen, "strip"), views["labels"]),
-    ])  # fmt: skip
     compared = w.VBox([_box("cnnw-row", use["compare_by"], use["compare_with"]), views["compare"]])
-    instruments = w.VBox([
+    _fold(use["strip"], "Layer by layer: the evidence at every depth", _strip(controls, screen))
+    _fold(use["compare"], "Side by side: compare with another …", compared)
+    _fold(use["experiments"], "What happens if …? Experiments on the network",
+          _experiments(controls, screen))  # fmt: skip
+    _fold(use["trust"], "Can this map be trusted? Put it to the test", _trust(controls, screen))
+    _fold(use["audit"], "Where is it wrong? Ask the network about all photographs",
+          _audit(controls, screen))  # fmt: skip
+    _fold(use["survey"], "What excites this filter most? Look through all photographs",
+          _survey(controls, screen))  # fmt: skip
+    _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
+          views["pairs"])  # fmt: skip
+    _fold(use["handing_in"], "Hand in: pin views with a note, share a view", _board(controls))
+    _fold(use["display"], "Display, places and rare settings", _rare(controls, screen))
+    return [*(use[name] for name in FOLDS), _about(screen)]
+
+
+def _strip(controls: Controls, screen: Display) -> w.Widget:
+    return w.VBox([
+        _box("cnnw-row", controls.widgets["strip_of"]),
+        screen.views["strip"],
+        _touch("strip", _picture(screen, "strip"), screen.views["labels"]),
+    ])  # fmt: skip
+
+
+def _experiments(controls: Controls, screen: Display) -> w.Widget:
+    use = controls.widgets
+    choices = ("switched", "switching", "measure", "covered", "covered_by", "excited",
+               "other_image", "other_network")  # fmt: skip
+    return w.VBox([
+        _box("cnnw-row", use["experiment"], *(use[name] for name in choices),
+             controls.buttons["experiment"]),
+        use["concept"],
+        controls.bars["experiment"],
+        _box("cnnw-bench", screen.views["experiment"], use["lead"]),
+    ])  # fmt: skip
+
+
+def _trust(controls: Controls, screen: Display) -> w.Widget:
+    use = controls.widgets
+    return w.VBox([
         _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
         controls.bars["judge"],
-        w.HBox([use["ranked"], views["trust"]]),
+        w.HBox([use["ranked"], screen.views["trust"]]),
     ])  # fmt: skip
-    choices = [use[name] for name in ("audit_kind", "audit_label", "audit_answer")]
-    audit = w.VBox([
-        _box("cnnw-row", controls.buttons["audit"], *choices),
+
+
+def _audit(controls: Controls, screen: Display) -> w.Widget:
+    use, views = controls.widgets, screen.views
+    choices = ("audit_kind", "audit_label", "audit_answer")
+    return w.VBox([
+        _box("cnnw-row", controls.buttons["audit"], *(use[name] for name in choices)),
         controls.bars["audit"],
         views["audit"],
         _box("cnnw-wide", _touch("confusion", views["confusion"])),
         views["chosen"],
     ])  # fmt: skip
-    survey = w.VBox([
-        _box("cnnw-row", controls.buttons["survey"], use["fault"]),
+
+
+def _survey(controls: Controls, screen: Display) -> w.Widget:
+    return w.VBox([
+        _box("cnnw-row", controls.buttons["survey"], controls.widgets["fault"]),
         controls.bars["survey"],
-        views["survey"],
+        screen.views["survey"],
     ])  # fmt: skip
-    bench = [use[name] for name in ("switched", "switching", "measure", "covered", "covered_by",
-                                    "excited", "other_image", "other_network")]  # fmt: skip
-    experiments = w.VBox([
-        _box("cnnw-row", use["experiment"], *bench, controls.buttons["experiment"]),
-        use["concept"],
-        controls.bars["experiment"],
-        _box("cnnw-bench", views["experiment"], use["lead"]),
-    ])  # fmt: skip
+
+
+def _board(controls: Controls) -> w.Widget:
+    copy = w.Button(description="Copy", tooltip="Copy the share string")
+    copy.add_class("cnnw-control-copy")  # `pictures.js` copies
+    return w.VBox([controls.board.box, _box("cnnw-row", controls.widgets["share"], copy)])
+
+
+def _rare(controls: Controls, screen: Display) -> w.Widget:
+    use = controls.widgets
     rare = ("fit", "size", "kinds", "target", "colormap", "filter_colormap", "scale", "zoom")
     places = _box("cnnw-row", use["pins"], use["region"], controls.hottest)
-    display = w.VBox([_box("cnnw-row", *(use[name] for name in rare)), places, views["pinned"]])
-    words = w.HTML(to_html(glossary()))
-    about = w.Accordion([views["card"], words], selected_index=None)
+    settings = _box("cnnw-row", *(use[name] for name in rare))
+    return w.VBox([settings, places, screen.views["pinned"]])
+
+
+def _about(screen: Display) -> w.Widget:
+    about = w.Accordion([screen.views["card"], w.HTML(to_html(glossary()))], selected_index=None)
     about.set_title(0, "About the method: what it computes, how to read it, what to beware of")
     about.set_title(1, "Words used here")
     about.add_class("cnnw-about")
-    _fold(use["strip"], "Layer by layer: the evidence at every depth", strip)
-    _fold(use["compare"], "Side by side: compare with another …", compared)
-    _fold(use["experiments"], "What happens if …? Experiments on the network", experiments)
-    _fold(use["trust"], "Can this map be trusted? Put it to the test", instruments)
-    _fold(use["audit"], "Where is it wrong? Ask the network about all photographs", audit)
-    _fold(use["survey"], "What excites this filter most? Look through all photographs", survey)
-    _fold(use["pairs"], "All photographs, each with the evidence for its most likely class",
-          views["pairs"])  # fmt: skip
-    copy = w.Button(description="Copy", tooltip="Copy the share string")
-    copy.add_class("cnnw-control-copy")  # `pictures.js` copies
-    board = w.VBox([controls.board.box, _box("cnnw-row", use["share"], copy)])
-    _fold(use["handing_in"], "Hand in: pin views with a note, share a view", board)
-    _fold(use["display"], "Display, places and rare settings", display)
-    return [*(use[name] for name in FOLDS), about]
+    return about
 
 
 def _own(screen: Display, panel: str) -> w.Widget:

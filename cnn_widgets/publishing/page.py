@@ -116,19 +116,11 @@ def publish(
         raise ValueError(f"{chosen.title} is too slow to be computed for every view.")
     if not some:
         raise ValueError("There is no photograph to publish.")
-    if filters < 1 or (isinstance(classes, int) and classes < 1):
-        raise ValueError(f"Expected at least 1. Received: classes={classes}, filters={filters}")
-    target = None if path is None else Path(path).expanduser()
-    if target is not None and target.suffix.lower() != ".html":
-        raise ValueError(f"Expected a name that ends in .html. Received: {target.name!r}")
+    target = _html_file(path)
     names = list(layers) if layers is not None else _evenly(net)
     for name in names:
         net.field(name)
-    wanted: int | list[int] = (
-        min(classes, net.classes)
-        if isinstance(classes, int)
-        else list(dict.fromkeys(net.class_index(each) for each in classes))
-    )
+    wanted = _wanted_classes(net, classes, filters)
     found = []
     for number, sample in enumerate(some):
         if progress is not None and progress(number, len(some)) is False:
@@ -158,6 +150,25 @@ def publish(
         with atomic_files(target.parent, target.name) as place:
             (place / target.name).write_text(html, "utf-8")
     return page
+
+
+def _html_file(path: str | Path | None) -> Path | None:
+    """Return where the page is written; a ValueError says that the name does not end in .html."""
+    target = None if path is None else Path(path).expanduser()
+    if target is not None and target.suffix.lower() != ".html":
+        raise ValueError(f"Expected a name that ends in .html. Received: {target.name!r}")
+    return target
+
+
+def _wanted_classes(
+    net: Network, classes: int | Sequence[int | str], filters: int
+) -> int | list[int]:
+    """Return how many classes are shown, or which; a ValueError for none, or for no filter."""
+    if filters < 1 or (isinstance(classes, int) and classes < 1):
+        raise ValueError(f"Expected at least 1. Received: classes={classes}, filters={filters}")
+    if isinstance(classes, int):
+        return min(classes, net.classes)
+    return list(dict.fromkeys(net.class_index(each) for each in classes))
 
 
 def _evenly(net: Network) -> list[str]:

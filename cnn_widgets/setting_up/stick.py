@@ -124,22 +124,10 @@ def install(folder: Path, target: Path, manifest: dict[str, Any]) -> int:
         If the room does not suffice, the path would be too long, `.venv` is something else, or pip
         fails.
     """
-    place = target / ".venv"
-    if place.exists() and not (place / "pyvenv.cfg").exists():
-        raise ValueError(
-            f"{place} is there and is no environment of Python. Choose another folder."
-        )
-    target.mkdir(parents=True, exist_ok=True)
-    needed, free = int(manifest["installed_bytes"]), shutil.disk_usage(target).free
-    if place.exists():
-        free += needed  # what an earlier run put there is replaced
-    if free < needed:
-        raise ValueError(
-            f"{needed / 1e9:.1f} GB are needed in {target}, {free / 1e9:.1f} are free."
-        )
+    place, environment = target / ".venv", quiet_environment()
+    _check_room(target, place, int(manifest["installed_bytes"]))
     _check_length(place, int(manifest["longest_name"]))
     print(f"Making {place} ...", flush=True)
-    environment = quiet_environment()
     command = [sys.executable, "-m", "venv", "--without-pip", "--clear", str(place)]
     if subprocess.run(command, env=environment).returncode:
         raise ValueError(
@@ -148,17 +136,8 @@ def install(folder: Path, target: Path, manifest: dict[str, Any]) -> int:
         )
     scripts = place / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    wheels = folder / "wheels"
-    (pip,) = wheels.glob("pip-*.whl")
     print("Installing, this takes some minutes ...", flush=True)
-    command = [str(python), str(pip / "pip"), "install", "--quiet", "--no-index", "--find-links",
-               str(wheels), "--no-compile", "--no-cache-dir", "--disable-pip-version-check",
-               "--no-warn-script-location", "pip", manifest["requirement"]]  # fmt: skip
-    if subprocess.run(command, env=environment).returncode:
-        raise ValueError(
-            "pip could not install it; its own words stand above. If it says that no distribution "
-            "matches, this computer is too old for the wheels: make a bundle on one like it."
-        )
+    _run_pip(python, folder / "wheels", str(manifest["requirement"]), environment)
     _copy_notebooks(folder / "notebooks", target / "notebooks")
     start = _write_start(target)
     print("Looking whether all is well ...\n", flush=True)
@@ -166,6 +145,35 @@ def install(folder: Path, target: Path, manifest: dict[str, Any]) -> int:
                           env=environment, cwd=target)  # fmt: skip
     print(f"\nInstalled in {target}. To start: {start}", flush=True)
     return done.returncode
+
+
+def _check_room(target: Path, place: Path, needed: int) -> None:
+    """Make the target folder; a ValueError if its `.venv` is something else, or space lacks."""
+    if place.exists() and not (place / "pyvenv.cfg").exists():
+        raise ValueError(
+            f"{place} is there and is no environment of Python. Choose another folder."
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(target).free
+    if place.exists():
+        free += needed  # what an earlier run put there is replaced
+    if free < needed:
+        raise ValueError(
+            f"{needed / 1e9:.1f} GB are needed in {target}, {free / 1e9:.1f} are free."
+        )
+
+
+def _run_pip(python: Path, wheels: Path, requirement: str, environment: dict[str, str]) -> None:
+    """Install from a folder of wheels, with the pip that lies there; no network is asked."""
+    (pip,) = wheels.glob("pip-*.whl")
+    command = [str(python), str(pip / "pip"), "install", "--quiet", "--no-index", "--find-links",
+               str(wheels), "--no-compile", "--no-cache-dir", "--disable-pip-version-check",
+               "--no-warn-script-location", "pip", requirement]  # fmt: skip
+    if subprocess.run(command, env=environment).returncode:
+        raise ValueError(
+            "pip could not install it; its own words stand above. If it says that no distribution "
+            "matches, this computer is too old for the wheels: make a bundle on one like it."
+        )
 
 
 def quiet_environment() -> dict[str, str]:
