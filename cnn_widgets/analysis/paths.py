@@ -58,13 +58,15 @@ def first_curve(start: Any, end: Any) -> str | None:
     """Return the type of an operation that may keep `end` from being affine in `start`, or None.
 
     None is a proof: every operation between them is affine in what depends on `start`, and has the
-    gradient of what it computes. What is not known counts as no affine operation.
+    gradient of what it computes. What is not known counts as no affine operation, and so does one
+    in half precision, which rounds so roughly that effects do not add up.
     """
     ops = between([start], end)
     members = set(ops)
     for op in ops:
         of_start = [n for n, t in enumerate(op.inputs) if t is start or t.op in members]
-        if not _is_affine(op, of_start) or "_gradient_op_type" in op.node_def.attr:
+        rough = any(t.dtype.is_floating and t.dtype.size < 4 for t in op.outputs)
+        if rough or not _is_affine(op, of_start) or "_gradient_op_type" in op.node_def.attr:
             return str(op.type)
     return None
 

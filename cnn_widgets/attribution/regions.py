@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,6 +41,32 @@ class Brush:
 
 
 Region = Rectangle | Brush
+
+
+def checked_brush(brush: Brush) -> Brush:
+    """Return a brush with plain numbers.
+
+    A ValueError unless its radius is above 0 and its strokes are of places (x, y), all finite.
+    """
+    try:
+        radius = _plain(brush.radius)
+        strokes = tuple(tuple((_plain(x), _plain(y)) for x, y in each) for each in brush.strokes)
+    except (TypeError, ValueError, OverflowError):
+        radius, strokes = 0.0, ()
+    numbers = [radius, *(each for stroke in strokes for place in stroke for each in place)]
+    if not (radius > 0 and strokes and all(strokes) and np.isfinite(numbers).all()):
+        raise ValueError(
+            "Expected a Brush with a radius above 0 and strokes of places (x, y), in pixels of the "
+            f"photograph. Received: {brush!r:.200}"
+        )
+    return Brush(radius, strokes)
+
+
+def _plain(number: Any) -> float:
+    """Return a number as float; a TypeError for text."""
+    if isinstance(number, str | bytes):
+        raise TypeError("text")
+    return float(number)
 
 
 def region_mask(region: Region, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -19,10 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.analysis.fields import Box
+from cnn_widgets.arguments import seed_of, whole
 from cnn_widgets.concepts.factors import Doubles, coefficients, factorised, total_indices
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.batches import BATCH_SIZE
 from cnn_widgets.images.resizing import lay_on_photo
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import (
     Counted,
@@ -164,11 +166,9 @@ def parts(
     >>> len(found.parts), found.maps(cw.gallery()["cat"]).shape
     (2, (2, 300, 451))
     """
-    if count < 2 or crops < 1 or samples < 2 or shown < 1:
-        raise ValueError(
-            "Expected count and samples of at least 2, crops and shown of at least 1. Received: "
-            f"count={count}, samples={samples}, crops={crops}, shown={shown}"
-        )
+    checked_network(net)
+    count, samples = whole("count", count, 2), whole("samples", samples, 2)
+    crops, shown, seed = whole("crops", crops), whole("shown", shown), seed_of(seed)
     name, index = map_layer(net, layer), net.class_index(class_index)
     pictures = repeatable(open_images(images, channels=net.channels), "Parts are read twice")
     masked = np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_MASKED)).round())

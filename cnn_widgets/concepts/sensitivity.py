@@ -16,12 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import seed_of, whole
 from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import (
     Counted,
@@ -36,6 +39,12 @@ from cnn_widgets.reading import (
 _Doubles = NDArray[np.float64]
 
 FEWEST = 3  # pictures of a set
+_SETS = {  # by argument: how many are needed, and what they are
+    "positives": (FEWEST, "pictures of the concept"),
+    "negatives": (FEWEST, "other pictures"),
+    "images": (2, "photographs of the class"),
+    "randoms": (FEWEST, "random pictures"),
+}
 _RIDGE = 0.05  # of the mean square of a picture's activations
 _FOLDS = 5
 
@@ -62,13 +71,18 @@ class Concept:
         The same for random sets of pictures in place of the concept's.
     p_value : float
         The share of random sets, this one among them, whose effect is at least as far from 0
-        (two-sided). It cannot be below ``1 / (runs + 1)``.
+        (two-sided).
+    least_p : float
+        About the smallest p-value that so many pictures and runs allow. Of few pictures only few
+        different sets can be drawn, and the concept's own is among them: with three against three
+        it is 0.1, and nothing can be told from chance.
     counts : tuple of 3 int
         Pictures of the concept, other pictures, photographs of the class.
     vector : ndarray, shape (K,)
         The concept's vector, of length 1.
     errors : dict of str to str
-        Why a picture could not be read, by its name; it was left out.
+        Why a picture could not be read, by its name; it was left out. A name that came before, in
+        another set, has the set's beside it.
     """
 
     layer: str
@@ -79,6 +93,7 @@ class Concept:
     random_scores: _Doubles = field(repr=False)
     random_effects: _Doubles = field(repr=False)
     p_value: float
+    least_p: float
     counts: tuple[int, int, int]
     vector: _Doubles = field(repr=False)
     errors: dict[str, str] = field(repr=False)
@@ -147,42 +162,51 @@ def concept(
     >>> found.accuracy, found.runs, found.counts
     (1.0, 20, (4, 4, 2))
     """
-    if runs < 20:
-        raise ValueError(f"Expected at least 20 runs. Received: {runs}")
-    name = map_layer(net, layer)
-    index, errors = net.class_index(class_index), dict[str, str]()
-    sets = [
-        None if each is None else ending(open_images(each, channels=net.channels),
-                                         "concept(net, …, data.take(100))")
-        for each in (positives, negatives, randoms, images)
-    ]  # fmt: skip
-    counted = Counted(progress, number_of(sets))
-    maps = [None if each is None else _means(net, each, name, counted, errors) for each in sets[:3]]
-    slopes = _slopes(net, sets[3], name, index, counted, errors)
-    concepts, others, pool = maps
-    assert concepts is not None
-    assert others is not None
-    words = "pictures of the concept", "other pictures", "random pictures"
-    for what, found in zip(words, maps, strict=True):
-        if found is not None and len(found) < FEWEST:
-            raise ValueError(f"Expected at least {FEWEST} {what} that can be read. "
-                             f"Received: {len(found)}{first_error(errors)}")  # fmt: skip
-    if len(slopes) < 2:
-        raise ValueError("Expected at least 2 photographs of the class that can be read. "
-                         f"Received: {len(slopes)}{first_error(errors)}")  # fmt: skip
+    runs, seed = whole("runs", runs, 20), seed_of(seed)
+    name = map_layer(checked_network(net), layer)
+    index = net.class_index(class_index)
+    given = dict(zip(_SETS, (positives, negatives, images, randoms), strict=True))
+    if randoms is None:
+        del given["randoms"]
+    sets = {each: ending(open_images(some, channels=net.channels),
+                         "concept(net, …, data.take(100))")
+            for each, some in given.items()}  # fmt: skip
+    counted, errors = Counted(progress, number_of(list(sets.values()))), dict[str, str]()
+    rows = dict[str, _Doubles]()
+    for each, (least, what) in _SETS.items():
+        if each in sets:
+            unread = dict[str, str]()
+            rows[each] = (_slopes(net, sets[each], name, index, counted, unread) if each == "images"
+                          else _means(net, sets[each], name, counted, unread))  # fmt: skip
+            if len(rows[each]) < least:
+                raise ValueError(f"Expected at least {least} {what} that can be read. "
+                                 f"Received: {len(rows[each])}{first_error(unread)}")  # fmt: skip
+            errors |= {f"{k} ({each})" if k in errors else k: why for k, why in unread.items()}
+    concepts, others, slopes = (rows[each] for each in ("positives", "negatives", "images"))
+    pool = rows.get("randoms", np.empty((0, concepts.shape[1])))
     rng = np.random.default_rng(seed)
-    planes = _Planes(np.concatenate([each for each in maps if each is not None]), slopes)
+    planes = _Planes(np.concatenate([concepts, others, pool]), slopes)
     own = np.arange(len(concepts))
     rest = len(concepts) + np.arange(len(others))
     score, effect, vector = planes.judged(own, rest)
-    drawn = _random_sets(own, rest, 0 if pool is None else len(pool), runs, rng)
+    drawn = _random_sets(own, rest, len(pool), runs, rng)
     random = np.array([planes.judged(*some)[:2] for some in drawn])
     as_far = np.abs(random[:, 1]) >= abs(effect) * (1 - 1e-9)
     return Concept(
         name, index, planes.accuracy(own, rest, rng), score, effect, random[:, 0], random[:, 1],
-        float((1 + as_far.sum()) / (1 + runs)), (len(concepts), len(others), len(slopes)),
-        vector, errors,
+        float((1 + as_far.sum()) / (1 + runs)),
+        _least_p(len(concepts), len(others), len(pool), runs),
+        (len(concepts), len(others), len(slopes)), vector, errors,
     )  # fmt: skip
+
+
+def _least_p(own: int, rest: int, pool: int, runs: int) -> float:
+    """Return about the smallest p-value: the share of random sets that equal the concept's own.
+
+    Exchanging two sets of one size only turns the effect's sign: that set is as far from 0.
+    """
+    equal = 2 if not pool and own == rest else 1
+    return max(1 / (runs + 1), equal / comb(own + (pool or rest), own))
 
 
 class _Planes:

@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import finite, one_sample, seed_of, whole
 from cnn_widgets.excitation.making import wanted_filters
 from cnn_widgets.excitation.pixel_space import pixel_map
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.layer_gradients.slopes import layer_slopes
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import Counted, Progress
 from cnn_widgets.records import Floats, ImageSample
@@ -97,11 +99,11 @@ def dream(
     >>> made.after > made.before
     True
     """
-    if octaves < 1 or steps < 1 or not rate > 0:
-        raise ValueError(
-            "Expected octaves and steps of at least 1 and a rate above 0. "
-            f"Received: octaves={octaves}, steps={steps}, rate={rate}"
-        )
+    checked_network(net), one_sample(sample)
+    octaves, steps, seed = whole("octaves", octaves), whole("steps", steps), seed_of(seed)
+    rate = finite("rate", rate)
+    if not rate > 0:
+        raise ValueError(f"Expected a rate above 0. Received: {rate}")
     name = layer if layer is not None else net.default_layer
     if name is None:
         raise ValueError(f"Network {net.name!r} has no layer with a map; name a layer.")

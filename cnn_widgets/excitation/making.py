@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import one_sample, seed_of, whole
 from cnn_widgets.excitation.ascent import Ascent
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import Counted, Progress
 from cnn_widgets.records import Floats, ImageSample
@@ -123,8 +126,7 @@ def excite(
     >>> made.value > max(response(net, each, "stem", 3)[0] for each in cw.gallery().values())
     True
     """
-    if steps < 1:
-        raise ValueError(f"Expected at least one step. Received: {steps}")
+    steps, seed = whole("steps", steps), seed_of(seed)
     if of not in STATISTICS:
         raise ValueError(f"Expected of to be one of {STATISTICS}. Received: {of!r}")
     chosen = wanted_filters(net, layer, filters, class_index)
@@ -150,6 +152,12 @@ def response(
     ----------
     layer : str or None
         None means the scores: mean and peak are then both the mean score of the classes `filters`.
+    filters : int or sequence of int
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, filter or class.
 
     Examples
     --------
@@ -158,10 +166,16 @@ def response(
     >>> mean <= peak
     True
     """
-    chosen = [filters] if isinstance(filters, int | np.integer) else list(filters)
+    checked_network(net), one_sample(sample)
     if layer is None:
+        given: Any = filters
+        several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str)
+        chosen = [net.class_index(each) for each in (given if several else [given])]
+        if not chosen:
+            raise ValueError("Expected at least one class. Received none.")
         score = float(net.scores([sample])[0][0][chosen].mean())
         return score, score
+    chosen = list(wanted_filters(net, layer, filters))
     found = net.activations(sample, layer)[..., chosen].reshape(-1, len(chosen))
     return float(found.mean()), float(found.max(axis=0).mean())
 
@@ -173,6 +187,7 @@ def wanted_filters(
     class_index: int | str | None = None,
 ) -> tuple[int, ...]:
     """Return the filters of a layer, or the class, as numbers; a ValueError for others."""
+    checked_network(net)
     if (layer is None) == (class_index is None) or (layer is None) != (filters is None):
         raise ValueError(
             "Expected a layer and filters of it, or a class_index. "
@@ -180,12 +195,15 @@ def wanted_filters(
         )
     if class_index is not None:
         return (net.class_index(class_index),)
-    given = np.atleast_1d(np.asarray(filters))
     count = net.layer(str(layer)).filters
-    whole = given.dtype.kind in "iu" and given.ndim == 1 and given.size > 0
-    if not whole or given.min() < 0 or given.max() >= count:
+    try:
+        given = np.atleast_1d(np.asarray(filters))
+    except ValueError:  # rows of different lengths
+        given = np.empty(0)
+    numbers = given.dtype.kind in "iu" and given.ndim == 1 and given.size > 0
+    if not numbers or given.min() < 0 or given.max() >= count:
         raise ValueError(
-            f"Expected filters of layer {layer!r}, 0 to {count - 1}. Received: {filters!r}"
+            f"Expected filters of layer {layer!r}, 0 to {count - 1}. Received: {filters!r:.80}"
         )
     return tuple(int(each) for each in dict.fromkeys(given.tolist()))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.analysis.fields import Box
+from cnn_widgets.arguments import whole
 from cnn_widgets.datasets import open_images
 from cnn_widgets.excitation.making import wanted_filters
 from cnn_widgets.networks.network import Network
@@ -95,6 +96,8 @@ def exciting_patches(
     ------
     ValueError
         If the layer has no map, there is no such filter, or `count` is below 1.
+    TypeError
+        If `filter` or `count` is no whole number.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -104,10 +107,9 @@ def exciting_patches(
     >>> [each.name for each in best.found], best.found[0].pixels.shape
     (['officer', 'astronaut'], (9, 8, 3))
     """
-    if count < 1:
-        raise ValueError(f"Expected count to be at least 1. Received: {count}")
+    count = whole("count", count)
+    (k,) = wanted_filters(net, layer, whole("filter", filter, None))
     net.field(layer)  # refuses what has no map
-    (k,) = wanted_filters(net, layer, int(filter))
     call = "exciting_patches(net, data.take(1000), …)"
     pictures = ending(open_images(images, channels=net.channels), call)
     counted = Counted(progress, number_of([pictures]))

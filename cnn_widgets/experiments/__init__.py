@@ -12,9 +12,10 @@ to another class, an `Occlusion` beside random ones, a `CellTrace`. Nothing chan
 from cnn_widgets.experiments.ablation import Ablation, ablate, patch_activations
 from cnn_widgets.experiments.cell_trace import CellTrace, trace_cell
 from cnn_widgets.experiments.occlusion import Controls, Occlusion, occlude
+from cnn_widgets.experiments.shared import SharedEvidence, shared_evidence
 from cnn_widgets.experiments.tail import Answers
 from cnn_widgets.experiments.turning import Turning, smallest_change
-from cnn_widgets.experiments.voting import MEASURES, SharedEvidence, Votes, shared_evidence, votes
+from cnn_widgets.experiments.voting import MEASURES, Votes, votes
 
 __all__ = [
     "MEASURES",

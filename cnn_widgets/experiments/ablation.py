@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.analysis.fields import MapField
+from cnn_widgets.arguments import finite, one_sample
 from cnn_widgets.attribution.methods import METHODS, find_method
 from cnn_widgets.attribution.regions import Region
 from cnn_widgets.experiments.patches import cells_in
@@ -84,15 +85,17 @@ def ablate(
 
     Only the layers behind the layer are run: one pass through them for the answer, and with a map
     one more for each of the two maps. A filter set to 0 is one whose weights and bias are 0, if
-    the layer has no activation function or one that keeps 0. A layer that follows with a shift of
-    its own (batch normalization) still shifts the 0.
+    the layer has no activation function or one that keeps 0, and is called once. A layer that
+    follows with a shift of its own (batch normalization) still shifts the 0.
 
     Parameters
     ----------
     net : Network
     sample : ImageSample
     layer : str or None
-        A layer with a feature map; None means `net.default_layer`.
+        A layer with a feature map; None means `net.default_layer`. Of a layer that the network
+        calls more than once, ``"name"`` is the first call and ``"name:1"`` the next: one call is
+        changed, the others stay.
     filters : int or sequence of int
         The filters, from 0; for instance ``votes(net, sample).top(5)``.
     scale : float
@@ -120,8 +123,7 @@ def ablate(
     >>> found.answers.top_before(1)[0].name, bool(found.answers.differences[285] < -4)
     ('Egyptian cat', True)
     """
-    if not np.isfinite(scale):
-        raise ValueError(f"Expected a finite scale. Received: {scale!r}")
+    scale = finite("scale", scale)
     tail = tail_of(net, sample, layer)
     chosen = chosen_filters(filters, tail.filters)
     factors = np.full(tail.filters, scale if keep else 1.0, np.float32)
@@ -180,7 +182,7 @@ def patch_activations(
     'espresso'
     """
     tail = tail_of(net, sample, layer)
-    taken = net.observe(source, tail.layer).activations[tail.layer]
+    taken = net.observe(one_sample(source), tail.layer).activations[tail.layer]
     count = tail.filters
     chosen = tuple(range(count)) if filters is None else chosen_filters(filters, count)
     cells = np.ones(tail.activations.shape[:2], bool)

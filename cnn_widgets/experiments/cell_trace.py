@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.analysis.fields import Box
+from cnn_widgets.arguments import one_sample, whole
 from cnn_widgets.drawing.color import normalize
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.experiments.convolution import Products, not_plain, products_of
 from cnn_widgets.experiments.tail import chosen_filters
 from cnn_widgets.images.resizing import lay_on_photo
 from cnn_widgets.layer_gradients.cells import cell_gradient, layer_before, layer_input, layer_object
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -42,8 +44,8 @@ class CellTrace:
     box : Box
         The theoretical receptive field, in pixels of the photograph.
     gradient : ndarray of float32, shape (H, W, C)
-        The change of the number with each value of the network's input. All 0 where the number
-        is the 0 of a ReLU.
+        The change of the number with each value of the network's input. All 0 where an activation
+        function is at its limit: at the 0 of a ReLU, the 6 of a ReLU6.
     heatmap : ndarray of float32, shape (H, W)
         The effective receptive field over the photograph, in [0, 1]: the largest absolute gradient
         over colours, divided by its maximum.
@@ -110,10 +112,12 @@ def trace_cell(
     >>> found.products.kernel.shape, abs(found.steps[-1].value - found.value) < 1e-5
     ((3, 3, 3), True)
     """
+    checked_network(net), one_sample(sample)
+    row, column = whole("row", row, None), whole("column", column, None)
     info = net.engine.layer_table.map_of(layer)
     where = net.field(layer)
     box = net.receptive_field(layer, row, column, sample)
-    (k,) = chosen_filters(filter, info.filters)
+    (k,) = chosen_filters(whole("filter", filter, None), info.filters)
     engine, x = net.engine_for(sample), net.input_tensor(sample)[None]
     value = float(net.activations(sample, layer)[row, column, k])
     gradient = cell_gradient(engine, layer, x, row, column, k)[1]
@@ -145,11 +149,15 @@ def _taken_apart(
     steps = [Step(conv, "sum of the products", float(parts.products.sum()))]
     if layer.bias is not None:
         steps.append(Step(conv, "plus the bias", parts.total))
-    if getattr(layer.activation, "__name__", "") != "linear":
-        steps.append(_activated(conv, layer.activation, steps[-1].value))
     for name in (conv, *after):
-        if name != conv:
-            steps.append(_step(name, layer_object(engine, name), steps[-1].value, found.filter))
+        try:
+            if name != conv:
+                made = layer_object(engine, name)
+                steps.append(_step(name, made, steps[-1].value, found.filter))
+            elif getattr(layer.activation, "__name__", "") != "linear":
+                steps.append(_activated(conv, layer.activation, steps[-1].value))
+        except ValueError as why:
+            return replace(found, refused=f"{name!r} is not taken apart: {why}.")
         own = float(net.activations(sample, name)[place])
         if not abs(steps[-1].value - own) <= _slack(layer, max(size, abs(own))):
             return replace(
@@ -178,9 +186,14 @@ def _chain(engine: Engine, layer: str) -> tuple[list[str], str]:
 
 
 def _step(name: str, layer: Any, value: float, k: int) -> Step:
-    """Return what a batch normalization or an activation makes of one value of filter k."""
+    """Return what a batch normalization or an activation makes of one value of filter k.
+
+    A ValueError says why that cannot be told from the value alone.
+    """
     if type(layer).__name__ != "BatchNormalization":
         return _activated(name, layer.call, value)
+    if layer.axis not in (-1, 3):
+        raise ValueError("it normalizes another axis than that of the filters")
     mean, variance = (float(np.asarray(each)[k])
                       for each in (layer.moving_mean, layer.moving_variance))  # fmt: skip
     gamma = 1.0 if layer.gamma is None else float(np.asarray(layer.gamma)[k])
@@ -192,7 +205,12 @@ def _step(name: str, layer: Any, value: float, k: int) -> Step:
 
 def _activated(name: str, function: Any, value: float) -> Step:
     """Return what an activation function makes of one value, as an array of one cell and filter."""
-    found = np.asarray(function(np.full((1, 1, 1, 1), value, np.float32)))
+    try:
+        found = np.asarray(function(np.full((1, 1, 1, 1), value, np.float32)))
+    except Exception as error:  # whatever a function of the user's raises
+        raise ValueError("its activation function does not take one value alone") from error
+    if found.size != 1:
+        raise ValueError("its activation function makes several values of one")
     title = getattr(function, "__name__", "activation")
     return Step(name, "activation" if title == "call" else title, float(found.reshape(-1)[0]))
 

@@ -8,20 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.attribution.explain import attribute
+from cnn_widgets.arguments import finite, one_sample, seed_of, whole
 from cnn_widgets.attribution.probe import Progress
-from cnn_widgets.attribution.regions import Region, hottest_region
+from cnn_widgets.attribution.regions import Region
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.engine.graph import TARGETS
-from cnn_widgets.experiments.patches import Mask, Patch, filled_input, on_photo, patch_of
+from cnn_widgets.experiments.patches import Mask, Patch, filled_input, on_photo
+from cnn_widgets.experiments.places import place_of
 from cnn_widgets.experiments.tail import Answers, batches, chosen_class
 from cnn_widgets.experiments.voting import stepping
-from cnn_widgets.images.resizing import visible_window
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
-
-#: The places that a map names; given in place of a region.
-PLACES = ("hottest", "coldest", "all but the hottest")
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -101,14 +99,17 @@ class Occlusion:
     @property
     def told(self) -> str:
         """What the comparison says, in words."""
-        count = len(self.controls_effects)
+        count, name = len(self.controls_effects), self.answers.class_names[self.class_index]
+        done = f"costs {name}" if self.effect >= 0 else f"raises {name} by"
+        told = f"Covering this place {done} {abs(self.effect):.3g}"
+        if not len(self.controls.places):
+            return f"{told}. No random places were asked for: nothing to compare with."
         if not count:
-            return "There is no other place for a region of this size: nothing to compare with."
-        name = self.answers.class_names[self.class_index]
+            return f"{told}. No other place has room for the region: nothing to compare with."
+        mean = f"{self.controls_effects.mean():.3g}".replace("-", "−")
         return (
-            f"Covering this place costs {name} {self.effect:.3g}: "
-            f"more than {100 * self.percentile:.0f} % of {count} random places of the same shape "
-            f"(mean {self.controls_effects.mean():.3g})."
+            f"{told}: more than {100 * self.percentile:.0f} % of {count} random places of the same "
+            f"shape cost it (mean {mean})."
         )
 
 
@@ -162,6 +163,8 @@ def occlude(
 
     Raises
     ------
+    TypeError
+        If an argument is of another type.
     ValueError
         If nothing of the region is given to the network, the map has no hottest place, or the
         class, the fill or the target is unknown.
@@ -179,14 +182,20 @@ def occlude(
     >>> found.answers.top_before(1)[0].name, round(found.share, 2), len(found.controls_effects)
     ('Egyptian cat', 0.05, 8)
     """
-    net.engine.check(None, target)
-    if not 0 < level <= 1:
+    checked_network(net).engine.check(None, target)
+    one_sample(sample)
+    if not 0 < finite("level", level) <= 1:
         raise ValueError(f"Expected level above 0 and up to 1. Received: {level}")
-    if controls is not None and controls < 0:
-        raise ValueError(f"Expected a number of random places from 0. Received: {controls}")
+    controls = None if controls is None else whole("controls", controls, 0)
+    seed = seed_of(seed)
+    for name, given, kind in ("evidence", evidence, Attribution), ("known", known, Controls):
+        if given is not None and not isinstance(given, kind):
+            raise TypeError(
+                f"Expected {name} to be of type {kind.__name__}. Received: {type(given).__name__}"
+            )
     before = net.scores(sample)
     index = chosen_class(net, before[0], class_index)
-    patch = _patch(net, sample, region, evidence, level, index)
+    patch = place_of(net, sample, region, evidence, level, index)
     cover = _Cover(net, sample, patch, filled_input(net, sample, fill, seed))
     other = fill.key if isinstance(fill, ImageSample) else fill
     shape = patch.shape.shape, patch.shape.tobytes(), patch.inverted, patch.window
@@ -247,53 +256,3 @@ def _controls(
     places = np.stack(np.unravel_index(chosen, (rows, columns)), axis=1) + patch.window[:2]
     scores, probabilities = cover.answers(places, progress)
     return Controls(key, places, scores, probabilities)
-
-
-def _patch(
-    net: Network,
-    sample: ImageSample,
-    region: Region | str,
-    evidence: Attribution | None,
-    level: float,
-    index: int,
-) -> Patch:
-    """Return a region, or the place that a map names, as pixels of the network's input."""
-    if not isinstance(region, str):
-        return patch_of(net, sample, region)
-    if region not in PLACES:
-        raise ValueError(f"Expected a region or one of {PLACES}. Received: {region!r}")
-    found = attribute(net, sample, class_index=index) if evidence is None else evidence
-    if found.heatmap.shape != sample.size:
-        raise ValueError(
-            f"The map given covers {found.heatmap.shape} pixels, the photograph has {sample.size}."
-        )
-    box = hottest_region(found.heatmap, level)
-    if box is None:
-        raise ValueError("The map holds no evidence for the class: it has no hottest place.")
-    if region == "coldest":
-        fit = sample.fit or net.fit
-        top, left, height, width = visible_window(sample.size, net.input_size, fit)
-        top, left, height, width = (
-            max(top, 0),
-            max(left, 0),
-            height + min(top, 0),
-            width + min(left, 0),
-        )
-        coldest = _coldest(found.heatmap[top : top + height, left : left + width], box)
-        box = coldest[0] + left, coldest[1] + top, coldest[2] + left, coldest[3] + top
-    return patch_of(net, sample, box, inverted=region == "all but the hottest")
-
-
-def _coldest(heatmap: Floats, box: tuple[float, float, float, float]) -> Any:
-    """Return the first box of the same size where a map (H, W) has the smallest mean."""
-    tall, wide = int(box[3] - box[1]), int(box[2] - box[0])
-    summed = np.zeros((heatmap.shape[0] + 1, heatmap.shape[1] + 1))
-    summed[1:, 1:] = heatmap.astype(np.float64).cumsum(0).cumsum(1)
-    sums = (
-        summed[tall:, wide:]
-        - summed[:-tall, wide:]
-        - summed[tall:, :-wide]
-        + summed[:-tall, :-wide]
-    )
-    row, column = np.unravel_index(int(sums.argmin()), sums.shape)
-    return float(column), float(row), float(column + wide), float(row + tall)

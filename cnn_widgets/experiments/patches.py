@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.attribution.regions import Brush, Region, region_mask
+from cnn_widgets.arguments import seed_of
+from cnn_widgets.attribution.regions import Brush, Region, checked_brush, region_mask
 from cnn_widgets.evaluation.faithfulness import BASELINES, baseline_input
 from cnn_widgets.images.resizing import visible_window
 from cnn_widgets.networks.network import Network
@@ -101,7 +102,7 @@ def patch_of(net: Network, sample: ImageSample, region: Region, inverted: bool =
     down, across = size[0] / height, size[1] / width
     window = visible_pixels(net, sample)
     if isinstance(region, Brush):
-        whole = region_mask(region, sample.size)
+        whole = region_mask(checked_brush(region), sample.size)
         rows, columns = np.nonzero(whole.any(1))[0], np.nonzero(whole.any(0))[0]
         if not len(rows):
             raise _outside(region, sample)
@@ -111,9 +112,16 @@ def patch_of(net: Network, sample: ImageSample, region: Region, inverted: bool =
         edges, shape = _rectangle(region, sample), np.ones((1, 1), bool)
     tall = max(1, round((edges[3] - edges[1]) * down))
     wide = max(1, round((edges[2] - edges[0]) * across))
+    seen = (edges[1] < top + height and edges[3] > top) and (
+        edges[0] < left + width and edges[2] > left
+    )
+    if not seen:
+        raise _cropped(region, sample)
     shape = _resized(shape, (tall, wide))
-    place = round((edges[1] - top) * down), round((edges[0] - left) * across)
-    return _cut(Patch(shape, *place, inverted, window), region, sample)
+    # A thin region at an edge may be rounded to just outside: it is the pixel at the edge
+    row = min(max(round((edges[1] - top) * down), window[0] - tall + 1), window[2] - 1)
+    column = min(max(round((edges[0] - left) * across), window[1] - wide + 1), window[3] - 1)
+    return _cut(Patch(shape, row, column, inverted, window), region, sample)
 
 
 def _rectangle(region: Any, sample: ImageSample) -> tuple[float, float, float, float]:
@@ -148,15 +156,22 @@ def _cut(patch: Patch, region: Region, sample: ImageSample) -> Patch:
     shape = patch.shape[first[0] - patch.top : max(bottom - patch.top, 0),
                         first[1] - patch.left : max(right - patch.left, 0)]  # fmt: skip
     if not shape.any():
-        raise _outside(region, sample)
+        raise _cropped(region, sample)
     return replace(patch, shape=shape, top=first[0], left=first[1])
 
 
 def _outside(region: Region, sample: ImageSample) -> ValueError:
     rows, columns = sample.size
     return ValueError(
-        f"Nothing of the region {region!r} is given to the network: the photograph has "
-        f"{columns}×{rows} pixels, and a crop leaves some of them out."
+        f"The region {region!r:.200} lies outside of the photograph of {columns}×{rows} pixels."
+    )
+
+
+def _cropped(region: Region, sample: ImageSample) -> ValueError:
+    rows, columns = sample.size
+    return ValueError(
+        f"Nothing of the region {region!r:.200} is given to the network: of the photograph of "
+        f"{columns}×{rows} pixels its crop leaves that out."
     )
 
 
@@ -165,12 +180,14 @@ def visible_pixels(net: Network, sample: ImageSample) -> tuple[int, int, int, in
     size = net.input_size
     top, left, height, width = visible_window(sample.size, size, sample.fit or net.fit)
     down, across = size[0] / height, size[1] / width
-    return (
-        max(0, round(-top * down)),
-        max(0, round(-left * across)),
+    first = max(0, round(-top * down)), max(0, round(-left * across))
+    last = (
         min(size[0], round((sample.size[0] - top) * down)),
         min(size[1], round((sample.size[1] - left) * across)),
     )
+    # The padding of a letterbox leaves at least one row and one column to a photograph
+    first = min(first[0], size[0] - 1), min(first[1], size[1] - 1)
+    return *first, max(last[0], first[0] + 1), max(last[1], first[1] + 1)
 
 
 def filled_input(
@@ -194,13 +211,13 @@ def filled_input(
     if isinstance(fill, ImageSample):
         found: Floats = net.input_tensor(fill)
         return found
-    if fill not in FILLS:
+    if not isinstance(fill, str) or fill not in FILLS:
         raise ValueError(
-            f"Expected fill to be one of {FILLS} or an ImageSample. Received: {fill!r}"
+            f"Expected fill to be one of {FILLS} or an ImageSample. Received: {fill!r:.80}"
         )
     if fill != "noise":
         return baseline_input(net, sample, "blur" if fill == "blur" else "mean")
-    rng, size = np.random.default_rng(seed), net.input_size
+    rng, size = np.random.default_rng(seed_of(seed)), net.input_size
 
     def noise(array: NDArray[Any]) -> NDArray[Any]:
         flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
@@ -231,7 +248,9 @@ def cells_in(net: Network, layer: str, sample: ImageSample, region: Region | Mas
                 f"Received: {region.dtype} {region.shape}"
             )
         return region
-    if not isinstance(region, Brush):
+    if isinstance(region, Brush):
+        region = checked_brush(region)
+    else:
         _rectangle(region, sample)
     top, left, height, width = visible_window(sample.size, where.size, sample.fit or net.fit)
     rows = top + (where.rows.center + np.arange(where.rows.cells) * where.rows.step) * (

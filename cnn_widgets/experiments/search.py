@@ -159,8 +159,10 @@ def greedy_linear(
     order = [int(k) for k in np.argsort(-start, kind="stable") if k != wanted]
     classes = [wanted, *order[: _FIRST_CLASSES - 1]]
     gains = gains_of(classes)
-    slack = 1e-5 * float(np.abs(start).max())  # sums and measured scores are rounded differently
     while True:
+        # Sums and measured scores are rounded differently, and the more, the more is summed up
+        summed_up = float(np.abs(gains).sum(axis=0).max(initial=0))
+        slack = 1e-5 * float(np.abs(start).max()) + 1e-6 * summed_up
         begin = start[classes].astype(np.float64)
         bound = fewest(gains[list(things)], begin, 0, slack)
         if bound is None:

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import one_sample, whole
 from cnn_widgets.attribution.explain import layer_for
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.networks.class_names import ClassTable
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample, Prediction
 
@@ -55,15 +57,17 @@ class Answers:
 
     def top_before(self, top: int = 5) -> list[Prediction]:
         """Return the most likely classes of the photograph as it is, best first."""
+        top = whole("top", top, 0)
         return self._table.ranked(self.scores_before, self.probabilities_before, top)
 
     def top_after(self, top: int = 5) -> list[Prediction]:
         """Return the most likely classes with the change, best first."""
+        top = whole("top", top, 0)
         return self._table.ranked(self.scores_after, self.probabilities_after, top)
 
     def most_lowered(self, count: int = 5) -> list[tuple[str, float]]:
         """Return the classes whose scores fell most, and how far: they use what was changed."""
-        order = np.argsort(self.differences, kind="stable")[:count]
+        order = np.argsort(self.differences, kind="stable")[: whole("count", count, 0)]
         return [(self.class_names[k], -float(self.differences[k])) for k in order]
 
     def records(self, top: int = 5) -> list[dict[str, Any]]:
@@ -71,6 +75,7 @@ class Answers:
 
         Those before come first. A place is the rank among all classes, from 1.
         """
+        top = whole("top", top, 0)
         orders = [np.argsort(-each, kind="stable").tolist()
                   for each in (self.scores_before, self.scores_after)]  # fmt: skip
         return [
@@ -134,7 +139,7 @@ class Tail:
         """The type of an operation that keeps the scores from being affine in A, or None.
 
         None is proven from the graph: between A and the scores nothing but sums, means, weights
-        and the like is computed. Effects of filters then add up exactly.
+        and the like is computed, with at least 32 bits. Effects of filters then add up exactly.
         """
         return self._engine.graph.curve(self.layer)
 
@@ -194,9 +199,12 @@ def tail_of(net: Network, sample: ImageSample, layer: str | None) -> Tail:
 
     Raises
     ------
+    TypeError
+        If anything but a `Network` and an `ImageSample` is given.
     ValueError
         If the layer is unknown, puts out no map (h, w, K), or the score does not depend on it.
     """
+    checked_network(net), one_sample(sample)
     name = layer_for(net, layer)
     seen = net.observe(sample, name)
     return Tail(net, sample, name, seen.activations[name], seen.scores, seen.probabilities)
@@ -228,12 +236,15 @@ def chosen_filters(wanted: int | Sequence[int], count: int) -> tuple[int, ...]:
     TypeError
         If anything but whole numbers is given.
     """
-    given = [wanted] if isinstance(wanted, int | np.integer) else list(wanted)
+    given: list[Any]
+    try:
+        given = [wanted] if isinstance(wanted, str) else list(wanted)  # type: ignore[arg-type]
+    except TypeError:
+        given = [wanted]
     if not given:
         raise ValueError("Expected at least one filter. Received none.")
-    for each in given:
-        if isinstance(each, bool) or not isinstance(each, int | np.integer):
-            raise TypeError(f"Expected filters as whole numbers. Received: {each!r}")
+    found = [whole("each filter", each, None) for each in given]
+    for each in found:
         if not 0 <= each < count:
             raise ValueError(f"Unknown filter {each}. The layer has filters 0 to {count - 1}.")
-    return tuple(dict.fromkeys(int(each) for each in given))
+    return tuple(dict.fromkeys(found))

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import one_sample, whole
 from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.experiments.cover import Cover, cover
 from cnn_widgets.experiments.search import Found, greedy, greedy_linear
 from cnn_widgets.experiments.tail import Answers, Tail, tail_of
 from cnn_widgets.experiments.voting import stepping
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -93,7 +95,7 @@ def smallest_change(
     rival : int or str, optional
         The class that shall have the highest score; by default the second most likely one.
     layer : str, optional
-        The layer of the filters; by default `net.default_layer`.
+        The layer of the filters; by default `net.default_layer`. A region has none.
     candidates : int
         How many filters are tried in each step: those that a gradient says help most. One that
         it overlooks is not found.
@@ -113,8 +115,8 @@ def smallest_change(
     Raises
     ------
     ValueError
-        If `of`, the layer, the class or the fill is unknown, the rival wins already, or
-        `candidates` or `most` is below 1.
+        If `of`, the layer, the class or the fill is unknown, a layer is named for a region, the
+        rival wins already, or `candidates` or `most` is below 1.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -127,8 +129,10 @@ def smallest_change(
     """
     if of not in ("filters", "region"):
         raise ValueError(f"Expected of to be 'filters' or 'region'. Received: {of!r}")
-    if min(candidates, most) < 1:
-        raise ValueError(f"Expected at least 1. Received: candidates={candidates}, most={most}")
+    if of == "region" and layer is not None:
+        raise ValueError(f"A region of the photograph has no layer. Received: layer={layer!r}")
+    candidates, most = whole("candidates", candidates), whole("most", most)
+    checked_network(net), one_sample(sample)
     winner, wanted = _rivals(net, net.scores(sample)[0], rival)
     if of == "filters":
         tail = tail_of(net, sample, layer)

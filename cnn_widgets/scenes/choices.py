@@ -12,13 +12,13 @@ from operator import index
 from typing import Any, NamedTuple
 
 from cnn_widgets.attribution.methods import find_method
-from cnn_widgets.attribution.regions import Brush, Region, region_mask
+from cnn_widgets.attribution.regions import Brush, Region, checked_brush, region_mask
 from cnn_widgets.auditing.selecting import SELECTIONS
 from cnn_widgets.drawing.color import lookup_table
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.evaluation.faithfulness import BASELINES
 from cnn_widgets.evaluation.instruments import find_instrument
-from cnn_widgets.experiments.occlusion import PLACES
+from cnn_widgets.experiments.places import PLACES
 from cnn_widgets.experiments.voting import MEASURES
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import FITS, LayerInfo
@@ -136,25 +136,15 @@ def check_region(region: Any, size: tuple[int, int]) -> Region | None:
 
 def _check_brush(brush: Brush, size: tuple[int, int]) -> Brush:
     """Return a painted region, with plain numbers, if it touches a pixel of a photograph (H, W)."""
-    radius = _numbers([brush.radius], 1)
-    try:
-        read = [[_numbers(place, 2) for place in stroke] for stroke in brush.strokes]
-    except TypeError:
-        read = []
-    strokes = [[place for place in stroke if place] for stroke in read]
-    places = [place for stroke in strokes for place in stroke]
-    if not (radius and radius[0] > 0 and places and all(strokes) and strokes == read):
+    brush = checked_brush(brush)
+    places = sum(map(len, brush.strokes))
+    if places > MAX_PLACES:
         raise ValueError(
-            "Expected a Brush with a radius above 0 and strokes of places (x, y), in pixels of the "
-            f"photograph. Received: {brush!r:.200}"
-        )
-    if len(places) > MAX_PLACES:
-        raise ValueError(
-            f"Expected at most {MAX_PLACES} places in a Brush's strokes. Received: {len(places)}"
+            f"Expected at most {MAX_PLACES} places in a Brush's strokes. Received: {places}"
         )
     limit = 4.0 * max(size)  # farther beyond the edges a line is only drawn to there
-    kept = [[(_within(x, limit), _within(y, limit)) for x, y in stroke] for stroke in strokes]
-    found = Brush(min(radius[0], limit), tuple(map(tuple, kept)))
+    kept = [[(_within(x, limit), _within(y, limit)) for x, y in each] for each in brush.strokes]
+    found = Brush(min(brush.radius, limit), tuple(map(tuple, kept)))
     if not region_mask(found, size).any():
         raise ValueError(f"The Brush touches no pixel of the photograph of {size[1]}×{size[0]}.")
     return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.datasets import open_images
 from cnn_widgets.layer_gradients.cells import layer_object
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.reading import Counted, Progress, ending, first_error, number_of, readable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
@@ -130,7 +131,8 @@ def compare_networks(
     ----------
     before, after : Network
         Two checkpoints of one model, or two models; each with its own preprocessing. Layers are
-        matched by name; if none has its match but kinds and shapes agree, by their order.
+        matched by name. Where the names differ and all kinds and shapes agree, they are matched by
+        their order, for Keras numbers the layers of a second model on.
     images : folder, list, array, data set, …
         Whatever `open_images` takes; labels are not needed.
     method : str
@@ -156,6 +158,7 @@ def compare_networks(
     >>> found.turned, round(min(each.cka for each in found.layers), 3)
     ((), 1.0)
     """
+    checked_network(before), checked_network(after)
     pairs, notes = _matched(before.feature_layers, after.feature_layers)
     same = before.class_names == after.class_names
     if not same:
@@ -192,14 +195,21 @@ def _matched(
     before: Sequence[LayerInfo], after: Sequence[LayerInfo]
 ) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
     """Return the layers that belong together, as pairs of names, and notes."""
-    there = {info.name for info in after}
+    there = {info.name: info for info in after}
     pairs = [(info.name, info.name) for info in before if info.name in there]
-    if pairs:
+    if len(pairs) == len(before) == len(after):
         return pairs, ()
     if [(i.kind, i.shape) for i in before] == [(i.kind, i.shape) for i in after]:
         pairs = [(one.name, other.name) for one, other in zip(before, after, strict=True)]
-        return pairs, ("No layer has the same name in both: matched by their order.",)
-    return [], ("No layer has the same name in both, and they differ: layers are not compared.",)
+        return pairs, ("Not all layers have the same name in both: matched by their order.",)
+    if not pairs:
+        return [], ("Not one layer has the same name in both: layers are not compared.",)
+    notes = [f"{len(pairs)} layers have the same name in both and are compared; the networks have "
+             f"{len(before)} and {len(after)}."]  # fmt: skip
+    other = [i.name for i in before if i.name in there and there[i.name].kind != i.kind]
+    if other:
+        notes.append(f"Of the same name but of another kind: {', '.join(other)}.")
+    return pairs, tuple(notes)
 
 
 class _LayerSums:
@@ -269,7 +279,7 @@ def _answer(
     if method is None:
         return AnswerChange(sample.name, *classes, float("nan"), float("nan"))
     change = np.abs(np.float64(other) - one)
-    moved = float(change.sum() / 2 if before.head == "softmax" else change.max())
+    moved = float(change.max() if before.head == "sigmoid" else change.sum() / 2)
     maps = [attribute(net, sample, method, classes[0]).heatmap for net in (before, after)]
     a, b = (np.float64(each).ravel() - float(each.mean()) for each in maps)
     scale = float(np.sqrt((a @ a) * (b @ b)))

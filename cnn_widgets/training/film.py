@@ -10,12 +10,14 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.arguments import whole
 from cnn_widgets.attribution.explain import attribute
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.datasets import open_images
@@ -115,12 +117,9 @@ class Film:
         ValueError
             If there is no frame yet, or `columns` is below 1.
         """
-        frames = self.frames
-        if not frames or columns < 1:
-            raise ValueError(
-                f"Expected a frame and at least one column. Received: {len(frames)} frames, "
-                f"{columns} columns"
-            )
+        frames, columns = self.frames, whole("columns", columns)
+        if not frames:
+            raise ValueError("There is no frame yet: train with this film as a callback first.")
         places = np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int)
         sides = max(each.size[0] for each in self.samples), max(e.size[1] for e in self.samples)
         strips = [_strip(frames[n], self.samples, sides, alpha, colormap) for n in places]
@@ -172,10 +171,10 @@ def training_film(
     >>> film.film.frames
     ()
     """
-    if every < 1 or most < 2:
-        raise ValueError(
-            f"Expected every of at least 1, most of at least 2. Received: {every}, {most}"
-        )
+    every, most = whole("every", every), whole("most", most, 2)
+    unknown = [name for name in network if name not in signature(Network).parameters]
+    if unknown:
+        raise TypeError(f"Network takes no {unknown[0]}=; see Network for what it takes.")
     find_method(method)
     pictures = open_images(images)
     if not pictures.repeatable or not 0 < len(pictures) <= MOST_PHOTOGRAPHS:
@@ -183,6 +182,8 @@ def training_film(
         raise ValueError(f"Expected 1 to {MOST_PHOTOGRAPHS} photographs. Received: {count}")
     samples = [pictures.read(number, 512) for number in range(len(pictures))]
     single = class_index is None or isinstance(class_index, int | str | np.integer)
+    if not single and not isinstance(class_index, Sequence | np.ndarray):
+        raise TypeError(f"Expected a class or one for each photograph. Received: {class_index!r}")
     classes = [class_index] * len(samples) if single else list(class_index)  # type: ignore[arg-type]
     if len(classes) != len(samples):
         raise ValueError(f"Expected {len(samples)} classes. Received: {len(classes)}")

@@ -83,6 +83,11 @@ def _concept_shown(scene: Scene, result: tuple[Concept, bool]) -> View:
         f"{'' if sure else 'not '}more than random sets of photographs do "
         f"(p = {captions.number(found.p_value)}, {found.runs} sets)."
     )
+    if found.least_p > _SURE:
+        line += (
+            f" So few photographs allow no p below {captions.number(found.least_p)}: nothing can "
+            "be told from chance. Choose more."
+        )
     if lacking:
         line += f" Fewer than two photographs are of {name}: all were looked at."
     rows = (

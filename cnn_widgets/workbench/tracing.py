@@ -49,7 +49,12 @@ def _shown(scene: Scene, found: CellTrace) -> View:
         f"{captions.number(found.value)}. It sees {box.right - box.left:.0f}×"
         f"{box.bottom - box.top:.0f} pixels"
     )
-    line += "; no pixel changes it now, it is the 0 of a ReLU." if found.silent else "."
+    if found.silent and found.value == 0:
+        line += "; no pixel changes it now, it is the 0 of a ReLU."
+    elif found.silent:
+        line += "; no pixel changes it now: an activation function there or before is at its limit."
+    else:
+        line += "."
     parts = [_over_photo(scene, found)]
     if found.products is not None:
         parts += [_steps(found), _products(found.products)]

@@ -7,8 +7,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from cnn_widgets.attribution.probe import Progress
+from cnn_widgets.experiments.shared import SharedEvidence, shared_evidence
 from cnn_widgets.experiments.turning import Turning, smallest_change
-from cnn_widgets.experiments.voting import SharedEvidence, shared_evidence
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph

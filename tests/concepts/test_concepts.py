@@ -4,6 +4,7 @@ from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.concepts.factors import coefficients, factorised, total_indices
@@ -77,6 +78,29 @@ def test_random_sets_may_come_from_pictures_of_their_own(net):
     assert innocent.p_value > 0.05
 
 
+@pytest.mark.parametrize(("own", "rest", "pool", "least"), [
+    (3, 3, None, 2 / 20), (4, 4, None, 2 / 70), (3, 5, None, 1 / 56), (3, 3, 6, 1 / 84),
+    (9, 9, None, 1 / 100),
+])  # fmt: skip
+def test_the_smallest_p_value_is_that_of_all_sets_that_can_be_drawn(net, own, rest, pool, least):
+    """A perfect concept: no random set but its own is as far from no effect."""
+    randoms = None if pool is None else noise(pool, 4)
+    found = cw.concept(net, more(0, own, 1), more(1, rest, 2), noise(3, 3), "red",
+                       randoms=randoms, runs=99)  # fmt: skip
+    assert found.least_p == pytest.approx(least)
+    assert found.p_value >= 0.3 * least
+
+
+def test_a_name_that_fails_in_two_sets_is_told_of_both(net, tmp_path):
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        for number, pixels in enumerate(noise(3, 5)):
+            Image.fromarray(pixels).save(tmp_path / folder / f"{folder}{number}.png")
+        (tmp_path / folder / "same.png").write_bytes(b"broken")
+    found = cw.concept(net, tmp_path / "one", tmp_path / "other", noise(2, 3), 0, runs=20)
+    assert set(found.errors) == {"same.png", "same.png (negatives)"}
+
+
 def test_the_same_seed_gives_the_same_answer(net):
     given = more(0, 4, 1), noise(5, 2), noise(2, 3), "red"
     first, again = (cw.concept(net, *given, runs=30, seed=7) for _ in range(2))
@@ -93,7 +117,7 @@ def test_too_few_pictures_are_refused_and_it_can_be_stopped(net, tmp_path):
         cw.concept(net, some, some, some, 0, randoms=some[:2])
     with pytest.raises(ValueError, match="at least 2 photographs of the class"):
         cw.concept(net, some, some, some[:1], 0)
-    with pytest.raises(ValueError, match="at least 20 runs"):
+    with pytest.raises(ValueError, match="runs to be at least 20"):
         cw.concept(net, some, some, some, 0, runs=5)
     (tmp_path / "a.png").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"Received: 0 \(a.png: "):
@@ -144,7 +168,7 @@ def test_parts_are_seeded_count_their_steps_and_refuse_what_they_cannot_do(net, 
         cw.parts(net, halves[:1], 0)
     with pytest.raises(ValueError, match="come only once"):
         cw.parts(net, iter(halves), 0)
-    with pytest.raises(ValueError, match="count and samples of at least 2"):
+    with pytest.raises(ValueError, match=r"(count|samples) to be at least 2"):
         cw.parts(net, halves, 0, count=1)
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1, name="linear"),
                               keras.layers.GlobalAveragePooling2D()])  # fmt: skip

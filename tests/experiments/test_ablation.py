@@ -233,7 +233,7 @@ def test_bad_questions_are_refused_in_one_line(tiny_net, photo, filters, options
 
 
 def test_other_bad_questions(tiny_net, photo):
-    with pytest.raises(TypeError, match="whole numbers"):
+    with pytest.raises(TypeError, match="each filter to be a whole number"):
         cw.ablate(tiny_net, photo, "conv2", [0.5])
     with pytest.raises(ValueError, match="Unknown layer 'nope'"):
         cw.ablate(tiny_net, photo, "nope", [0])

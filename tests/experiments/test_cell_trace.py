@@ -35,6 +35,48 @@ def test_behind_a_relu_that_is_shut_no_pixel_counts(by_hand, steps):
     assert not cw.trace_cell(net, steps, "conv", 0, 0, 1).silent
 
 
+def test_the_limit_of_an_activation_is_no_0_of_a_relu(keras):
+    """Ones of 3×3, and a ReLU6: where the sum is above 6, no pixel changes the 6."""
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((4, 4, 1)),
+        layers.Conv2D(1, 3, use_bias=False, kernel_initializer="ones", name="conv"),
+        layers.ReLU(6, name="relu"), layers.Flatten(), layers.Dense(2),
+    ])  # fmt: skip
+    net = cw.Network(model, preprocess="none")
+    full = cw.load_image(np.full((4, 4), 9, np.uint8))
+    found = cw.trace_cell(net, full, "relu", 0, 0, 0)
+    assert (found.value, found.silent, found.steps[-1].value) == (6, True, 6)
+    explorer = cw.CNNExplorer(net, [full])
+    explorer.show(kinds="all", layer="relu", experiments=True, experiment="trace")
+    assert (
+        "an activation function there or before is at its limit"
+        in explorer._screen.views["experiment"].value
+    )
+    explorer.show(image=cw.load_image(np.zeros((4, 4), np.uint8), name="dark"))
+    assert "it is the 0 of a ReLU" in explorer._screen.views["experiment"].value
+    explorer.close()
+
+
+def test_what_a_value_alone_does_not_tell_is_refused_in_words(keras, photo):
+    layers = keras.layers
+
+    def turned(x):
+        return keras.ops.reshape(keras.ops.relu(x), (-1, 14, 14, 4))
+
+    for follows, why in [
+        (layers.BatchNormalization(axis=2, name="it"), "another axis than that of the filters"),
+        (layers.Activation(turned, name="it"), "does not take one value alone"),
+    ]:
+        model = keras.Sequential([
+            keras.Input((16, 16, 3)), layers.Conv2D(4, 3, name="conv"), follows,
+            layers.GlobalAveragePooling2D(), layers.Dense(2),
+        ])  # fmt: skip
+        found = cw.trace_cell(cw.Network(model, preprocess="none"), photo, "it", 13, 0, 0)
+        assert why in found.refused
+        assert found.products is None
+
+
 def layer_kinds(L):
     yield L.Conv2D(4, 3, padding="same", name="it")
     yield L.Conv2D(4, (2, 5), strides=(2, 3), padding="same", name="it")

@@ -90,7 +90,7 @@ def test_fills_are_what_they_are_called(left_half, white, black):
     assert mean.answers.scores_after[0] == 100
     assert np.isnan(mean.percentile)
     assert np.isnan(mean.standardized)
-    assert mean.told.startswith("There is no other place")
+    assert "No random places were asked for" in mean.told
     piece = cw.occlude(left_half, sample, (0, 0, 4, 4), white, controls=0)
     assert piece.answers.scores_after[0] == 255 / 2
     np.testing.assert_array_equal(piece.filled[:4, :4], 255)
@@ -181,8 +181,8 @@ def test_a_binary_network_s_probability_is_asked_for(keras, photo):
 def test_bad_questions_are_refused_and_it_can_be_stopped(left_half, spot, white):
     for region, options, said in [
         ((4, 0, 2, 8), {}, "left < right"), ("warmest", {}, "one of"), (7, {}, "Expected a region"),
-        ((90, 90, 99, 99), {}, "Nothing of the region"), ((0, 0, 2, 2), {"fill": "red"}, "fill"),
-        ((0, 0, 2, 2), {"controls": -1}, "random places"), ("hottest", {"level": 0}, "level"),
+        ((90, 90, 99, 99), {}, "outside of the photo"), ((0, 0, 2, 2), {"fill": "red"}, "fill"),
+        ((0, 0, 2, 2), {"controls": -1}, "controls"), ("hottest", {"level": 0}, "level"),
         ((0, 0, 2, 2), {"target": "x"}, "target"), ((0, 0, 2, float("nan")), {}, "left < right"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=said):
@@ -196,4 +196,33 @@ def test_places_that_are_mostly_the_region_itself_are_no_controls(left_half, whi
     found = cw.occlude(left_half, white, (0, 0, 6, 6), black)
     assert len(found.controls.places) == 9
     assert len(found.controls_effects) == 1  # the corner opposite, 16 of 36
-    assert cw.occlude(left_half, white, (0, 0, 7, 7), black).told.startswith("There is no other")
+    assert "No other place has room" in cw.occlude(left_half, white, (0, 0, 7, 7), black).told
+
+
+def test_a_thin_region_at_an_edge_is_the_pixels_at_that_edge(left_half):
+    large = cw.load_image(np.full((800, 800), 90, np.uint8))
+    for region, expected in [((0, 799.5, 800, 800), np.s_[7, :]), ((799, 0, 800, 800), np.s_[:, 7]),
+                             ((0, 0, 800, 0.4), np.s_[0, :])]:  # fmt: skip
+        patch = patch_of(left_half, large, region)
+        asked = np.zeros((8, 8), bool)
+        asked[expected] = True
+        assert np.array_equal(patch.mask((8, 8)), asked)
+
+
+def test_a_photograph_of_which_a_letterbox_leaves_less_than_a_pixel_can_be_covered(left_half):
+    flat = cw.load_image(np.full((7, 300), 200, np.uint8), fit="letterbox")
+    found = cw.occlude(left_half, flat, (0, 0, 300, 7), "mean", controls=0)
+    assert found.share == 1
+    assert found.mask.any()
+
+
+@pytest.mark.parametrize(
+    "brush",
+    [Brush(2, ((5, 5),)), Brush(float("nan"), (((1, 1),),)), Brush("a", (((1, 1),),)),
+     Brush(-2, (((1, 1),),)), Brush(1, ()), Brush(1, ((),))],
+)  # fmt: skip
+def test_what_is_no_brush_is_refused_in_words(left_half, spot, white, brush):
+    with pytest.raises(ValueError, match="Expected a Brush with a radius above 0"):
+        cw.occlude(left_half, white, brush)
+    with pytest.raises(ValueError, match="Expected a Brush with a radius above 0"):
+        cw.patch_activations(spot, white, None, white, region=brush)

@@ -53,6 +53,34 @@ def test_sets_of_filters_against_brute_force(keras, layer, affine):
     assert (tail.curve is None) == affine
 
 
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_in_half_precision_every_claim_holds_against_brute_force(keras, precision):
+    """Effects are rounded so roughly that they do not add up: what is claimed is measured."""
+    layers, claimed = keras.layers, 0
+    for seed in range(12):
+        keras.utils.set_random_seed(seed)
+        how = {"dtype": keras.DTypePolicy(precision)}
+        inputs = keras.Input((8, 8, 3))
+        x = layers.Conv2D(5, 3, activation="relu", name="conv", **how)(inputs)
+        outputs = layers.Dense(4, **how)(layers.Flatten(**how)(x))
+        net, sample = network(keras.Model(inputs, outputs)), noise(seed)
+        tail = tail_of(net, sample, "conv")
+        assert tail.curve is not None
+        for rival in np.argsort(-tail.scores)[1:]:
+            found = cw.smallest_change(net, sample, rival=int(rival), layer="conv")
+            best = least(tail, int(rival))
+            assert not (found.impossible and best is not None)
+            assert not found.smallest or len(found.removed) == best
+            assert not found.turned or found.answers.scores_after.argmax() == rival
+            claimed += found.smallest
+    assert claimed
+
+
+def test_a_region_has_no_layer(keras):
+    with pytest.raises(ValueError, match=r"has no layer\. Received: layer='conv1'"):
+        cw.smallest_change(network(tiny(keras)), noise(0), "region", layer="conv1")
+
+
 @pytest.mark.parametrize(("layer", "affine"), [("conv2", True), ("conv1", False)])
 def test_that_no_set_lets_a_class_win_is_proven_where_effects_add_up(keras, layer, affine):
     """A class of very low bias never wins; elsewhere a greedy search cannot know that."""

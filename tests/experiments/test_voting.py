@@ -115,8 +115,18 @@ def test_rankings_that_agree_and_that_do_not():
     assert [row["filter"] for row in found.records("weight")] == [0, 1, 2]
     with pytest.raises(ValueError, match="Expected a measure"):
         found.top(1, "size")
-    with pytest.raises(ValueError, match="at least one filter"):
+    with pytest.raises(ValueError, match="count to be at least 1"):
         found.top(0)
+
+
+def test_what_was_not_measured_ranks_nothing(keras, photo):
+    found = cw.votes(network(tiny(keras)), photo, "conv1", effects=False)
+    assert np.isnan(found.effect).all()
+    assert np.isnan(found.agreement[0]).all()
+    for ask in (found.ranking, found.records, lambda: found.top(3)):
+        with pytest.raises(ValueError, match="effects were not measured"):
+            ask()
+    assert len(found.top(3, "weight")) == 3
 
 
 def test_it_can_be_stopped(keras, photo):

@@ -18,6 +18,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 # package in the rows above its own row; never the other way round, never from its own row.
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
+    "arguments": [],
     "environment": [],
     "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
@@ -114,7 +115,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "experiments": [
         {"convolution", "patches", "search", "tail"},
-        {"ablation", "cell_trace", "cover", "voting"},
+        {"ablation", "cell_trace", "cover", "places", "shared", "voting"},
         {"occlusion", "turning"},
     ],
     "concepts": [{"factors"}, {"class_parts", "sensitivity"}],
@@ -195,6 +196,7 @@ HOUSE: dict[str, list[set[str]]] = {
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
 MAY_USE = {
     "records": set(),
+    "arguments": set(),
     "environment": {"tensorflow", "keras"},
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},

@@ -84,6 +84,48 @@ def test_layers_are_matched_by_order_if_no_name_agrees(keras, photographs):
     assert "layers are not compared" in other.notes[0]
 
 
+def test_layers_that_keras_numbered_on_are_matched_by_their_order(keras, photographs):
+    """The same network twice; the second one's layers are numbered one further."""
+
+    def numbered(first):
+        layers = keras.layers
+        return keras.Sequential([keras.Input((16, 12, 3)),
+                                 layers.Conv2D(4, 3, padding="same", name=f"conv_{first}"),
+                                 layers.Conv2D(4, 3, padding="same", name=f"conv_{first + 1}"),
+                                 layers.GlobalAveragePooling2D(), layers.Dense(4),
+                                 layers.Softmax()])  # fmt: skip
+
+    one, other = numbered(1), numbered(2)
+    other.set_weights(one.get_weights())
+    found = cw.compare_networks(opened(one), opened(other), photographs)
+    pairs = {(each.before, each.after): each.cka for each in found.layers}
+    assert pairs == {("conv_1", "conv_2"): pytest.approx(1), ("conv_2", "conv_3"): pytest.approx(1)}
+    assert "by their order" in found.notes[0]
+
+
+@pytest.mark.parametrize(("activation", "head"), [("softmax", "softmax"), (None, "logits"),
+                                                  ("sigmoid", "sigmoid")])  # fmt: skip
+def test_how_far_an_answer_moved_is_the_distance_of_the_probabilities(
+    keras, photographs, activation, head
+):
+    nets = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        layers = keras.layers
+        nets.append(opened(keras.Sequential([
+            keras.Input((16, 12, 3)), layers.Conv2D(4, 3, name="conv"),
+            layers.GlobalAveragePooling2D(), layers.Dense(4, activation=activation),
+        ])))  # fmt: skip
+    assert nets[0].head == head
+    found = cw.compare_networks(*nets, photographs)
+    by_name = {each.name: each.moved for each in found.answers}
+    for name, pixels in zip(sorted(by_name), photographs, strict=True):
+        sample = cw.load_image(pixels, name=name)
+        change = np.abs(nets[1].scores(sample)[1].astype(float) - nets[0].scores(sample)[1])
+        expected = change.max() if head == "sigmoid" else change.sum() / 2
+        assert by_name[name] == pytest.approx(expected, rel=1e-5)
+
+
 def test_other_classes_are_not_compared_and_few_photographs_have_no_cka(keras, photographs):
     one, other = opened(tiny(keras)), opened(tiny(keras, classes=7))
     found = cw.compare_networks(one, other, photographs[:2])

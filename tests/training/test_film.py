@@ -88,9 +88,11 @@ def test_bad_questions_are_refused(photographs):
         cw.training_film(iter(photographs))
     with pytest.raises(ValueError, match=r"Expected 2 classes\. Received: 1"):
         cw.training_film(photographs, class_index=[0])
-    with pytest.raises(ValueError, match="every of at least 1"):
+    with pytest.raises(ValueError, match="every to be at least 1"):
         cw.training_film(photographs, every=0)
     with pytest.raises(ValueError, match="nope"):
         cw.training_film(photographs, method="nope")
-    with pytest.raises(ValueError, match="a frame and at least one column"):
+    with pytest.raises(TypeError, match="Network takes no preproces="):
+        cw.training_film(photographs, preproces="none")
+    with pytest.raises(ValueError, match="There is no frame yet"):
         cw.training_film(photographs).film.sheet()
