@@ -18,8 +18,8 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 # package in the rows above its own row; never the other way round, never from its own row.
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
-    "arguments": [],
     "environment": [],
+    "arguments": [],
     "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
@@ -196,8 +196,8 @@ HOUSE: dict[str, list[set[str]]] = {
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
 MAY_USE = {
     "records": set(),
-    "arguments": set(),
     "environment": {"tensorflow", "keras"},
+    "arguments": set(),
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
