@@ -8,6 +8,7 @@ from cnn_widgets.attribution.explain import at_layers
 from cnn_widgets.attribution.methods import METHODS, find_method
 from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
 
@@ -53,6 +54,7 @@ def film_strip(
     >>> strip[0].layer, strip[0].raw.shape, strip[-1].layer, strip[-1].raw.shape
     ('stem', (112, 112), 'head_relu', (7, 7))
     """
+    checked_network(net)
     if find_method(method).at == "input":
         cams = [name for name, each in METHODS.items() if each.at == "layer"]
         raise ValueError(f"{method!r} looks at the input, not at a layer. These do: {cams}.")

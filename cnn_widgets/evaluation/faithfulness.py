@@ -21,6 +21,7 @@ from cnn_widgets.engine.batches import BATCH_SIZE
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.bands import with_pixels
 from cnn_widgets.images.resizing import visible_window
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -95,6 +96,7 @@ def curves(
     >>> bool(deletion.probabilities[0] > deletion.probabilities[-1])
     True
     """
+    checked_network(net)
     if baseline not in BASELINES:
         raise ValueError(f"Expected baseline to be 'blur' or 'mean'. Received: {baseline!r}")
     if isinstance(found, Attribution):

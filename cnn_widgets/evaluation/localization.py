@@ -17,6 +17,7 @@ from cnn_widgets.attribution.methods import QUICK, find_method
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.images.sample_gallery import gallery
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 
 #: Photograph → ImageNet class names of its left and its right subject. ImageNet has no raccoon
@@ -82,6 +83,7 @@ def pointing(
     >>> min(first.shares) > 0.8
     True
     """
+    checked_network(net)
     wanted = [name for pair in SUBJECTS.values() for name in pair]
     missing = [name for name in wanted if name not in net.class_names]
     if missing:

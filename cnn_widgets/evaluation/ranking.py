@@ -18,6 +18,7 @@ from cnn_widgets.attribution.methods import METHODS, QUICK, find_method
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.evaluation.faithfulness import Baseline, Curve, curves
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
 
@@ -130,6 +131,7 @@ def beside_chance(
 
     The parameters are those of `rank`; class and photograph are the map's own.
     """
+    checked_network(net)
     maps: dict[str, Attribution | Floats] = {METHODS[found.method].title: found}
     maps |= control_maps(found.sample, seed)
     ranked = []

@@ -13,6 +13,7 @@ from typing import Any
 from cnn_widgets import storage
 from cnn_widgets.engine.weights import values_digest
 from cnn_widgets.model_files.opening import model_file
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 
 #: Held by a thread that computes: one network at a time is opened and asked in each process.
@@ -55,6 +56,7 @@ def pack(net: Network, folder: str) -> PackedNetwork:
     ValueError
         If the network is a private copy with weights of its own.
     """
+    checked_network(net)
     if net.private_weights:
         raise ValueError(
             f"{net.name!r} is a private copy with weights of its own, which no file holds: "

@@ -12,6 +12,7 @@ from cnn_widgets.datasets import ImageSet
 from cnn_widgets.filter_index.faults import FAULTS
 from cnn_widgets.filter_index.index import FilterIndex
 from cnn_widgets.images.resizing import shrink
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 
 #: How many patches of a filter are shown, and how many faults are listed.
@@ -54,6 +55,7 @@ def filters_section(
     >>> filters_section(found, net, images, [("stem", 3)])[:13]
     '<section><h2>'
     """
+    checked_network(net)
     if not images.repeatable:
         raise ValueError(
             "The patches of a data set or a generator cannot be shown: its photographs cannot be "

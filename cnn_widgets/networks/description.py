@@ -144,3 +144,11 @@ class ModelDescription:
     ) -> Floats:
         """Return Y's weights (N, C) over scores: a class, less `versus`; negated if `counter`."""
         return self._classes.score_weights(classes, versus, counter)
+
+
+def no_network(given: Any) -> TypeError:
+    """Return the error for something in place of a network, a Keras model above all."""
+    return TypeError(
+        "Expected a Network: net = cw.load_network(model) makes one. Received: "
+        f"{type(given).__name__}"
+    )

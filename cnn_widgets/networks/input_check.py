@@ -20,7 +20,7 @@ from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.sample_gallery import gallery
-from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.description import ModelDescription, no_network
 from cnn_widgets.records import FITS, ImageSample, as_samples
 
 Progress = Callable[[int, int], bool | None]
@@ -29,8 +29,7 @@ Progress = Callable[[int, int], bool | None]
 _MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 #: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
 _CLEARLY = 0.07
-#: How many of the gallery's photographs stand for natural contrast.
-_REFERENCES = 4
+_REFERENCES = 4  # photographs of the gallery, which stand for natural contrast
 #: Above this the first filters' means are not those of one colour, as a share of their deviation.
 _UNEXPLAINED = 0.1
 #: Share of the typical variance below which a filter counts as dead.
@@ -89,7 +88,6 @@ def check_input(
     Parameters
     ----------
     net : Network
-        The network; only its description and its engine are used.
     samples : ImageSample or sequence of ImageSample
         The photographs to show it; several tell more.
     progress : callable, optional
@@ -100,6 +98,8 @@ def check_input(
     concurrent.futures.CancelledError
         If `progress` returns False.
     """
+    if not isinstance(net, ModelDescription):
+        raise no_network(net)
     chosen = as_samples(samples)
     memory = _training_memory(net, chosen[0].inputs)
     trials: list[Trial] = []

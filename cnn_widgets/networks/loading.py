@@ -15,6 +15,7 @@ from cnn_widgets.networks.applications import (
     application_network,
     bundled_network,
 )
+from cnn_widgets.networks.description import no_network
 from cnn_widgets.networks.network import Network
 
 
@@ -86,8 +87,5 @@ def load_network(
 def checked_network(given: Any) -> Network:
     """Return a network as it is; a TypeError for anything else, a Keras model above all."""
     if not isinstance(given, Network):
-        raise TypeError(
-            f"Expected a Network: net = cw.load_network(model) makes one. Received: "
-            f"{type(given).__name__}"
-        )
+        raise no_network(given)
     return given

@@ -13,6 +13,7 @@ from cnn_widgets.auditing.shares import Share
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.drawing.color import colorize
 from cnn_widgets.images.resizing import resize_to_input, shrink
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
 from cnn_widgets.shortcuts.evidence import Focus
@@ -46,6 +47,7 @@ def shortcuts_section(found: Shortcuts, net: Network, images: object) -> str:
     >>> shortcuts_section(Shortcuts("a network", (), {}, {}), cw.load_network(), cw.gallery())
     ''
     """
+    checked_network(net)
     rows = [_row(each) for each in found.findings]
     pictures = open_images(images, channels=net.channels)
     cards = "".join(

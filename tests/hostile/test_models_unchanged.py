@@ -249,6 +249,13 @@ def test_a_model_and_the_random_generators_stay_what_they_were(
         held.check()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_a_keras_model_in_place_of_a_network_is_told_from_it(model, given, name):
+    with pytest.raises(TypeError, match=r"Expected a Network: net = cw\.load_network"):
+        CALLS[name](model, given)
+
+
 def test_a_stream_that_is_left_early_changes_nothing(keras, model, opened, given):
     held = Unchanged(keras, model)
     stream = cw.stream(opened(), given.pictures)
