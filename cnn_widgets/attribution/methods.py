@@ -189,6 +189,6 @@ QUICK = tuple(name for name, method in METHODS.items() if not method.slow)
 
 def find_method(name: str) -> Method:
     """Return a method by name; a ValueError lists the names if it is unknown."""
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"Unknown method {name!r}. Methods: {', '.join(METHODS)}.")
     return METHODS[name]

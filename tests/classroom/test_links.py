@@ -6,6 +6,7 @@ import re
 import zlib
 
 import pytest
+from traitlets import TraitError
 
 import cnn_widgets as cw
 from cnn_widgets.attribution.regions import Brush
@@ -64,6 +65,51 @@ def test_a_state_puts_back_what_it_does_not_name(explorer):
 def test_a_damaged_link_says_so(link, words):
     with pytest.raises(ValueError, match=words):
         state_of(link)
+
+
+def packed(text):
+    """Return a text as a share string, whatever it holds."""
+    return "cnnw1:" + base64.urlsafe_b64encode(zlib.compress(text.encode())).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("text", ["[" * 90_000, '{"a":' * 15_000, "[" * 40_000 + "]" * 40_000])
+def test_a_link_of_very_many_brackets_is_damaged(text):
+    with pytest.raises(ValueError, match="damaged"):
+        state_of(packed(text))
+
+
+@pytest.mark.parametrize("network", [["x"], {"a": 1}, 5, None, True])
+def test_a_link_whose_network_is_no_name_is_refused(network):
+    with pytest.raises(ValueError, match=r"The link is of the network .*: give it"):
+        cw.CNNExplorer.from_link(packed(json.dumps({"network": network})))
+
+
+#: Choices of the wrong kind, as a link may hold them: each is refused, and nothing changes.
+WRONG = [
+    {"filter": True}, {"filter": False}, {"filter": 1.5}, {"alpha": True}, {"alpha": 10**400},
+    {"zoom": True}, {"zoom": 10**400}, {"center": [True, False]}, {"pins": [["conv2", True, 0]]},
+    {"region": [True, True, 9, 9]}, {"region": {"radius": True, "strokes": [[[1, 1]]]}},
+    {"region": {"radius": 2, "strokes": [[[1, True]]]}}, {"class_index": True}, {"compare": "yes"},
+    {"ranked": [{}]}, {"ranked": [["grad-cam"]]}, {"concept": [{}]}, {"image": ["one"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_choices_of_the_wrong_kind_are_refused(explorer, net, pictures, wrong):
+    before = explorer.state.values()
+    with pytest.raises((ValueError, TypeError, TraitError)) as told:
+        explorer.state.from_dict(explorer.state.to_dict() | wrong)
+    assert "unhashable" not in str(told.value)
+    assert explorer.state.values() == before
+    assert explorer.last_error is None
+    with pytest.raises(ValueError, match="cannot be opened here"):
+        cw.CNNExplorer.from_link(link_of(explorer.state.to_dict() | wrong), net, pictures)
+
+
+@pytest.mark.parametrize("choices", ["abc", None, ["image"], 5, {5: 1}, {None: 1}], ids=str)
+def test_what_is_no_dict_of_choices_is_refused(explorer, choices):
+    with pytest.raises(TypeError, match=r"Expected a dict of choices, .*Received: "):
+        explorer.state.from_dict(choices)
 
 
 def test_a_link_to_what_is_not_here_names_it_and_leaves_nothing_behind(explorer, net, pictures):
