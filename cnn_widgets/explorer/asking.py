@@ -30,6 +30,7 @@ class Asking:
 
     state: State
     downloads: bool
+    _closed = True  # until it is built; Python closes also what could not be
 
     @property
     @abstractmethod
@@ -39,6 +40,11 @@ class Asking:
     @abstractmethod
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         """Keep a result and show it."""
+
+    def _check_open(self) -> None:
+        """Raise a RuntimeError if the explorer is closed."""
+        if self._closed:
+            raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""

@@ -1,8 +1,10 @@
 """Share strings, locked controls and guessing first."""
 
 import base64
+import gc
 import json
 import re
+import sys
 import zlib
 
 import pytest
@@ -14,6 +16,7 @@ from cnn_widgets.classroom import (
     link_of,
     state_of,
 )
+from cnn_widgets.explorer.fields import LOCKABLE
 
 
 def test_a_link_opens_the_same_view_elsewhere(explorer, net, pictures):
@@ -161,9 +164,52 @@ def all_inside(box):
     return [box, *(found for each in children for found in all_inside(each))]
 
 
-def test_an_unknown_name_to_lock_is_refused(net, pictures):
-    with pytest.raises(ValueError, match=r"Unknown control 'everything' in lock\. Controls: "):
-        cw.CNNExplorer(net, pictures, lock=["everything"])
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"lock": ["everything"]}, ValueError, r"'everything' in lock\. Controls: "),
+        ({"lock": ["layer", 5]}, ValueError, r"Unknown control 5 in lock\. Controls: .*layer"),
+        ({"lock": [["layer"]]}, ValueError, r"Unknown control \['layer'\] in lock"),
+        ({"lock": "zz"}, ValueError, r"Unknown control 'zz' in lock"),
+        ({"lock": None}, TypeError, r"Expected lock to be names of controls\. Received: None"),
+        ({"lock": 5}, TypeError, r"Expected lock to be names of controls\. Received: 5"),
+        ({"predict_first": "no"}, TypeError, r"predict_first to be True or False\. .*'no'"),
+        ({"predict_first": 1}, TypeError, r"Expected predict_first to be True or False\. .*1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_for_a_class_is_refused_before_anything_is_opened(wrong, error, words):
+    with pytest.raises(error, match=words):
+        cw.CNNExplorer("no-such-network", **wrong)
+
+
+def test_an_explorer_that_could_not_be_built_is_closed_without_a_word(net, pictures, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    for place in ("explorer.Controls", "explorer.Touch", "explorer.build", "explorer.Guesses"):
+        monkeypatch.setattr(f"cnn_widgets.explorer.{place}", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cw.CNNExplorer(net, pictures)
+        monkeypatch.undo()
+        monkeypatch.setattr(sys, "unraisablehook", said.append)
+        gc.collect()
+    assert said == []
+
+
+def test_all_controls_can_be_locked_and_no_others(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=LOCKABLE)
+    try:
+        controls = made.controls
+        assert set(LOCKABLE) == {
+            *controls.widgets,
+            *controls.buttons,
+            "camera",
+            "remove",
+            "hottest",
+        }
+        assert all("cnnw-locked" in each._dom_classes for each in controls.widgets.values())
+    finally:
+        made.close()
 
 
 def test_the_answer_is_hidden_until_a_guess_and_the_score_is_kept(net, pictures):
