@@ -159,7 +159,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"table"},
     ],
     "rendering": [{"saving", "stylesheet", "tables"}, {"figure", "html"}, {"export"}],
-    "publishing": [{"content"}, {"page"}],
+    "publishing": [{"asked", "content"}, {"page"}],
     "classroom": [
         {"guesses", "quantities", "sharing"},
         {"pins"},
