@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cnn_widgets.serving.commands import add_commands as add_serving
+from cnn_widgets.serving.commands import port
 from cnn_widgets.setting_up.commands import add_commands
 from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
 
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
                 "a checkout)"
             ),
         )
-        target.add_argument("--port", type=int, default=8888)
+        target.add_argument("--port", type=port, default=8888)
         target.add_argument("--no-browser", action="store_true", help="only print the address")
     _add_audit(commands)
     _add_check(commands)

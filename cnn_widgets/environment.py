@@ -20,6 +20,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cnn_widgets.keras_setting import check_backend
+
 
 class Worker(Protocol):
     """What has a thread of its own."""
@@ -63,6 +65,7 @@ def tensorflow() -> Any:
     FileNotFoundError
         If no folder for temporary files is writable: importing TensorFlow needs one.
     """
+    check_backend()  # Keras that is set to a library that is missing cannot even be imported
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # must be set before the import
     try:
         tempfile.gettempdir()
@@ -80,13 +83,8 @@ def tensorflow() -> Any:
             "pip install 'cnn-widgets[cpu]' (in a checkout: '.[cpu]'), or 'cnn-widgets[gpu]' for "
             "an NVIDIA card."
         ) from error
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise ImportError(
-            f"Keras runs on {keras.backend.backend()!r} here; cnn_widgets needs TensorFlow. "
-            "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
-        )
+    import_module("keras")
+    check_backend()  # only now it is known on what it really runs
     return tf
 
 

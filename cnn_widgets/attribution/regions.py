@@ -63,9 +63,9 @@ def checked_brush(brush: Brush) -> Brush:
 
 
 def _plain(number: Any) -> float:
-    """Return a number as float; a TypeError for text."""
-    if isinstance(number, str | bytes):
-        raise TypeError("text")
+    """Return a number as float; a TypeError for text, True and False."""
+    if isinstance(number, str | bytes | bool | np.bool_):
+        raise TypeError("no number")
     return float(number)
 
 

@@ -51,7 +51,7 @@ def state_of(link: str) -> dict[str, Any]:
         if unpacker.unconsumed_tail or not unpacker.eof:
             raise ValueError("it is cut off, or too long")
         found = json.loads(plain)
-    except (ValueError, binascii.Error, zlib.error) as error:
+    except (ValueError, RecursionError, binascii.Error, zlib.error) as error:
         raise ValueError(
             f"The share string is damaged: part of it may be missing ({error})."
         ) from None

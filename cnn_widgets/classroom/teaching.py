@@ -51,12 +51,14 @@ class Teaching:
         Raises
         ------
         ValueError
-            If the string is damaged, or names a photograph, layer or network that is not here.
+            If the string is damaged, or names a photograph, layer or network that is not here. What
+            it compares with may be missing: then the panel of the comparison says so.
         """
         choices = state_of(link)
         named = choices.get("network", efficientnet_lite.NAME)
         if network is None and named != efficientnet_lite.NAME:
-            if named not in applications():  # it may be a path: a link opens no files
+            # It may be a path: a link opens no files
+            if not isinstance(named, str) or named not in applications():
                 raise ValueError(
                     f"The link is of the network {named!r}: give it, from_link(link, network)."
                 )

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing import Audit
 from cnn_widgets.publishing import publish
+from cnn_widgets.publishing.asked import names_of
 from cnn_widgets.rendering.export import save_as, write_view
 from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.rendering.saving import Download, save
@@ -30,6 +31,7 @@ class Asking:
 
     state: State
     downloads: bool
+    _closed = True  # until it is built; Python closes also what could not be
 
     @property
     @abstractmethod
@@ -39,6 +41,11 @@ class Asking:
     @abstractmethod
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         """Keep a result and show it."""
+
+    def _check_open(self) -> None:
+        """Raise a RuntimeError if the explorer is closed."""
+        if self._closed:
+            raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""
@@ -109,22 +116,24 @@ class Asking:
         """Save a part of the view as the page asks, see `save_as`, and return what to tell."""
         return save(lambda folder: save_as(kind, self.scene, folder), "Saved", self.downloads)
 
-    def publish(self, path: str | Path, images: Sequence[str] | None = None, **what: Any) -> Any:
+    def publish(
+        self, path: str | Path, images: str | Sequence[str] | None = None, **what: Any
+    ) -> Any:
         """Write a page for a whole class that needs neither kernel nor network; return what it is.
 
         Parameters
         ----------
         path : str or Path
-            ``"page.html"``.
-        images : sequence of str, optional
+            ``"page.html"``, or a folder, in which it is ``index.html``.
+        images : str or sequence of str, optional
             The names of photographs on the table; by default the first 18.
         **what
             As for `publish` of `cnn_widgets.publishing`: ``layers=``, ``classes=``, ``filters=``,
             ``most_mb=``. Method and colours are those on screen.
         """
         scene = self.scene
-        names = [images] if isinstance(images, str) else images
-        names = list(islice(scene.samples, PAGE) if names is None else names)
+        first = islice(scene.samples, PAGE)
+        names = names_of("images", images) if images is not None else list(first)
         for name in names:
             if name not in scene.samples:
                 raise ValueError(f"Unknown image {name!r}. Images: {', '.join(scene.samples)}.")

@@ -19,6 +19,7 @@ from cnn_widgets.explorer.asking import Asking
 from cnn_widgets.explorer.background import REDRAWN, BackgroundTasks
 from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
+from cnn_widgets.explorer.fields import checked_lock
 from cnn_widgets.explorer.layout import build
 from cnn_widgets.explorer.saved import add_still, bundle_of, loading_card, show_outputs
 from cnn_widgets.explorer.thumbnails import close_tree
@@ -85,6 +86,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         class_names: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
+        lock = checked_lock(lock, predict_first)
         own = {"preprocess": preprocess, "class_names": class_names}
         options |= {name: value for name, value in own.items() if value is not None}
         with loading_card("Opening the network …"):
@@ -101,7 +103,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         name = self._catalogue.first
         self.state = State(self._catalogue, name, network)
         super().__init__()
-        self._screen, self._closed = Display(), False
+        self._screen = Display()
         self.add_class("cnnw-explorer").add_class(self._screen.scope)
         self._drawn: tuple[str, int] | None = None
         self._undrawn, self._warmup = frozenset[str](), Warmup()
@@ -122,6 +124,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.state.predict_first = guess
         self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open, self._shown)
         self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
+        self._closed = False
         self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.on_change(self._on_state)
         self._on_state(frozenset(State.ORDER))
@@ -163,7 +166,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
 
     def close(self) -> None:
         """Close the widgets and free images, networks and cached results."""
-        if getattr(self, "_closed", True):
+        if self._closed:
             return
         self._tasks.jobs.cancel(silent=True)  # now: the lock may be held by a long redraw
         with self.state.lock:
@@ -178,10 +181,6 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             self._catalogue.close()
         self.layout.close()
         super().close()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
 
     def _request(self, **changes: Any) -> None:
         """Change the state as a widget asks."""

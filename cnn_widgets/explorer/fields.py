@@ -43,37 +43,48 @@ def named(name: str, widget: w.Widget) -> w.Widget:
     return widget
 
 
+def _text(placeholder: str, width: str) -> w.Text:
+    return w.Text(placeholder=placeholder, continuous_update=False, layout=w.Layout(width=width))
+
+
+#: How those of the fields are made that are neither lists of `WIDTHS` nor folds.
+_MADE: dict[str, Callable[[], w.Widget]] = {
+    "face": lambda: w.ToggleButtons(options=FIXED["face"], style={"button_width": "auto"}),
+    "alpha": lambda: w.FloatSlider(min=0, max=1, step=0.05, readout_format=".2f"),
+    "zoom": lambda: w.FloatSlider(min=1, max=MAX_ZOOM, step=0.05, readout_format=".2f"),
+    "filter": lambda: w.IntSlider(min=0, max=0, readout=False, layout=w.Layout(width="240px")),
+    "filter_number": lambda: w.BoundedIntText(min=0, max=0, layout=w.Layout(width="72px")),
+    "ranked": lambda: w.SelectMultiple(
+        options=[(method.title, name) for name, method in METHODS.items()],
+        rows=10,
+        layout=w.Layout(width="235px"),
+    ),
+    "upload": lambda: w.FileUpload(accept="image/*", multiple=True, description="Open pictures …"),
+    "save": lambda: w.Dropdown(options=SAVES, value="", layout=w.Layout(width="100px")),
+    "location": lambda: _text("path or address …", "170px"),
+    "fault": lambda: w.Dropdown(options=[("", "")], layout=w.Layout(width="330px")),
+    "class_search": lambda: w.Combobox(placeholder="search classes …", continuous_update=False),
+    "pins": lambda: _text("layer row column; layer row column", "330px"),
+    "region": lambda: _text("left top right bottom", "260px"),
+    "switched": lambda: _text("3 7 12, or top 20 by weight", "270px"),
+    "concept": lambda: w.SelectMultiple(rows=6, layout=w.Layout(width="480px")),
+    "lead": lambda: w.Select(rows=10, layout=w.Layout(width="260px")),
+}
+#: The names of all controls that can be locked.
+LOCKABLE = (
+    *TASKS, "camera", "remove", "hottest", *WIDTHS, *_MADE, *FOLDS, "image", "share",
+)  # fmt: skip
+
+
 def fields() -> dict[str, w.Widget]:
     """Return a new widget for each name: the traits, ``filter_number``, and what takes text."""
     found: dict[str, w.Widget] = {
         name: w.Dropdown(options=FIXED.get(name, [("", "")]), layout=w.Layout(width=width))
         for name, width in WIDTHS.items()
     }
-    methods = [(method.title, name) for name, method in METHODS.items()]
-    found |= {
-        "face": w.ToggleButtons(options=FIXED["face"], style={"button_width": "auto"}),
-        "alpha": w.FloatSlider(min=0, max=1, step=0.05, readout_format=".2f"),
-        "zoom": w.FloatSlider(min=1, max=MAX_ZOOM, step=0.05, readout_format=".2f"),
-        "filter": w.IntSlider(min=0, max=0, readout=False, layout=w.Layout(width="240px")),
-        "filter_number": w.BoundedIntText(min=0, max=0, layout=w.Layout(width="72px")),
-        "ranked": w.SelectMultiple(options=methods, rows=10, layout=w.Layout(width="235px")),
-        "upload": w.FileUpload(accept="image/*", multiple=True, description="Open pictures …"),
-        "save": w.Dropdown(options=SAVES, value="", layout=w.Layout(width="100px")),
-        "location": _text("path or address …", "170px"),
-        "fault": w.Dropdown(options=[("", "")], layout=w.Layout(width="330px")),
-        "class_search": w.Combobox(placeholder="search classes …", continuous_update=False),
-        "pins": _text("layer row column; layer row column", "330px"),
-        "region": _text("left top right bottom", "260px"),
-        "switched": _text("3 7 12, or top 20 by weight", "270px"),
-        "concept": w.SelectMultiple(rows=6, layout=w.Layout(width="480px")),
-        "lead": w.Select(rows=10, layout=w.Layout(width="260px")),
-    }
+    found |= {name: make() for name, make in _MADE.items()}
     found |= {name: w.Accordion(selected_index=None) for name in FOLDS}
     return {name: named(name, widget) for name, widget in found.items()}
-
-
-def _text(placeholder: str, width: str) -> w.Text:
-    return w.Text(placeholder=placeholder, continuous_update=False, layout=w.Layout(width=width))
 
 
 def pins_of(text: str) -> list[Any]:
@@ -191,22 +202,43 @@ def taken(upload: w.FileUpload) -> list[Any]:
     ]
 
 
+def checked_lock(names: Any, predict_first: Any = False) -> tuple[str, ...]:
+    """Return the names of controls to lock; this needs no widget.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of `LOCKABLE`.
+    TypeError
+        If these are no names, or `predict_first` is neither True nor False.
+    """
+    if not isinstance(predict_first, bool):
+        raise TypeError(f"Expected predict_first to be True or False. Received: {predict_first!r}")
+    try:
+        given = (names,) if isinstance(names, str) else tuple(names)
+    except TypeError:
+        raise TypeError(f"Expected lock to be names of controls. Received: {names!r}") from None
+    for name in given:
+        if not isinstance(name, str) or name not in LOCKABLE:
+            listed = ", ".join(LOCKABLE)
+            raise ValueError(f"Unknown control {name!r} in lock. Controls: {listed}.")
+    return given
+
+
 class Lock:
     """Hides controls for good, and keeps what they choose from being changed on the page.
 
     Parameters
     ----------
     names : sequence of str
+        Of `LOCKABLE`, see `checked_lock`.
     controls : mapping of str to widget
-        All controls that can be hidden. A ValueError lists them if a name is none of them.
+        All controls that can be hidden, by name.
     """
 
     def __init__(self, names: Sequence[str], controls: Mapping[str, w.Widget]) -> None:
-        given = (names,) if isinstance(names, str) else tuple(names)
+        given = checked_lock(names)
         for name in given:
-            if name not in controls:
-                listed = ", ".join(controls)
-                raise ValueError(f"Unknown control {name!r} in lock. Controls: {listed}.")
             controls[name].add_class("cnnw-locked")
         # Other kinds of layers would choose another layer
         self._names = frozenset((*given, "kinds") if "layer" in given else given)

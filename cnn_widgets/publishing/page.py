@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from cnn_widgets.arguments import whole
 from cnn_widgets.attribution.methods import METHODS, find_method
 from cnn_widgets.environment import atomic_files
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
+from cnn_widgets.publishing.asked import limit, names_of, wanted_classes
 from cnn_widgets.publishing.content import colors, photograph
 from cnn_widgets.records import ImageSample
 from cnn_widgets.views import captions
@@ -53,19 +57,24 @@ class Published:
     @property
     def told(self) -> str:
         """What is in it and how large it is, in a line."""
-        return (
-            f"{self.megabytes:.1f} MB: {self.photographs} photographs, evidence for "
-            f"{self.classes} classes each, {self.layers} layers with up to {self.filters} filters"
-        )
+        photographs, layers, filters = (
+            f"{count} {word}{'' if count == 1 else 's'}"
+            for count, word in (
+                (self.photographs, "photograph"), (self.layers, "layer"), (self.filters, "filter"),
+            )
+        )  # fmt: skip
+        classes = f"{self.classes} class{'' if self.classes == 1 else 'es'}"
+        inside = f"{layers} with up to {filters}" if self.layers else "no layers"
+        return f"{self.megabytes:.1f} MB: {photographs}, evidence for {classes} each, {inside}"
 
 
 def publish(
     net: Network,
-    images: Iterable[ImageSample],
+    images: ImageSample | Iterable[ImageSample],
     path: str | Path | None = None,
     *,
-    layers: Sequence[str] | None = None,
-    classes: int | Sequence[int | str] = 3,
+    layers: str | Sequence[str] | None = None,
+    classes: int | str | Sequence[int | str] = 3,
     filters: int = 24,
     method: str = "grad-cam",
     colormap: str = "inferno",
@@ -80,14 +89,16 @@ def publish(
     Parameters
     ----------
     net : Network
-    images : iterable of ImageSample
+    images : ImageSample, or iterable of them
         The photographs that can be chosen on the page.
     path : str or Path, optional
-        The file, ``.html``. Left out, nothing is written: `Published.told` says the size.
-    layers : sequence of str, optional
+        The file, ``.html``, or a folder, in which it is ``index.html``; a name without an ending is
+        that of a folder. Left out, nothing is written: `Published.told` says the size.
+    layers : str or sequence of str, optional
         By default six, evenly chosen from the network's feature layers.
-    classes : int or sequence of int or str
-        For how many of the most likely classes evidence is shown on each photograph, or for which.
+    classes : int, str, or sequence of int or str
+        For how many of the most likely classes evidence is shown on each photograph, or for which:
+        names, or indices in a sequence.
     filters : int
         How many filters of each layer, the first ones.
     method : str
@@ -104,23 +115,25 @@ def publish(
     Raises
     ------
     ValueError
-        If there is no photograph, the page would be larger than `most_mb`, the name does not end
-        in .html, the method is slow, a number is below 1, or a layer or class is unknown.
+        If there is no photograph or no class, the page would be larger than `most_mb`, the name is
+        neither one that ends in .html nor that of a folder, the method is slow, a number is below
+        1, or a layer or class is unknown.
+    TypeError
+        If a number or a name is something else.
     OSError
         If the file cannot be written; an earlier one is then unchanged.
     concurrent.futures.CancelledError
         If `progress` returned False.
     """
-    chosen, some = find_method(method), list(images)
+    checked_network(net)
+    chosen, some = find_method(method), _photographs(images)
     if chosen.slow:
         raise ValueError(f"{chosen.title} is too slow to be computed for every view.")
-    if not some:
-        raise ValueError("There is no photograph to publish.")
-    target = _html_file(path)
-    names = list(layers) if layers is not None else _evenly(net)
-    for name in names:
-        net.field(name)
-    wanted = _wanted_classes(net, classes, filters)
+    target, most = _html_file(path), limit("most_mb", most_mb)
+    names = names_of("layers", layers) if layers is not None else _evenly(net)
+    shown = max((net.layer(name).filters for name in names if net.field(name)), default=0)
+    filters = min(whole("filters", filters), shown or 1)
+    wanted = wanted_classes(net, classes)
     found = []
     for number, sample in enumerate(some):
         if progress is not None and progress(number, len(some)) is False:
@@ -135,12 +148,12 @@ def publish(
         "layers": [str(net.layer(name)) for name in names],
         "photographs": found,
     }
-    html = _html(title or net.name, content)
+    html = _html(str(title or net.name), content)
     count = wanted if isinstance(wanted, int) else len(wanted)
     page = Published(html, len(found), count, len(names), filters, target)
-    if page.megabytes > most_mb:
+    if page.megabytes > most:
         raise ValueError(
-            f"The page would be {page.told}: more than {most_mb:g} MB. Take fewer photographs, "
+            f"The page would be {page.told}: more than {most:g} MB. Take fewer photographs, "
             "layers or filters, or allow more (most_mb=)."
         )
     if say is not None:
@@ -152,23 +165,36 @@ def publish(
     return page
 
 
+def _photographs(images: Any) -> list[ImageSample]:
+    """Return photographs as a list; one alone is a list of one."""
+    try:
+        found = [images] if isinstance(images, ImageSample) else list(images)
+    except TypeError:
+        found = [None]
+    if not all(isinstance(each, ImageSample) for each in found):
+        raise TypeError(
+            "Expected images to be photographs: cw.load_image(…) opens one. Received: "
+            f"{type(images).__name__}"
+        )
+    if not found:
+        raise ValueError("There is no photograph to publish.")
+    return found
+
+
 def _html_file(path: str | Path | None) -> Path | None:
-    """Return where the page is written; a ValueError says that the name does not end in .html."""
-    target = None if path is None else Path(path).expanduser()
-    if target is not None and target.suffix.lower() != ".html":
-        raise ValueError(f"Expected a name that ends in .html. Received: {target.name!r}")
+    """Return where the page is written; a ValueError for what is neither .html nor a folder."""
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"Expected path to be the name of a file or folder. Received: {path!r}")
+    target = Path(path).expanduser()
+    if target.is_dir() or not target.suffix or os.fspath(path).endswith(("/", os.sep)):
+        return target / "index.html"
+    if target.suffix.lower() != ".html":
+        raise ValueError(
+            f"Expected a name that ends in .html, or a folder. Received: {target.name!r}"
+        )
     return target
-
-
-def _wanted_classes(
-    net: Network, classes: int | Sequence[int | str], filters: int
-) -> int | list[int]:
-    """Return how many classes are shown, or which; a ValueError for none, or for no filter."""
-    if filters < 1 or (isinstance(classes, int) and classes < 1):
-        raise ValueError(f"Expected at least 1. Received: classes={classes}, filters={filters}")
-    if isinstance(classes, int):
-        return min(classes, net.classes)
-    return list(dict.fromkeys(net.class_index(each) for each in classes))
 
 
 def _evenly(net: Network) -> list[str]:

@@ -6,6 +6,7 @@ const $ = (id) => document.getElementById(id);
 const state = { photo: 0, answer: 0, layer: Math.min(1, content.layers.length - 1), filter: 0 };
 const tables = { heat: bytes(content.heat), filter: bytes(content.filter) };
 const kept = new Map(); // the bytes of grey pictures that were seen, by their address
+const LONGER = 560; // side of a photograph as it is shown, in pixels
 let serial = 0; // of the newest drawing: an older one that is late is dropped
 
 function bytes(text) {
@@ -53,7 +54,9 @@ async function drawPhoto() {
   const mine = serial, here = photo(), answer = here.answers[state.answer];
   const image = $("photo").querySelector("img"), canvas = $("photo").querySelector("canvas");
   image.src = here.photo;
-  [image.width, image.height] = here.size;
+  const scale = LONGER / Math.max(...here.size); // a small one is shown large, to be pointed at
+  [image.width, image.height] = here.size.map((each) => Math.max(1, Math.round(each * scale)));
+  image.style.imageRendering = scale > 4 ? "pixelated" : "";
   image.alt = `Photograph ${here.name}. ${answer.map ? answer.map.words : ""}`;
   $("asked").textContent = `Evidence for ${answer.name}`;
   $("words").textContent = answer.map ? answer.map.words : "No evidence was computed for this class.";

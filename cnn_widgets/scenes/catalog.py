@@ -135,7 +135,7 @@ class Catalog:
 
     def known(self, name: str) -> str:
         """Return the name of a photograph, if there is one; a ValueError lists known names."""
-        if name not in self.samples:
+        if not isinstance(name, str) or name not in self.samples:
             known = ", ".join(islice(self.samples, 20))
             more = len(self.samples) - 20
             raise ValueError(

@@ -11,6 +11,8 @@ from math import isfinite
 from operator import index
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.regions import Brush, Region, checked_brush, region_mask
 from cnn_widgets.auditing.selecting import SELECTIONS
@@ -161,7 +163,7 @@ def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, i
         if not isinstance(pin, Sequence) or len(pin) != 3 or isinstance(pin, str):
             raise ValueError(f"Expected a pin to be (layer, row, column). Received: {pin!r}")
         try:
-            layer, row, column = str(pin[0]), index(pin[1]), index(pin[2])
+            layer, row, column = str(pin[0]), *(_whole(each) for each in pin[1:])
         except TypeError:
             raise ValueError(
                 f"Expected a pin's row and column to be whole numbers. Received: {pin!r}"
@@ -171,6 +173,13 @@ def check_pins(pins: Sequence[Any], network: Network) -> tuple[tuple[str, int, i
     if len(found) > 2:
         raise ValueError(f"Expected at most two pins. Received: {len(found)}")
     return tuple(dict.fromkeys(found))
+
+
+def _whole(value: Any) -> int:
+    """Return a whole number; a TypeError for anything else, True and False among it."""
+    if isinstance(value, bool):
+        raise TypeError(value)
+    return index(value)
 
 
 class Filters(NamedTuple):
@@ -232,12 +241,16 @@ def browsable(network: Network, kinds: str) -> tuple[LayerInfo, ...]:
     return layers
 
 
+#: What `float` takes and no place or size is meant by.
+_NO_NUMBERS = (str, bytes, bool, np.bool_)
+
+
 def _numbers(values: Any, count: int) -> list[float] | None:
     """Return so many finite numbers, or None if these are others, text, or in no order."""
     if isinstance(values, str | bytes | Set | Mapping):
         return None
     try:
-        found = [float(each) for each in values if not isinstance(each, str | bytes)]
+        found = [float(each) for each in values if not isinstance(each, _NO_NUMBERS)]
     except (TypeError, ValueError, OverflowError):
         return None
     return found if len(found) == count and all(map(isfinite, found)) else None

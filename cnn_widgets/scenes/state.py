@@ -85,8 +85,13 @@ class State(Traits):
     def from_dict(self, choices: Mapping[str, Any]) -> None:
         """Take the choices that `to_dict` gave; those not among them are put back to the first.
 
-        A ValueError if one is unknown or not allowed here; then nothing changes.
+        A ValueError if one is unknown or not allowed here, a TraitError or TypeError if it is of
+        the wrong type; then nothing changes.
         """
+        if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
+            raise TypeError(
+                f"Expected a dict of choices, as to_dict gives it. Received: {choices!r:.80}"
+            )
         first = {name: self.trait_defaults(name) for name in self.ORDER if name not in KEPT}
         given = {name: from_plain(name, value) for name, value in choices.items()}
         self.update(**first | given)

@@ -12,6 +12,29 @@ from cnn_widgets.attribution.regions import Brush
 from cnn_widgets.engine.cache import ByteCache
 
 
+class _Whole(Int[int, int]):
+    """A whole number; True and False are none, though Python counts with them."""
+
+    def validate(self, obj: Any_, value: Any_) -> Any_:
+        """Return a number; a TraitError for anything else."""
+        if isinstance(value, bool):
+            self.error(obj, value)
+        return super().validate(obj, value)
+
+
+class _Number(Float[float, float]):
+    """A number that a float can hold; True and False are none."""
+
+    def validate(self, obj: Any_, value: Any_) -> Any_:
+        """Return a number; a TraitError for anything else."""
+        if isinstance(value, bool):
+            self.error(obj, value)
+        try:
+            return super().validate(obj, value)
+        except OverflowError:
+            self.error(obj, value)
+
+
 class Traits(HasTraits):
     """Every choice of an explorer, as a trait that can be read and set.
 
@@ -35,6 +58,8 @@ class Traits(HasTraits):
     ``strip`` is whether the film-strip is open, ``strip_of`` what it shows, ``display`` whether the
     rare settings are. ``compare`` is whether other evidence stands beside: ``compare_by`` is what
     differs, one of `choices.COMPARED`, and ``compare_with`` which one it is ("": the first other).
+    Whether there is one of that name depends on the other choices: if not, the panel says so, and
+    no error is raised.
 
     ``audit`` is whether the fold is open that tells where the network is wrong. Once it was asked
     about all photographs, those of an ``audit_kind`` (see `SELECTIONS`), of the label
@@ -52,14 +77,14 @@ class Traits(HasTraits):
     network = Unicode()
     kinds = Unicode("article")
     layer = Unicode()
-    filter = Int()
+    filter = _Whole()
     class_index = Any(None, allow_none=True)
     versus = Any(None, allow_none=True)
     counter = Bool(False)
     method = Unicode("grad-cam")
     target = Unicode("logit")
     cam_layer = Unicode("default")
-    alpha = Float(0.6)
+    alpha = _Number(0.6)
     colormap = Unicode("inferno")
     scale = Unicode("filter")
     filter_colormap = Unicode("viridis")
@@ -71,7 +96,7 @@ class Traits(HasTraits):
     baseline = Unicode("blur")
     ranked = Tuple(QUICK)
     face = Unicode("evidence")
-    zoom = Float(1.0)
+    zoom = _Number(1.0)
     center = Tuple((0.5, 0.5))
     region = Any(None, allow_none=True)
     pins = Tuple(())

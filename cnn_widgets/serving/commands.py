@@ -4,12 +4,46 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
 from cnn_widgets.serving.settings import App
+
+
+def port(text: str) -> int:
+    """Return the number of a port, for argparse."""
+    if not text.strip().isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535. Received: {text!r}")
+    return int(text)
+
+
+def address(text: str) -> str:
+    """Return an address of this computer on which a page can be served, for argparse."""
+    try:
+        places = socket.getaddrinfo(text or None, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # no such name
+        places = []
+    if not any(_can_listen(family, place) for family, _, _, _, place in places):
+        raise argparse.ArgumentTypeError(
+            "expected an address of this computer, such as 127.0.0.1, or 0.0.0.0 for all of them. "
+            f"Received: {text!r}"
+        )
+    return text
+
+
+def _can_listen(family: int, place: Any) -> bool:
+    """Return whether this computer has an address; a name may stand for one that it lacks, too."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as tried:
+            tried.bind(place)
+    except OSError:
+        return False
+    return True
+
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "model": {"metavar": "NAME", "help": "a keras.applications classifier or a .keras file"},
@@ -56,8 +90,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "MINUTES",
         "help": "a page on which nothing happens is closed (default: %(default)s; 0: never)",
     },
-    "ip": {"default": "127.0.0.1", "help": "0.0.0.0: for the whole network (default: this one)"},
-    "port": {"type": int, "default": 8866},
+    "ip": {
+        "type": address,
+        "default": "127.0.0.1",
+        "help": "0.0.0.0: for the whole network (default: this one)",
+    },
+    "port": {"type": port, "default": 8866},
     "token": {"default": "", "help": "who does not have it stays outside"},
     "no-browser": {"action": "store_true", "help": "only print the address"},
 }
@@ -80,6 +118,7 @@ def _app(options: argparse.Namespace) -> int:
     """Try the explorer out, then serve it until it is stopped."""
     if find_spec("voila") is None:
         raise ImportError('The app needs Voilà: pip install "cnn-widgets[app]"')
+    _check_share(options.link, options.lock)
     from cnn_widgets.serving.server import serve
     from cnn_widgets.serving.trial import in_words, room_for, try_out
 
@@ -94,3 +133,13 @@ def _app(options: argparse.Namespace) -> int:
     serve(app, ip=options.ip, port=options.port, browser=not options.no_browser,
           token=options.token)  # fmt: skip
     return 0
+
+
+def _check_share(link: str | None, lock: Sequence[str]) -> None:
+    """Raise a ValueError for what is damaged or unknown, before TensorFlow is loaded."""
+    from cnn_widgets.classroom import state_of
+    from cnn_widgets.explorer.fields import checked_lock
+
+    checked_lock(lock)
+    if link is not None:
+        state_of(link)

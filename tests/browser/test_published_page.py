@@ -2,8 +2,10 @@
 
 import re
 
+import numpy as np
 import pytest
 from helpers.lab import CHROMIUM
+from helpers.networks import tiny
 
 import cnn_widgets as cw
 from cnn_widgets.publishing import publish
@@ -65,6 +67,33 @@ def test_a_filter_is_chosen_by_key_and_its_value_is_told(page, lite0, gallery):
         float(values[row, column]), abs=float(values.max() - values.min()) / 100
     )
     assert page.troubles == []
+
+
+@pytest.mark.parametrize("size", [(32, 32), (3, 40), (24, 9)])
+def test_small_photographs_and_few_filters_are_shown_large_and_undistorted(
+    browser, keras, tmp_path, size
+):
+    net = cw.Network(tiny(keras), preprocess="none")
+    rng = np.random.default_rng(0)
+    sample = cw.load_image(rng.integers(0, 256, (*size, 3), np.uint8), name="small")
+    made = publish(net, sample, tmp_path, layers="conv1", filters=4)
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    try:
+        found.goto(made.path.as_uri())
+        found.wait_for_function("document.querySelectorAll('#mosaic canvas').length === 4")
+        box = found.locator("#photo img").bounding_box()
+        assert max(box["width"], box["height"]) == pytest.approx(560, abs=1)
+        assert box["width"] / box["height"] == pytest.approx(size[1] / size[0], rel=0.05)
+        rows, columns = net.activations(sample, "conv1").shape[:2]
+        tile = found.locator("#mosaic button").first.bounding_box()
+        edge = 4  # its frame, on both sides
+        assert (tile["width"] - edge) / (tile["height"] - edge) == pytest.approx(
+            columns / rows, rel=0.06
+        )
+        found.set_viewport_size({"width": 420, "height": 800})
+        assert found.evaluate("document.documentElement.scrollWidth") <= 421
+    finally:
+        found.close()
 
 
 def test_it_fits_small_screens(page):

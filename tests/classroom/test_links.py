@@ -1,11 +1,14 @@
 """Share strings, locked controls and guessing first."""
 
 import base64
+import gc
 import json
 import re
+import sys
 import zlib
 
 import pytest
+from traitlets import TraitError
 
 import cnn_widgets as cw
 from cnn_widgets.attribution.regions import Brush
@@ -13,6 +16,7 @@ from cnn_widgets.classroom import (
     link_of,
     state_of,
 )
+from cnn_widgets.explorer.fields import LOCKABLE
 
 
 def test_a_link_opens_the_same_view_elsewhere(explorer, net, pictures):
@@ -66,6 +70,51 @@ def test_a_damaged_link_says_so(link, words):
         state_of(link)
 
 
+def packed(text):
+    """Return a text as a share string, whatever it holds."""
+    return "cnnw1:" + base64.urlsafe_b64encode(zlib.compress(text.encode())).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("text", ["[" * 90_000, '{"a":' * 15_000, "[" * 40_000 + "]" * 40_000])
+def test_a_link_of_very_many_brackets_is_damaged(text):
+    with pytest.raises(ValueError, match="damaged"):
+        state_of(packed(text))
+
+
+@pytest.mark.parametrize("network", [["x"], {"a": 1}, 5, None, True])
+def test_a_link_whose_network_is_no_name_is_refused(network):
+    with pytest.raises(ValueError, match=r"The link is of the network .*: give it"):
+        cw.CNNExplorer.from_link(packed(json.dumps({"network": network})))
+
+
+#: Choices of the wrong kind, as a link may hold them: each is refused, and nothing changes.
+WRONG = [
+    {"filter": True}, {"filter": False}, {"filter": 1.5}, {"alpha": True}, {"alpha": 10**400},
+    {"zoom": True}, {"zoom": 10**400}, {"center": [True, False]}, {"pins": [["conv2", True, 0]]},
+    {"region": [True, True, 9, 9]}, {"region": {"radius": True, "strokes": [[[1, 1]]]}},
+    {"region": {"radius": 2, "strokes": [[[1, True]]]}}, {"class_index": True}, {"compare": "yes"},
+    {"ranked": [{}]}, {"ranked": [["grad-cam"]]}, {"concept": [{}]}, {"image": ["one"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_choices_of_the_wrong_kind_are_refused(explorer, net, pictures, wrong):
+    before = explorer.state.values()
+    with pytest.raises((ValueError, TypeError, TraitError)) as told:
+        explorer.state.from_dict(explorer.state.to_dict() | wrong)
+    assert "unhashable" not in str(told.value)
+    assert explorer.state.values() == before
+    assert explorer.last_error is None
+    with pytest.raises(ValueError, match="cannot be opened here"):
+        cw.CNNExplorer.from_link(link_of(explorer.state.to_dict() | wrong), net, pictures)
+
+
+@pytest.mark.parametrize("choices", ["abc", None, ["image"], 5, {5: 1}, {None: 1}], ids=str)
+def test_what_is_no_dict_of_choices_is_refused(explorer, choices):
+    with pytest.raises(TypeError, match=r"Expected a dict of choices, .*Received: "):
+        explorer.state.from_dict(choices)
+
+
 def test_a_link_to_what_is_not_here_names_it_and_leaves_nothing_behind(explorer, net, pictures):
     link = explorer.link()
     with pytest.raises(ValueError, match=r"cannot be opened here: Unknown image 'one'"):
@@ -115,9 +164,52 @@ def all_inside(box):
     return [box, *(found for each in children for found in all_inside(each))]
 
 
-def test_an_unknown_name_to_lock_is_refused(net, pictures):
-    with pytest.raises(ValueError, match=r"Unknown control 'everything' in lock\. Controls: "):
-        cw.CNNExplorer(net, pictures, lock=["everything"])
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"lock": ["everything"]}, ValueError, r"'everything' in lock\. Controls: "),
+        ({"lock": ["layer", 5]}, ValueError, r"Unknown control 5 in lock\. Controls: .*layer"),
+        ({"lock": [["layer"]]}, ValueError, r"Unknown control \['layer'\] in lock"),
+        ({"lock": "zz"}, ValueError, r"Unknown control 'zz' in lock"),
+        ({"lock": None}, TypeError, r"Expected lock to be names of controls\. Received: None"),
+        ({"lock": 5}, TypeError, r"Expected lock to be names of controls\. Received: 5"),
+        ({"predict_first": "no"}, TypeError, r"predict_first to be True or False\. .*'no'"),
+        ({"predict_first": 1}, TypeError, r"Expected predict_first to be True or False\. .*1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_for_a_class_is_refused_before_anything_is_opened(wrong, error, words):
+    with pytest.raises(error, match=words):
+        cw.CNNExplorer("no-such-network", **wrong)
+
+
+def test_an_explorer_that_could_not_be_built_is_closed_without_a_word(net, pictures, monkeypatch):
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    for place in ("explorer.Controls", "explorer.Touch", "explorer.build", "explorer.Guesses"):
+        monkeypatch.setattr(f"cnn_widgets.explorer.{place}", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cw.CNNExplorer(net, pictures)
+        monkeypatch.undo()
+        monkeypatch.setattr(sys, "unraisablehook", said.append)
+        gc.collect()
+    assert said == []
+
+
+def test_all_controls_can_be_locked_and_no_others(net, pictures):
+    made = cw.CNNExplorer(net, pictures, lock=LOCKABLE)
+    try:
+        controls = made.controls
+        assert set(LOCKABLE) == {
+            *controls.widgets,
+            *controls.buttons,
+            "camera",
+            "remove",
+            "hottest",
+        }
+        assert all("cnnw-locked" in each._dom_classes for each in controls.widgets.values())
+    finally:
+        made.close()
 
 
 def test_the_answer_is_hidden_until_a_guess_and_the_score_is_kept(net, pictures):

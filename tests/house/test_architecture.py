@@ -18,6 +18,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 # package in the rows above its own row; never the other way round, never from its own row.
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
+    "keras_setting": [],
     "environment": [],
     "arguments": [],
     "storage": [],
@@ -159,7 +160,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"table"},
     ],
     "rendering": [{"saving", "stylesheet", "tables"}, {"figure", "html"}, {"export"}],
-    "publishing": [{"content"}, {"page"}],
+    "publishing": [{"asked", "content"}, {"page"}],
     "classroom": [
         {"guesses", "quantities", "sharing"},
         {"pins"},
@@ -196,7 +197,8 @@ HOUSE: dict[str, list[set[str]]] = {
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
 MAY_USE = {
     "records": set(),
-    "environment": {"tensorflow", "keras"},
+    "keras_setting": set(),
+    "environment": set(),
     "arguments": set(),
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
@@ -234,7 +236,7 @@ MAY_USE = {
     "pointing": {"anywidget", "traitlets"},
     "explorer": {"IPython", "ipywidgets", "matplotlib", "traitlets"},
     "report": {"PIL"},
-    "setting_up": {"jupyter_core", "packaging", "psutil"},
+    "setting_up": {"anywidget", "ipywidgets", "jupyter_core", "packaging", "psutil"},
     "serving": {
         "ipykernel",
         "ipywidgets",

@@ -108,7 +108,13 @@ def test_signed_evidence_has_its_middle_at_half(net, samples):
         ({"filters": 0}, "at least 1"),
         ({"method": "rise"}, "too slow"),
         ({"method": "magic"}, "magic"),
-        ({"path": "page.txt"}, r"ends in \.html"),
+        ({"path": "page.txt"}, r"ends in \.html, or a folder\. Received: 'page\.txt'"),
+        ({"layers": "no such layer"}, "Unknown layer 'no such layer'"),
+        ({"classes": "horse"}, "'horse'"),
+        ({"classes": []}, "classes of at least 1"),
+        ({"most_mb": 0}, r"most_mb above 0\. Received: 0"),
+        ({"most_mb": float("nan")}, r"most_mb above 0\. Received: nan"),
+        ({"method": 5}, "Unknown method 5"),
     ],
 )
 def test_what_cannot_be_published_is_said(net, samples, given, words):
@@ -116,6 +122,69 @@ def test_what_cannot_be_published_is_said(net, samples, given, words):
         publish(net, samples[:1], **given)
     with pytest.raises(ValueError, match="no photograph"):
         publish(net, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"filters": "5"}, "Expected filters to be a whole number. Received: '5'"),
+        ({"filters": 2.5}, "Expected filters to be a whole number. Received: 2.5"),
+        ({"filters": True}, "Expected filters to be a whole number. Received: True"),
+        ({"filters": None}, "Expected filters to be a whole number. Received: None"),
+        ({"classes": 2.5}, "Expected classes to be a whole number. Received: 2.5"),
+        ({"classes": True}, "Expected classes to be a whole number. Received: True"),
+        ({"classes": None}, "Expected classes to be a whole number. Received: None"),
+        ({"layers": 5}, "Expected layers to be a name, or names. Received: 5"),
+        ({"layers": ["conv1", 5]}, r"to be a name, or names. Received: \['conv1', 5\]"),
+        ({"most_mb": "a"}, "Expected most_mb to be a number. Received: 'a'"),
+        ({"most_mb": True}, "Expected most_mb to be a number. Received: True"),
+        ({"path": 5}, "Expected path to be the name of a file or folder. Received: 5"),
+        ({"images": 5}, "Expected images to be photographs"),
+        ({"images": "cat"}, "Expected images to be photographs"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_of_the_wrong_type_is_said(net, samples, given, words):
+    with pytest.raises(TypeError, match=words):
+        publish(net, **{"images": samples[:1], **given})
+
+
+def test_one_name_is_not_taken_for_its_letters(net, samples):
+    page = publish(net, samples[0], layers="conv2", classes="dog", filters=np.int64(2))
+    (shown,) = content(page)["photographs"]
+    assert content(page)["layers"] == [str(net.layer("conv2"))]
+    assert [each["name"] for each in shown["answers"] if each["map"]] == ["dog"]
+    assert content(publish(net, samples, classes=np.array([3]))) == content(
+        publish(net, samples, classes=["dog"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"classes": 1, "layers": "conv1", "filters": 1},
+         "1 class each, 1 layer with up to 1 filter"),
+        ({"classes": 2, "layers": ["conv1", "conv2"], "filters": 10_000},
+         "2 classes each, 2 layers with up to {} filters"),
+        ({"classes": 2, "layers": []}, "2 classes each, no layers"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_told_is_what_is_in_it(net, samples, options, told):
+    page = publish(net, samples[:1], **options)
+    most = max(net.layer(name).filters for name in ("conv1", "conv2"))
+    assert page.told.split(": ", 1)[1] == f"1 photograph, evidence for {told.format(most)}"
+
+
+def test_a_folder_gets_an_index(net, samples, tmp_path):
+    (tmp_path / "old.folder").mkdir()
+    for name, written in (
+        ("new", "new/index.html"), ("old.folder", "old.folder/index.html"),
+        ("a.b/", "a.b/index.html"), ("PAGE.HTML", "PAGE.HTML"),
+    ):  # fmt: skip
+        page = publish(net, samples[:1], f"{tmp_path}/{name}", layers="conv1", filters=1)
+        assert page.path == tmp_path / written
+        assert page.path.read_text("utf-8") == page.html
 
 
 def test_it_can_be_stopped(net, samples):
@@ -154,5 +223,7 @@ def test_an_unknown_photograph_is_named(net, samples, tmp_path):
         with pytest.raises(ValueError, match=r"Unknown image 'nope'\. Images: one, two"):
             explorer.publish(tmp_path / "x.html", images=["nope"])
         assert explorer.publish(tmp_path / "x.html", images="two").photographs == 1
+        with pytest.raises(TypeError, match=r"Expected images to be a name, or names\. .*5"):
+            explorer.publish(tmp_path / "x.html", images=5)
     finally:
         explorer.close()

@@ -11,6 +11,13 @@ from cnn_widgets.serving import commands, trial
 from cnn_widgets.serving.settings import App
 
 
+@pytest.fixture
+def unopened(monkeypatch):
+    """What is refused is refused before an explorer is opened, which takes seconds."""
+    monkeypatch.setattr(commands, "find_spec", lambda name: name)
+    monkeypatch.setattr("cnn_widgets.serving.trial.process", lambda *given: pytest.fail("opened"))
+
+
 def refused(capsys, *arguments):
     """Return the line on standard error with which the command ends."""
     with pytest.raises(SystemExit) as stopped:
@@ -24,11 +31,35 @@ def refused(capsys, *arguments):
     [
         (["--visitors", "0"], "Expected visitors of at least 1. Received: 0"),
         (["--idle", "-1"], "Expected idle of at least 0. Received: -1.0"),
+        (["--idle", "inf"], "Expected idle to be finite. Received: inf"),
         (["--visitors", "many"], "invalid int value: 'many'"),
+        (["--port", "99999"], "expected a port from 1 to 65535. Received: '99999'"),
+        (["--port", "0"], "expected a port from 1 to 65535. Received: '0'"),
+        (["--port", "-1"], "expected a port from 1 to 65535. Received: '-1'"),
+        (["--port", "8_866"], "expected a port from 1 to 65535. Received: '8_866'"),
+        (["--ip", "300.1.1.1"], "expected an address of this computer, such as 127.0.0.1"),
+        (["--ip", "203.0.113.7"], "Received: '203.0.113.7'"),  # kept for documentation
+        (["--ip", "a" * 70], "expected an address of this computer"),
+        (["--ip", "no such host"], "Received: 'no such host'"),
+        (["--lock", "layer", "nonsense"], "Unknown control 'nonsense' in lock. Controls: "),
+        (["--link", "damaged"], "Expected a share string that begins with 'cnnw1:'"),
+        (["--link", "cnnw1:!!"], "The share string is damaged"),
     ],
 )
-def test_a_number_that_makes_no_sense(capsys, arguments, said):
+def test_what_makes_no_sense_is_refused_at_once(capsys, unopened, arguments, said):
     assert said in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize("ip", ["127.0.0.1", "0.0.0.0", "localhost", ""])
+def test_an_address_of_this_computer_is_accepted(ip):
+    assert commands.address(ip) == ip
+    assert commands.port("65535") == 65535
+
+
+def test_jupyterlab_s_port_is_checked_too(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--port", "99999"])
+    assert "expected a port from 1 to 65535" in capsys.readouterr().err
 
 
 def test_without_voila_it_says_how_to_get_it(capsys, monkeypatch):

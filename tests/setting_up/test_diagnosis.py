@@ -58,6 +58,16 @@ def test_the_gravest_stands_first_and_the_verdict_counts():
     assert max(map(len, str(page).splitlines())) <= 96
 
 
+def test_the_verdict_says_what_was_not_tried():
+    words = "TensorFlow and the widgets were not tried."
+    fine, bad = Finding("a", "ok", "fine"), Finding("c", "fault", "gone", "install it")
+    for found in (fine, bad):
+        assert words in Diagnosis((found,), "1.0", "2026-01-02", tried=False).summary()
+        assert words not in Diagnosis((found,), "1.0", "2026-01-02").summary()
+    assert Diagnosis((fine,), "1.0", "2026-01-02").summary() == "Everything is in order."
+    assert words in doctor(draw=False).summary()
+
+
 def test_the_page_is_shown_whole_as_html_and_is_escaped():
     page = Diagnosis((Finding("a", "fault", "<b> & co", "say <this>"),), "1.0", "2026-01-02")
     html = page._repr_html_()

@@ -105,7 +105,8 @@ def with_versions(monkeypatch, **changed):
         ({"keras": None}, "fault", "keras is missing."),
         ({"ipykernel": "7.0.1"}, "warning", "ipykernel is 7.0.1"),
         ({"jupyterlab": None}, "warning", "jupyterlab is missing (it is only needed"),
-        ({"anywidget": "0.1.0"}, "warning", "cannot be pointed at"),
+        ({"anywidget": "0.1.0"}, "fault", "anywidget is 0.1.0"),
+        ({"anywidget": None}, "fault", "anywidget is missing."),
     ],
 )
 def test_a_package_that_is_missing_or_old_is_named_with_its_remedy(
@@ -179,6 +180,31 @@ def test_missing_and_damaged_weights_are_told_apart(monkeypatch, tmp_path):
     assert only(packages.weights()).told.endswith("missing.")
     monkeypatch.setattr(efficientnet_lite, "weights_path", lambda: tmp_path / "none")
     assert only(packages.weights()).told.endswith("missing.")
+
+
+UNFIT = {
+    "ImportError": ImportError("DLL load failed while importing _core: not found"),
+    "OSError": OSError("libGL.so.1: cannot open shared object file"),
+    "ValueError": ValueError("numpy.dtype size changed, may indicate binary incompatibility"),
+    "ModuleNotFoundError": ModuleNotFoundError("No module named 'cv2'", name="cv2"),
+}
+
+
+@pytest.mark.parametrize("error", UNFIT.values(), ids=UNFIT)
+def test_weights_are_not_called_missing_or_damaged_where_another_package_fails(monkeypatch, error):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "cnn_widgets.networks.efficientnet_lite":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "cnn_widgets.networks.efficientnet_lite")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    found = only(packages.weights())
+    assert found.status == "fault"
+    assert "not looked at, because a package cannot be loaded" in found.told
+    assert str(error).split(":")[0] in found.told
+    assert "pip install efficientnet" not in found.remedy
+    assert ("Visual C++" in found.remedy) == ("DLL" in str(error))
 
 
 # -- the front end

@@ -70,6 +70,24 @@ def test_an_error_is_told_with_the_step_and_a_remedy(kind, error, said):
     assert said in remedy
 
 
+def test_widgets_that_cannot_be_loaded_are_a_fault_though_the_picture_was_drawn():
+    wrong = {"no widgets": "ImportError: DLL load failed while importing traitlets"}
+    widgets, device, drawn = trial.judged([{"step": "widgets"}, wrong, *BEFORE, DRAWN], 0)
+    assert (widgets.part, widgets.status) == ("widgets", "fault")
+    assert "DLL load failed while importing traitlets" in widgets.told
+    assert "Visual C++" in widgets.remedy
+    assert (device.status, drawn.status) == ("ok", "ok")
+
+
+@pytest.mark.parametrize("name", ["ipywidgets", "anywidget"])
+def test_the_trial_goes_on_after_widgets_that_cannot_be_loaded(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    steps = trial._steps(0.0)
+    assert next(steps) == {"step": "widgets"}
+    assert name in next(steps)["no widgets"]
+    assert next(steps) == {"step": "tensorflow"}
+
+
 @pytest.mark.parametrize(
     ("ended", "said"),
     [
