@@ -24,6 +24,8 @@ from cnn_widgets.scenes.state import State
 from cnn_widgets.scenes.traits import KEPT
 
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "cannot be checked"
+#: Of a view or a hand-in with notes only: nobody's fault, and nothing that could be right.
+UNCLAIMED = "nothing claimed"
 #: How far numbers in an honest file may be off on another machine.
 _SLACK = 1e-3
 #: Choices that no claim rests on; what they show would be computed, or may not be here.
@@ -43,7 +45,7 @@ class CheckedPin:
     ----------
     number : int
         From 1.
-    verdict : {"right", "wrong", "cannot be checked"}
+    verdict : {"right", "wrong", "cannot be checked", "nothing claimed"}
     reasons : tuple of str
         What is wrong, or why it cannot be checked.
     note : str
@@ -67,8 +69,8 @@ class CheckedWork:
     ----------
     name, file : str
         Whose it is, and the file's name.
-    verdict : {"right", "wrong", "cannot be checked"}
-        Right only if every pin is right, and something is claimed.
+    verdict : {"right", "wrong", "cannot be checked", "nothing claimed"}
+        Right only if something is claimed, all of it is right, and every pin could be checked.
     reasons : tuple of str
         About the whole file.
     pins : tuple of CheckedPin
@@ -181,12 +183,11 @@ class _Checker:
         reasons = []
         if changed:
             reasons.append("the file was changed after it was written (its digest is another one)")
-        claims = sum(len(each["answers"]) for each in content["pins"])
-        if not claims:
+        if not any(each["answers"] for each in content["pins"]):
             reasons.append("it claims nothing" if content["pins"] else "nothing is pinned in it")
         pins = tuple(self._pin(n, each) for n, each in enumerate(content["pins"], 1))
-        verdicts = {each.verdict for each in pins} | (set() if claims else {UNKNOWN})
-        verdict = next((v for v in (WRONG, UNKNOWN) if v in verdicts), RIGHT)
+        verdicts = {each.verdict for each in pins} or {UNKNOWN}
+        verdict = next(v for v in (WRONG, UNKNOWN, RIGHT, UNCLAIMED) if v in verdicts)
         return CheckedWork(
             str(content["name"]), file.name, WRONG if changed else verdict, tuple(reasons), pins
         )
@@ -197,7 +198,8 @@ class _Checker:
             wrong = self._wrong(given)
         except Exception as error:  # whatever a damaged or clever file holds
             return CheckedPin(number, UNKNOWN, (_words(error),), note, len(answers))
-        return CheckedPin(number, WRONG if wrong else RIGHT, tuple(wrong), note, len(answers))
+        verdict = WRONG if wrong else RIGHT if answers else UNCLAIMED
+        return CheckedPin(number, verdict, tuple(wrong), note, len(answers))
 
     def _wrong(self, given: dict[str, Any]) -> list[str]:
         """Return what is not so in a pin; an error if it cannot be checked."""

@@ -93,7 +93,7 @@ def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
 
     Words must be the same but for capitals, spaces and "the". A number is right within 1 %. Written
     as text it is also right if the measured one, rounded to as many digits, is the same: "0.8" for
-    0.7709, "18" for 18.4. A share may be written "77 %".
+    0.7709, "18" for 18.4. A share may be written "77 %", or "< 0.1 %" where the page says so.
 
     Parameters
     ----------
@@ -110,6 +110,8 @@ def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
     if measured is None or claimed is None:
         return measured is claimed
     share = isinstance(measured, float) and 0 <= measured <= 1
+    if share and _bare(claimed) == _bare(captions.percent(measured)):  # "< 0.1 %", as is shown
+        return True
     number, step = _number(claimed, share)
     if number is None or not np.isfinite(number):
         return False
@@ -125,6 +127,10 @@ def plain_number(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value
+
+
+def _bare(value: Any) -> str:
+    return "".join(str(value).split())
 
 
 def _words(text: str) -> str:

@@ -23,6 +23,10 @@ from cnn_widgets.classroom.quantities import agrees
         ("77 %", 0.7709, True),
         ("77%", 0.7709, True),
         ("78 %", 0.7709, False),
+        ("< 0.1 %", 0.00002, True),  # what the page says of it
+        ("<0.1%", 0.00002, True),
+        ("< 0.1 %", 0.4, False),
+        ("< 100 %", 0.4, False),
         (0.77, 0.7709, True),
         ("0.8", 0.7709, True),  # rounded to one decimal, as it is written
         (0.8, 0.7709, False),  # computed, so it is not a matter of rounding

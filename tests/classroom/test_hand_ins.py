@@ -203,7 +203,45 @@ def test_a_hand_in_that_claims_nothing_is_not_right(explorer, net, pictures, tmp
     explorer.pin("Look!")
     explorer.report(tmp_path / "Ada.html")
     (work,) = check_hand_ins(tmp_path, net, pictures)
-    assert (work.verdict, work.reasons) == ("cannot be checked", ("it claims nothing",))
+    assert (work.verdict, work.reasons) == ("nothing claimed", ("it claims nothing",))
+    assert [each.verdict for each in work.pins] == ["nothing claimed"]
+    explorer.pin("More", filters=6 if explorer.state.layer == "conv1" else 8)
+    explorer.report(tmp_path / "Ada.html")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert (work.verdict, work.reasons) == ("right", ())
+
+
+def test_a_claim_is_made_on_the_page(explorer, net, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    explorer.show(image="two", layer="conv1")
+    board, press = explorer.controls.board, explorer.controls._press
+    assert {value for _, value in board.quantity.options} == {"", *QUANTITIES}
+    board.quantity.value = "filters"
+    press("pin")
+    assert "filters without a value" in str(explorer.last_error)
+    board.quantity.value, board.value.value = "", " 6 "
+    press("pin")
+    assert "Received: '6' alone" in str(explorer.last_error)
+    assert (explorer.pins, board.value.value) == ([], " 6 ")
+    board.quantity.value, explorer.last_error = "filters", None
+    press("pin")
+    assert explorer.pins[0].answers == {"filters": "6"}
+    assert (board.quantity.value, board.value.value) == ("", "")
+    assert "filters: 6" in board.listed.value
+    board.name.value = "Ada"
+    press("hand in")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert (work.name, work.verdict) == ("Ada", "right")
+
+
+def test_a_pin_is_taken_off_by_itself(explorer):
+    first, second = explorer.pin("one"), explorer.pin("one")
+    explorer.unpin(first)
+    assert [each is second for each in explorer.pins] == [True]
+    explorer.unpin(first)
+    explorer.unpin()
+    explorer.unpin()
+    assert explorer.pins == []
 
 
 def test_pictures_of_others_are_not_deleted(explorer, tmp_path):

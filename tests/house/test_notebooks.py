@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.classroom import check_hand_ins
 from cnn_widgets.explorer.fields import FOLDS
 from cnn_widgets.panels.table import PANELS
 
@@ -186,6 +187,17 @@ SOLVED = {
     },
 }
 
+#: What is claimed in the last cell of a lesson, as code. Nobody but its student has the networks of
+#: the last two.
+CLAIMED = {
+    LESSONS[0]: "'112 x 112'",
+    LESSONS[1]: "int((peaks[1] == 0).sum())",
+    LESSONS[2]: "'middle left'",
+    LESSONS[3]: "f'{explorer.scene.chosen.probability:.1%}'",
+    LESSONS[4]: "trained.predict(explorer.scene.sample)[0].name",
+    LESSONS[5]: "explorer.scene.predictions[0].name",
+}
+
 
 def read(name):
     return nbformat.read(FOLDER / name, as_version=4)
@@ -243,6 +255,9 @@ def execute(tmp_path_factory):
             folder = tmp_path_factory.mktemp("notebook")
             notebook = read(name)
             if name in LESSONS:
+                last = code_cells(notebook)[-1]
+                assert 'claim = "?"\n' in last.source
+                last.source = last.source.replace('"?"', CLAIMED[name])
                 notebook.cells.append(solution(name))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("IPYTHONDIR", str(folder / "ipython"))
@@ -260,9 +275,10 @@ def execute(tmp_path_factory):
                 )
                 client.execute()
             assert not list(folder.glob("keras/models/*"))
-            done[name] = notebook
+            done[name], run.folders[name] = notebook, folder
         return done[name]
 
+    run.folders = {}
     return run
 
 
@@ -466,3 +482,6 @@ def test_the_exercises_of_a_lesson_refuse_a_wrong_answer_and_accept_the_right_on
 def test_a_lesson_writes_a_hand_in_that_checks(name, execute):
     text = printed(execute(name))
     assert re.search(rf"Written: lesson_{name[7]}.*\.html", text)
+    (work,) = check_hand_ins(execute.folders[name])
+    assert work.verdict == ("right" if name in LESSONS[:4] else "cannot be checked"), work
+    assert [each.answers for each in work.pins] == [1]

@@ -192,6 +192,32 @@ def test_what_is_missing_is_named():
         open_lesson(7)
 
 
+def test_the_last_cell_run_again_replaces_its_claim(explorer):
+    lesson = Lesson(CONTENT)
+    explorer.pin("Mine.")
+    lesson.pin(explorer, filters="?")
+    lesson.ask("sum").guess("2")
+    made = lesson.pin(explorer, filters=6)
+    assert [each.answers for each in explorer.pins] == [{}, {"filters": 6}]
+    assert explorer.pins[1] is made
+    assert made.note == "Try: 1 of 1 guessed right, 0 of 0 exercises solved"
+    with pytest.raises(ValueError, match="Unknown quantity"):
+        lesson.pin(explorer, size=6)
+    assert explorer.pins[1] is made
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("Ada", "lesson_3 Ada.html"), ("Ada/Bob", "lesson_3 Ada-Bob.html"),
+        ("../../x", "lesson_3 x.html"), ("", "lesson_3 hand-in.html"),
+        ("Łukasz Ø", "lesson_3 Łukasz-Ø.html"),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_hand_in_stays_in_its_folder(name, page):
+    assert open_lesson(3).page(name) == page
+
+
 # --- the lessons of the course ------------------------------------------------------------------
 
 
