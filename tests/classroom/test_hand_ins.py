@@ -246,6 +246,21 @@ def test_a_pin_is_taken_off_by_itself(explorer):
     assert explorer.pins == []
 
 
+@pytest.mark.parametrize("taken", ["Ada.md", "Ada.handin.json", "Ada_pictures/2-1.jpg"])
+def test_a_report_that_fails_leaves_the_earlier_one_whole(explorer, tmp_path, taken):
+    explorer.pin("first")
+    explorer.report(tmp_path / "Ada.html", "Ada")
+    target = tmp_path / taken
+    target.unlink(missing_ok=True)
+    target.mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    explorer.show(layer="conv2")
+    explorer.pin("second")
+    with pytest.raises(OSError, match=f"Cannot write.*{re.escape(taken)}"):
+        explorer.report(tmp_path / "Ada.html", "Ada")
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
 def test_pictures_of_others_are_not_deleted(explorer, tmp_path):
     (tmp_path / "Ada_pictures").mkdir()
     mine = tmp_path / "Ada_pictures" / "2024-12.jpg"
