@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -33,8 +32,8 @@ class Pin:
     photograph, network : dict
         Name and digest of the photograph's pixels; name and digests of the network's weights and
         class names, with the smallest, mean and largest value that it was given.
-    title : str
-        What was on screen, in a line.
+    title, definition : str
+        What was on screen, in a line; what the map is, and what to beware of.
     html : str
         The open panels, as sections of a page with their pictures.
     """
@@ -46,6 +45,7 @@ class Pin:
     photograph: dict[str, str]
     network: dict[str, Any]
     title: str
+    definition: str
     html: str = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def pin(
         {"name": scene.image, "sha256": pixels_digest(scene)},
         {"name": scene.network_name, "sha256": weights_digest(scene.network.model),
          "classes": digest_of(scene.network.class_names), "input": input_range(scene)},
-        captions.subject(scene), _definition(scene) + sections(scene),
+        captions.subject(scene), _definition(scene), sections(scene),
     )  # fmt: skip
 
 
@@ -115,7 +115,6 @@ def digest_of(content: Any) -> str:
 
 
 def _definition(scene: Scene) -> str:
-    """Return what the map on screen is, as a paragraph."""
+    """Return what the map on screen is, as its definition card says."""
     method = METHODS[scene.method]
-    text = f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"
-    return f'<p class="cnnw-caption">{escape(text)}</p>'
+    return f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"

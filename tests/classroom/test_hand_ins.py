@@ -1,5 +1,6 @@
 """Pinned views and hand-ins: how they are written, and what checking them finds."""
 
+import html
 import json
 import re
 import zipfile
@@ -7,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from helpers.networks import tiny
+from markdown_it import MarkdownIt
 
 import cnn_widgets as cw
 from cnn_widgets.classroom import (
@@ -246,7 +248,43 @@ def test_a_pin_is_taken_off_by_itself(explorer):
     assert explorer.pins == []
 
 
-@pytest.mark.parametrize("taken", ["Ada.md", "Ada.handin.json", "Ada_pictures/2-1.jpg"])
+def test_markdown_shows_what_was_written_and_nothing_else(explorer, tmp_path):
+    """Rendered by a reader of Markdown: paragraphs of text, the headings and pictures of ours."""
+    note = (
+        "<script>alert(1)</script> <img src=x> &lt; é 😀\nline two\n===\n---\n~~~\n```\ncode\n"
+        "1. one\n- item\n    * four spaces\n# head\n![x](http://evil/x.png) [a](javascript:1)\n| a |\n"
+        "> said\n\n+ plus\n\n2) two\n\n-----\n\x00\u2028    $x$ \\ end"
+    )
+    explorer.pin(note, top_class="*ape*\n# bee")
+    name = "<b>Ada</b>\n# B ![a](http://evil/b.png)"
+    page = explorer.report(tmp_path / "Ada.html", name).read_text("utf-8")
+    text = (tmp_path / "Ada.md").read_text("utf-8")
+    tokens = MarkdownIt("commonmark").parse(text)
+    inline = [each for token in tokens for each in token.children or ()]
+    assert {each.type for each in tokens} <= {
+        "heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline",
+        "bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close",
+    }  # fmt: skip
+    assert {each.type for each in inline} <= {"text", "text_special", "softbreak", "image"}
+    assert sum(each.type == "heading_open" for each in tokens) == 2
+    assert sum(each.type == "list_item_open" for each in tokens) == 1
+    said = "".join("\n" if each.type == "softbreak" else each.content for each in inline)
+    for line in (
+        "<script>alert(1)</script> <img src=x> &lt; é 😀", "===", "~~~", "1. one", "- item",
+        "* four spaces", "![x](http://evil/x.png) [a](javascript:1)", "| a |", "-----",
+        "<b>Ada</b> # B ![a](http://evil/b.png)", "*ape* # bee", "$x$ \\ end",
+    ):  # fmt: skip
+        assert line in said
+    sources = [each.attrs["src"] for each in inline if each.type == "image"]
+    assert sources
+    assert all((tmp_path / each).read_bytes().startswith(b"\x89PNG") for each in sources)
+    card = explorer.pins[0].definition
+    assert card.startswith("Grad-CAM: ")
+    assert card in said
+    assert html.escape(card) in page
+
+
+@pytest.mark.parametrize("taken", ["Ada.md", "Ada.handin.json", "Ada_pictures/2-1.png"])
 def test_a_report_that_fails_leaves_the_earlier_one_whole(explorer, tmp_path, taken):
     explorer.pin("first")
     explorer.report(tmp_path / "Ada.html", "Ada")
@@ -275,7 +313,7 @@ def test_pictures_in_markdown_are_found_whatever_the_name(explorer, tmp_path):
     explorer.pin("x")
     explorer.report(tmp_path / "Anna Meier (2).html")
     text = (tmp_path / "Anna Meier (2).md").read_text("utf-8")
-    assert "](Anna%20Meier%20%282%29_pictures/1-1.jpg)" in text
+    assert "](Anna%20Meier%20%282%29_pictures/1-1.png)" in text
 
 
 def changed_file(file, change):
