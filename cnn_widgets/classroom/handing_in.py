@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cnn_widgets.classroom.pins import Pin, digest_of
+from cnn_widgets.classroom.pins import Pin, digest_of, writable
 from cnn_widgets.drawing.encode import as_png
 from cnn_widgets.environment import atomic_files, versions
 from cnn_widgets.rendering.html import as_page
@@ -45,15 +45,21 @@ def write_hand_in(pins: Sequence[Pin], path: str | Path, name: str = "") -> Path
     ------
     ValueError
         If nothing is pinned, or the name does not end in .html.
+    TypeError
+        If path or name are something else.
     OSError
-        If a file cannot be written; then none is left.
+        If a file cannot be written; then files of an earlier hand-in are as they were.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"Expected a path of a page, name.html. Received: {path!r}")
+    if not isinstance(name, str | None):
+        raise TypeError(f"Expected a name as text. Received: {name!r}")
     path = Path(path).expanduser()
     if path.suffix.lower() != ".html":
         raise ValueError(f"Expected a name that ends in .html. Received: {path.name!r}")
     if not pins:
         raise ValueError("Nothing is pinned yet: pin a view first.")
-    stem, author = path.stem, name or path.stem
+    stem, author = path.stem, writable(name or path.stem)
     content = hand_in_of(pins, author)
     folder = f"{stem}_pictures"
     text, pictures = _markdown(pins, author, folder)

@@ -129,10 +129,8 @@ def _near(number: float, step: float, measured: float, slack: float) -> bool:
 
 
 def plain_number(value: Any) -> Any:
-    """Return a number of NumPy as one of Python; anything else as it is."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
+    """Return a number of NumPy as one of Python, an array as a list; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _bare(text: str) -> str:
@@ -191,14 +189,18 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
         It names what is claimed and what is shown, so that a student sees what to mend.
     ValueError
         If a claim is of no trait and no quantity.
+    TypeError
+        If it is no explorer.
 
     Examples
     --------
     >>> explorer = cw.CNNExplorer()
     >>> assert_view(explorer, image="cat", top_class="Egyptian cat", filters=32)
     """
+    if not all(hasattr(type(explorer), name) for name in ("pin", "scene")):
+        raise TypeError(f"Expected a CNNExplorer. Received: {type(explorer).__name__}")
     values, scene = explorer.state.values(), explorer.scene
-    for name, claimed in claims.items():
+    for name, claimed in ((name, plain_number(each)) for name, each in claims.items()):
         quantity = name.replace("_", " ")
         if quantity in QUANTITIES:
             shown: Any = measure(scene, quantity)
@@ -211,7 +213,7 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
                 index = scene.chosen.class_index if name == "class_index" else scene.versus
                 shown = None if index is None else names[index]
             else:
-                wanted = from_plain(name, plain_number(claimed))
+                wanted = from_plain(name, claimed)
             right = wanted == shown
         else:
             known = ", ".join((*values, *(each.replace(" ", "_") for each in QUANTITIES)))

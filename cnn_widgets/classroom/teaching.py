@@ -120,7 +120,7 @@ class Teaching:
         ValueError
             If nothing is pinned, or the name does not end in .html.
         OSError
-            If a file cannot be written; then none is left.
+            If a file cannot be written; then files of an earlier hand-in are as they were.
         """
         return write_hand_in(self.pins, path, name)
 

@@ -103,5 +103,14 @@ def test_a_notebook_grader_can_assert_on_a_view(explorer):
         with pytest.raises(AssertionError, match=f"Expected {next(iter(wrong)).split('_')[0]}"):
             assert_view(explorer, **wrong)
     assert_view(explorer, versus=None)
+    explorer.show(center=(0.25, 0.5), zoom=2)
+    assert_view(explorer, center=np.array([0.25, 0.5]), region=np.array([1, 2, 9, 9]),
+                filters=np.array(8), zoom=np.float32(2))  # fmt: skip
+    for wrong in ({"center": np.array([0.5, 0.5])}, {"image": np.array(["one", "two"])}):
+        with pytest.raises(AssertionError, match="Expected"):
+            assert_view(explorer, **wrong)
+    for other in (None, explorer.state, explorer.scene):
+        with pytest.raises(TypeError, match="Expected a CNNExplorer"):
+            assert_view(other, image="two")
     with pytest.raises(ValueError, match="Unknown claim 'size_of_cat'"):
         assert_view(explorer, size_of_cat=3)

@@ -141,11 +141,28 @@ def test_a_report_needs_a_pin_and_a_page(explorer, tmp_path):
     explorer.pin()
     with pytest.raises(ValueError, match=r"ends in \.html"):
         explorer.report(tmp_path / "x.pdf")
-    for bad in ({"size": 3}, {"filters": True}, {"filters": [1]}):
-        with pytest.raises(ValueError, match=r"Unknown quantity|as text or a number"):
+    for bad in ({"size": 3}, {"filters": True}, {"filters": [1]}, {"filters": np.array([6, 6])},
+                {"score": float("nan")}, {"score": np.float32("inf")}, {"score": -float("inf")},
+                {"filters": 10**5000}, {"filters": None}):  # fmt: skip
+        with pytest.raises(ValueError, match=r"Unknown quantity|as text or a finite number"):
             explorer.pin("", **bad)
     assert len(explorer.pins) == 1
+    for bad in (5, None, b"x.html"):
+        with pytest.raises(TypeError, match="Expected a path of a page"):
+            explorer.report(bad)
+    for bad in (5, ["Ada"], b"Ada"):
+        with pytest.raises(TypeError, match="Expected a name as text"):
+            explorer.report(tmp_path / "x.html", bad)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_that_no_file_can_hold_are_replaced(explorer, net, pictures, tmp_path):
+    explorer.show(image="one", layer="conv2")
+    explorer.pin("A\ud83d", top_class="B\ud83d", filters=np.array(8))
+    explorer.report(tmp_path / "x.html", "C\ud83d")
+    (work,) = check_hand_ins(tmp_path, net, pictures)
+    assert (work.name, work.pins[0].note) == ("C?", "A?")
+    assert work.pins[0].reasons[0].startswith("top class: 'B?', it is")
 
 
 def as_a_student_writes(true, number):
@@ -252,8 +269,8 @@ def test_markdown_shows_what_was_written_and_nothing_else(explorer, tmp_path):
     """Rendered by a reader of Markdown: paragraphs of text, the headings and pictures of ours."""
     note = (
         "<script>alert(1)</script> <img src=x> &lt; é 😀\nline two\n===\n---\n~~~\n```\ncode\n"
-        "1. one\n- item\n    * four spaces\n# head\n![x](http://evil/x.png) [a](javascript:1)\n| a |\n"
-        "> said\n\n+ plus\n\n2) two\n\n-----\n\x00\u2028    $x$ \\ end"
+        "1. one\n- item\n    * four spaces\n# head\n![x](http://evil/x.png) [a](javascript:1)\n"
+        "| a |\n> said\n\n+ plus\n\n2) two\n\n-----\n\x00\u2028    $x$ \\ end"
     )
     explorer.pin(note, top_class="*ape*\n# bee")
     name = "<b>Ada</b>\n# B ![a](http://evil/b.png)"

@@ -97,12 +97,15 @@ def test_a_question_that_cannot_be_answered_is_refused(choices, answer):
         Question("?", choices, answer, "")
 
 
-@pytest.mark.parametrize("choice", ["green", 0, 3, None])
+@pytest.mark.parametrize(
+    "choice", ["green", 0, 3, None, True, 1.0, np.array(["red", "blue"]), ["red"]]
+)
 def test_a_guess_that_is_no_choice_is_refused_and_costs_nothing(choice):
     asked = Question("Which?", ["red", "blue"], "blue", "Sky.")
     with pytest.raises(ValueError, match="Choices: 'red', 'blue'"):
         asked.guess(choice)
     assert asked.guessed is None
+    assert asked.guess(np.int64(1)).startswith("You guessed: red.")
 
 
 # --- exercises ----------------------------------------------------------------------------------
