@@ -14,7 +14,7 @@ from cnn_widgets.classroom.checking import check_hand_ins
 from cnn_widgets.classroom.collecting import left_out
 from cnn_widgets.classroom.handing_in import write_hand_in
 from cnn_widgets.classroom.pins import Pin, pin
-from cnn_widgets.classroom.quantities import QUANTITIES, assert_view, measure
+from cnn_widgets.classroom.quantities import QUANTITIES, agrees, assert_view, measure
 from cnn_widgets.classroom.results import CheckedPin, CheckedWork, listed
 from cnn_widgets.classroom.sharing import link_of, state_of
 
@@ -23,6 +23,7 @@ __all__ = [
     "CheckedPin",
     "CheckedWork",
     "Pin",
+    "agrees",
     "assert_view",
     "check_hand_ins",
     "left_out",

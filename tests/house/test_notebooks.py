@@ -132,7 +132,7 @@ MEASURED = {
     ),
 }
 
-#: How each exercise of a lesson is done: what is run, then the answer that is given, as code.
+#: How each exercise of a lesson is done: what is run, then the ways to answer it, as code.
 SOLVED = {
     LESSONS[0]: {
         "by_hand": ("", "3"),
@@ -168,7 +168,7 @@ SOLVED = {
     },
     LESSONS[3]: {
         "deaf": ("", "'1.00'"),
-        "sum": ("", "'100 %'"),
+        "sum": ("", "'100 %'", "100.0", "'100,0'"),
         "compare": ("explorer.show(class_index='espresso', method='saliency')", "''"),
     },
     LESSONS[4]: {
@@ -181,7 +181,7 @@ SOLVED = {
         ),
     },
     LESSONS[5]: {
-        "hardest": ("", "hardest[0]"),
+        "hardest": ("", "hardest[0]", "float(hardest[0])", "f' {hardest[0]},0'"),
         "mistake": ("explorer.show(image=surest)", "''"),
         "its_label": ("explorer.show(class_index='its label')", "''"),
     },
@@ -212,9 +212,10 @@ def content_of(lesson):
 def solution(lesson):
     """Return a cell that does all exercises of a lesson, first wrongly, and prints what is told."""
     lines = []
-    for name, (done, answer) in SOLVED[lesson].items():
+    for name, (done, *answers) in SOLVED[lesson].items():
         lines += [f"task = lesson._made[{name!r}]", "before = task.answer('?')", done]
-        lines.append(f"print('solved:', {name!r}, before[:7], '|', task.answer({answer}))")
+        told = ", ".join(f"task.answer({answer})" for answer in answers)
+        lines.append(f"print('solved:', {name!r}, before[:7], '|', *sorted({{{told}}}))")
     return nbformat.v4.new_code_cell("\n".join(lines))
 
 
