@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and people, in any letters
+        sys.stdout.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -128,6 +131,8 @@ def _add_check(commands: Any) -> None:
                        help="with --against: write a JUnit report")  # fmt: skip
     check.add_argument("--tolerance", action="append", default=[], metavar="NAME=NUMBER",
                        help="with --against: how much may change, such as cka=0.9")  # fmt: skip
+    check.add_argument("--with-model", metavar="NAME", help="for hand-ins: the class's network")
+    check.add_argument("--with-images", metavar="PHOTOS", help="for hand-ins: its photographs")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -135,12 +140,14 @@ def _check(options: argparse.Namespace) -> int:
     if options.images is None and not (options.keep or options.against):
         if options.method or options.junit or options.tolerance:
             raise ValueError("--method, --junit and --tolerance are not for hand-ins.")
-        return _check_hand_ins(options.model)
+        return _check_hand_ins(options)
     if options.images is None or not (options.keep or options.against):
         raise ValueError(
             "With a model and images one of the arguments --keep --against is required; or name "
             "a folder of hand-ins alone."
         )
+    if options.with_model or options.with_images:
+        raise ValueError("--with-model and --with-images are for hand-ins.")
     from cnn_widgets.attribution import find_method
     from cnn_widgets.datasets import open_images
     from cnn_widgets.networks import load_network
@@ -172,19 +179,12 @@ def _check(options: argparse.Namespace) -> int:
     return 0 if found.passed else 1
 
 
-def _check_hand_ins(source: str) -> int:
+def _check_hand_ins(options: argparse.Namespace) -> int:
     """Compute hand-ins again and print what became of each pinned view; 1 if any is not right."""
-    from cnn_widgets.classroom import check_hand_ins
+    from cnn_widgets.classroom import check_hand_ins, left_out, listed
 
-    works = check_hand_ins(source)
-    for work in works:
-        right = sum(each.verdict == "right" for each in work.pins)
-        print(f"{work.name}: {right} of {len(work.pins)} right ({work.verdict})")
-        for line in work.reasons:
-            print(f"  {line}")
-        for each in work.pins:
-            for line in each.reasons:
-                print(f"  view {each.number}, {each.verdict}: {line}")
+    works = check_hand_ins(options.model, options.with_model, options.with_images)
+    print(*listed(works), *(f"left out: {each}" for each in left_out(options.model)), sep="\n")
     return 0 if all(work.verdict == "right" for work in works) else 1
 
 

@@ -8,10 +8,11 @@ import ctypes
 import os
 import platform
 import random
+import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -143,8 +144,8 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If a file cannot be written, for instance on a full disk. The message names the file. No
-        incomplete file remains, and an earlier file of that name is unchanged.
+        If a file cannot be written, for instance on a full disk. The message names the file. None
+        of the files remains, and earlier files of these names are as they were.
     """
     at = names[0]
     try:
@@ -157,13 +158,28 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
                 named = Path(str(error.filename)).name
                 at = named if named in names else [*names[:1], *there][-1]
                 raise
-            for at in names:
-                os.replace(place / at, folder / at)
+            with contextlib.ExitStack() as back:
+                for number, at in enumerate(names):
+                    if at != names[-1]:  # the last one is moved, or is not
+                        back.callback(_way_back(folder / at, place / f".earlier-{number}"))
+                    os.replace(place / at, folder / at)
+                back.pop_all()
     except OSError as error:
         file, reason = str(folder / at), f"Cannot write: {error.strerror or error}"
         if error.errno is None:  # NumPy reports a full disk by message only
             raise OSError(f"{reason}: {file!r}") from error
         raise OSError(error.errno, reason, file) from error
+
+
+def _way_back(file: Path, aside: Path) -> Callable[[], object]:
+    """Keep a file aside, and return what puts it back; or takes away what was not there."""
+    if file.is_dir() or not os.path.lexists(file):
+        return lambda: None if file.is_dir() else file.unlink(missing_ok=True)
+    try:
+        os.link(file, aside, follow_symlinks=False)
+    except (OSError, NotImplementedError):  # a file system without links
+        shutil.copy2(file, aside, follow_symlinks=False)
+    return lambda: os.replace(aside, file)
 
 
 @dataclass(frozen=True, repr=False)

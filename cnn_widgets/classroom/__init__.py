@@ -10,10 +10,12 @@ a page, Markdown and a JSON file, and what became of it when it was computed aga
 'espresso'
 """
 
-from cnn_widgets.classroom.checking import CheckedPin, CheckedWork, check_hand_ins
+from cnn_widgets.classroom.checking import check_hand_ins
+from cnn_widgets.classroom.collecting import left_out
 from cnn_widgets.classroom.handing_in import write_hand_in
 from cnn_widgets.classroom.pins import Pin, pin
-from cnn_widgets.classroom.quantities import QUANTITIES, assert_view, measure
+from cnn_widgets.classroom.quantities import QUANTITIES, agrees, assert_view, measure
+from cnn_widgets.classroom.results import CheckedPin, CheckedWork, listed
 from cnn_widgets.classroom.sharing import link_of, state_of
 
 __all__ = [
@@ -21,9 +23,12 @@ __all__ = [
     "CheckedPin",
     "CheckedWork",
     "Pin",
+    "agrees",
     "assert_view",
     "check_hand_ins",
+    "left_out",
     "link_of",
+    "listed",
     "measure",
     "pin",
     "state_of",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
@@ -11,8 +10,9 @@ import ipywidgets as w
 
 from cnn_widgets.classroom.guesses import Guesses
 from cnn_widgets.classroom.pins import Pin
+from cnn_widgets.classroom.quantities import QUANTITIES
 from cnn_widgets.classroom.sharing import link_of
-from cnn_widgets.rendering.saving import Download, save
+from cnn_widgets.rendering.saving import Download, file_stem, save
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 
@@ -57,7 +57,7 @@ class GuessBox:
 
 
 class PinBoard:
-    """Pins the view with a note, lists the pinned views and writes the hand-in.
+    """Pins the view with a note and a claim, lists the pinned views and writes the hand-in.
 
     Parameters
     ----------
@@ -68,6 +68,12 @@ class PinBoard:
     def __init__(self, press: Callable[[str], object]) -> None:
         self.note = w.Textarea(placeholder="What do you see, and what does it show? …", rows=3,
                                description="note", layout=w.Layout(width="98%"))  # fmt: skip
+        offered = [(f"{name}: {what}", name) for name, (what, _) in QUANTITIES.items()]
+        offered.insert(0, ("nothing, only the note", ""))
+        self.quantity = w.Dropdown(options=offered, description="I claim",
+                                   layout=w.Layout(width="420px"))  # fmt: skip
+        self.value = w.Text(placeholder="its value", description="is",
+                            layout=w.Layout(width="240px"))  # fmt: skip
         self.name = w.Text(placeholder="your name", description="name",
                            layout=w.Layout(width="300px"))  # fmt: skip
         self.listed = w.HTML()
@@ -78,6 +84,8 @@ class PinBoard:
         self.shared.add_class("cnnw-control-share")
         self.note.add_class("cnnw-control-note")
         self.name.add_class("cnnw-control-name")
+        self.quantity.add_class("cnnw-control-quantity")
+        self.value.add_class("cnnw-control-value")
         buttons = []
         for kind, label in (("pin", "Pin this view"), ("unpin", "Take the last one off"),
                             ("hand in", "Write the hand-in")):  # fmt: skip
@@ -85,10 +93,11 @@ class PinBoard:
             button.add_class(f"cnnw-control-{kind.replace(' ', '_')}")
             button.on_click(lambda _, kind=kind: press(kind))
             buttons.append(button)
-        rows = w.HBox(buttons[:2]), w.HBox([self.name, buttons[2]])
+        rows = (w.HBox([self.quantity, self.value]), w.HBox(buttons[:2]),
+                w.HBox([self.name, buttons[2]]))  # fmt: skip
         for row in rows:
             row.add_class("cnnw-row")
-        self.box = w.VBox([self.note, rows[0], self.listed, rows[1]])
+        self.box = w.VBox([self.note, rows[0], rows[1], self.listed, rows[2]])
         self.sync(())
 
     def share(self, state: State) -> None:
@@ -100,25 +109,39 @@ class PinBoard:
 
     def sync(self, pins: Sequence[Pin]) -> None:
         """List what is pinned."""
-        items = "".join(
-            f"<li>{escape(each.title)}{f'<br><i>{escape(each.note)}</i>' if each.note else ''}</li>"
-            for each in pins
-        )
+        items = "".join(f"<li>{'<br>'.join(_lines(each))}</li>" for each in pins)
         self.listed.value = f"<ol>{items}</ol>" if items else "<div>Nothing is pinned yet.</div>"
 
     def pressed(self, kind: str, explorer: Any) -> str | Download:
         """Do what a button asks for, and return what to say about it."""
         if kind == "pin":
-            explorer.pin(self.note.value)
-            self.note.value = ""
+            explorer.pin(self.note.value, **self._claim())
+            self.note.value = self.quantity.value = self.value.value = ""
             return f"Pinned: {len(explorer.pins)} so far."
         if kind == "unpin":
             explorer.unpin()
             return f"{len(explorer.pins)} pinned."
         name = self.name.value.strip()
-        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "hand-in"
+        stem = file_stem(name, "hand-in")
         return save(
             lambda folder: explorer.report(folder / f"{stem}.html", name),
             "Written",
             explorer.downloads,
         )
+
+    def _claim(self) -> dict[str, str]:
+        """Return what is claimed, by its quantity; a ValueError if half of it is missing."""
+        quantity, value = self.quantity.value, self.value.value.strip()
+        if bool(quantity) != bool(value):
+            raise ValueError(
+                "Expected what you claim and its value, or neither. Received: "
+                + (f"{quantity} without a value" if quantity else f"{value!r} alone")
+            )
+        return {quantity: value} if quantity else {}
+
+
+def _lines(pinned: Pin) -> list[str]:
+    """Return what the list of pinned views says of one, as lines of HTML."""
+    note = [f"<i>{escape(pinned.note)}</i>"] if pinned.note else []
+    claims = [escape(f"{name}: {value}") for name, value in pinned.answers.items()]
+    return [escape(pinned.title), *note, *claims]

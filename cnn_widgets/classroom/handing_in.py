@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cnn_widgets.classroom.pins import Pin, digest_of
+from cnn_widgets.classroom.pins import Pin, digest_of, writable
+from cnn_widgets.drawing.encode import as_png
 from cnn_widgets.environment import atomic_files, versions
 from cnn_widgets.rendering.html import as_page
 
@@ -44,26 +45,24 @@ def write_hand_in(pins: Sequence[Pin], path: str | Path, name: str = "") -> Path
     ------
     ValueError
         If nothing is pinned, or the name does not end in .html.
+    TypeError
+        If path or name are something else.
     OSError
-        If a file cannot be written; then none is left.
+        If a file cannot be written; then files of an earlier hand-in are as they were.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"Expected a path of a page, name.html. Received: {path!r}")
+    if not isinstance(name, str | None):
+        raise TypeError(f"Expected a name as text. Received: {name!r}")
     path = Path(path).expanduser()
     if path.suffix.lower() != ".html":
         raise ValueError(f"Expected a name that ends in .html. Received: {path.name!r}")
     if not pins:
         raise ValueError("Nothing is pinned yet: pin a view first.")
-    stem, author = path.stem, name or path.stem
-    lines, pictures = [f"# {author}", ""], {}
-    for number, each in enumerate(pins, 1):
-        lines += [f"## {number}. {_plain(each.title)}", "", _plain(each.note), ""]
-        lines += [f"- {quantity}: {_plain(str(value))}" for quantity, value in each.answers.items()]
-        for part, (alt, kind, data) in enumerate(_pictures(each.html), 1):
-            file = f"{number}-{part}.{kind}"
-            pictures[file] = data
-            lines += ["", f"![{_plain(alt)}]({quote(f'{stem}_pictures/{file}')})"]
-        lines.append("")
+    stem, author = path.stem, writable(name or path.stem)
     content = hand_in_of(pins, author)
     folder = f"{stem}_pictures"
+    text, pictures = _markdown(pins, author, folder)
     names = [path.name, f"{stem}.md", f"{stem}{ENDING}", *(f"{folder}/{file}" for file in pictures)]
     earlier = _pictures_of(path.parent / names[1], folder)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,19 +70,34 @@ def write_hand_in(pins: Sequence[Pin], path: str | Path, name: str = "") -> Path
     try:
         with atomic_files(path.parent, *names) as place:
             (place / path.name).write_text(as_page(author, _body(pins)), "utf-8")
-            (place / names[1]).write_text("\n".join(lines), "utf-8")
+            (place / names[1]).write_text(text, "utf-8")
             (place / names[2]).write_text(json.dumps(content, indent=1), "utf-8")
             (place / folder).mkdir()
             for file, data in pictures.items():
                 (place / folder / file).write_bytes(data)
             (path.parent / folder).mkdir(exist_ok=True)
-    except OSError:
+    except BaseException:
         if not there and (path.parent / folder).is_dir():
             shutil.rmtree(path.parent / folder)
         raise
     for old in earlier - set(pictures):
         (path.parent / folder / old).unlink(missing_ok=True)
     return path
+
+
+def _markdown(pins: Sequence[Pin], author: str, folder: str) -> tuple[str, dict[str, bytes]]:
+    """Return pinned views as Markdown, and the pictures in it by their names in the folder."""
+    lines, pictures = [f"# {_plain_line(author)}", ""], {}
+    for number, each in enumerate(pins, 1):
+        lines += [f"## {number}. {_plain_line(each.title)}", "", _plain(each.note), ""]
+        lines += [f"- {name}: {_plain_line(str(value))}" for name, value in each.answers.items()]
+        lines += ["", _plain_line(each.definition)]
+        for part, (alt, data) in enumerate(_pictures(each.html), 1):
+            file = f"{number}-{part}.png"
+            pictures[file] = data
+            lines += ["", f"![{_plain_line(alt)}]({quote(f'{folder}/{file}')})"]
+        lines.append("")
+    return "\n".join(lines), pictures
 
 
 def _pictures_of(markdown: Path, folder: str) -> set[str]:
@@ -118,21 +132,34 @@ def _body(pins: Sequence[Pin]) -> str:
         )
         table = f"<table>{rows}</table>" if rows else ""
         title = f"<h2>{number}. {escape(each.title)}</h2>"
-        parts.append(f'<div class="cnnw-pin">{title}{note}{table}{each.html}</div>')
+        card = f'<p class="cnnw-caption">{escape(each.definition)}</p>'
+        parts.append(f'<div class="cnnw-pin">{title}{note}{table}{card}{each.html}</div>')
     return "".join(parts)
 
 
 _IMAGE = re.compile(r'alt="([^"]*)" src="data:image/(\w+);base64,([^"]+)"')
 
 
-def _pictures(html: str) -> list[tuple[str, str, bytes]]:
-    """Return (words, kind, bytes) of the pictures in a page."""
-    return [
-        (unescape(alt), "png" if kind == "png" else "jpg", base64.b64decode(data))
-        for alt, kind, data in _IMAGE.findall(html)
+def _pictures(html: str) -> list[tuple[str, bytes]]:
+    """Return the pictures in a page, as their words and the bytes of a PNG file."""
+    found = [
+        (unescape(alt), kind, base64.b64decode(data)) for alt, kind, data in _IMAGE.findall(html)
     ]
+    return [(alt, data if kind == "png" else as_png(data)) for alt, kind, data in found]
+
+
+#: Signs of Markdown anywhere, and those that are some where a line begins: lists, rules.
+_SIGNS = re.compile(r"([\\`*_\[\]<>#|~=&$!])")
+_FIRST_SIGNS = re.compile(r"^(\d*)([-+.)])")
 
 
 def _plain(text: str) -> str:
-    """Return text in which Markdown sees no signs of its own."""
-    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
+    """Return text, in its lines, in which Markdown and HTML see no signs of their own."""
+    lines = ("".join(c if c.isprintable() else " " for c in line) for line in text.splitlines())
+    return "\n".join(
+        _FIRST_SIGNS.sub(r"\1\\\2", _SIGNS.sub(r"\\\1", each.strip())) for each in lines
+    )
+
+
+def _plain_line(text: str) -> str:
+    return _plain(" ".join(text.split()))

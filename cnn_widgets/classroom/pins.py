@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -15,6 +14,9 @@ from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.rendering.html import sections
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+
+#: No claimed number is as large; one of more than 4300 digits cannot even be written as text.
+_LARGEST = 10**100
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Pin:
     photograph, network : dict
         Name and digest of the photograph's pixels; name and digests of the network's weights and
         class names, with the smallest, mean and largest value that it was given.
-    title : str
-        What was on screen, in a line.
+    title, definition : str
+        What was on screen, in a line; what the map is, and what to beware of.
     html : str
         The open panels, as sections of a page with their pictures.
     """
@@ -46,6 +48,7 @@ class Pin:
     photograph: dict[str, str]
     network: dict[str, Any]
     title: str
+    definition: str
     html: str = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,21 +80,36 @@ def pin(
     ------
     ValueError
         If a quantity is unknown or cannot be measured here, or a claim is neither text nor a
-        number.
+        finite number.
     """
     claimed = {name: plain_number(value) for name, value in (answers or {}).items()}
     for name, value in claimed.items():
         measure(scene, name)  # what cannot be measured here cannot be claimed
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError(f"Expected {name} as text or a number. Received: {value!r}")
+        claimed[name] = _claim(name, value)
     return Pin(
-        str(note).encode("utf-8", "replace").decode(),
+        writable(str(note)),
         claimed, dict(choices), dict(measured_all(scene)),
         {"name": scene.image, "sha256": pixels_digest(scene)},
         {"name": scene.network_name, "sha256": weights_digest(scene.network.model),
          "classes": digest_of(scene.network.class_names), "input": input_range(scene)},
-        captions.subject(scene), _definition(scene) + sections(scene),
+        captions.subject(scene), _definition(scene), sections(scene),
     )  # fmt: skip
+
+
+def writable(text: str) -> str:
+    """Return text without halves of letters, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _claim(name: str, value: Any) -> str | int | float:
+    """Return a claim as it is kept; a ValueError if it is neither text nor a number for JSON."""
+    if isinstance(value, str):
+        return writable(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not abs(value) < _LARGEST:
+        received = f"{value!r}"[:80] if not number or isinstance(value, float) else "a larger one"
+        raise ValueError(f"Expected {name} as text or a finite number. Received: {received}")
+    return value  # type: ignore[no-any-return]
 
 
 def input_range(scene: Scene) -> list[float]:
@@ -115,7 +133,6 @@ def digest_of(content: Any) -> str:
 
 
 def _definition(scene: Scene) -> str:
-    """Return what the map on screen is, as a paragraph."""
+    """Return what the map on screen is, as its definition card says."""
     method = METHODS[scene.method]
-    text = f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"
-    return f'<p class="cnnw-caption">{escape(text)}</p>'
+    return f"{method.title}: {method.equation}. {method.reads} Beware: {method.caveat}"

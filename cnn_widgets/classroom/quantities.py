@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
 
     Words must be the same but for capitals, spaces and "the". A number is right within 1 %. Written
     as text it is also right if the measured one, rounded to as many digits, is the same: "0.8" for
-    0.7709, "18" for 18.4. A share may be written "77 %".
+    0.7709, "18" for 18.4. A comma may stand before the decimals or between thousands. A share
+    may be written "77 %", or "< 0.1 %" where the page says so.
 
     Parameters
     ----------
@@ -110,9 +112,15 @@ def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
     if measured is None or claimed is None:
         return measured is claimed
     share = isinstance(measured, float) and 0 <= measured <= 1
-    number, step = _number(claimed, share)
-    if number is None or not np.isfinite(number):
-        return False
+    if share and isinstance(claimed, str) and _bare(claimed) == _bare(captions.percent(measured)):
+        return True  # "< 0.1 %", as the page shows it
+    return any(
+        np.isfinite(number) and _near(number, step, measured, slack)
+        for number, step in _readings(claimed, share)
+    )
+
+
+def _near(number: float, step: float, measured: float, slack: float) -> bool:
     if isinstance(measured, int):
         return number == measured
     if step == 1 and abs(measured) < 10:  # "1" is not what a person says of 0.951
@@ -121,10 +129,12 @@ def agrees(claimed: Any, measured: Value, slack: float = 0.0) -> bool:
 
 
 def plain_number(value: Any) -> Any:
-    """Return a number of NumPy as one of Python; anything else as it is."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
+    """Return a number of NumPy as one of Python, an array as a list; anything else as it is."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def _words(text: str) -> str:
@@ -132,26 +142,35 @@ def _words(text: str) -> str:
     return found.removeprefix("the ").removesuffix(".")
 
 
-def _number(claimed: Any, share: bool) -> tuple[float | None, float]:
-    """Return a claimed number, and the step of its last digit if it is written as text."""
+#: A number with groups of three digits; its sign for the groups is none of its decimal ones.
+_GROUPED = re.compile(r"([+-]?[1-9]\d{0,2}(?:([,.'\s])\d{3})(?:\2\d{3})*)((?!\2)[.,]\d+)?(\s*%?)")
+_PLAIN = re.compile(r"([+-]?\d*[.,]?\d+(?:e[+-]?\d{1,3})?)\s*(%?)", re.IGNORECASE)
+
+
+def _readings(claimed: Any, share: bool) -> Iterator[tuple[float, float]]:
+    """Yield what a claim may mean, as a number and the step of its last digit if it is text.
+
+    "1,280" is 1280 here and 1.28 there, so both are.
+    """
     claimed = plain_number(claimed)
     if isinstance(claimed, int | float) and not isinstance(claimed, bool):
-        try:
-            return float(claimed), 0.0
-        except OverflowError:
-            return None, 0.0
+        with contextlib.suppress(OverflowError):
+            yield float(claimed), 0.0
     if not isinstance(claimed, str):
-        return None, 0.0
+        return
     text = claimed.strip().replace("−", "-")
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):  # 1,280
-        text = text.replace(",", "")
-    match = re.fullmatch(r"([+-]?\d*[.,]?\d+(?:e[+-]?\d{1,3})?)\s*(%?)", text, re.IGNORECASE)
-    if match is None or (match[2] and not share):
-        return None, 0.0
-    digits = match[1].replace(",", ".").lower()
-    unit = 0.01 if match[2] else 1.0
-    step = 0.0 if "e" in digits else unit * 10.0 ** -len(digits.partition(".")[2])
-    return float(digits) * unit, step
+    grouped = _GROUPED.fullmatch(text)
+    texts = [text]
+    if grouped is not None:
+        whole, _, decimals, percent = grouped.groups("")
+        texts.append(re.sub(r"[,.'\s]", "", whole) + decimals + percent)
+    for match in filter(None, map(_PLAIN.fullmatch, texts)):
+        if match[2] and not share:
+            continue
+        digits = match[1].replace(",", ".").lower()
+        unit = 0.01 if match[2] else 1.0
+        step = 0.0 if "e" in digits else unit * 10.0 ** -len(digits.partition(".")[2])
+        yield float(digits) * unit, step
 
 
 def assert_view(explorer: Any, /, **claims: Any) -> None:
@@ -170,14 +189,18 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
         It names what is claimed and what is shown, so that a student sees what to mend.
     ValueError
         If a claim is of no trait and no quantity.
+    TypeError
+        If it is no explorer.
 
     Examples
     --------
     >>> explorer = cw.CNNExplorer()
     >>> assert_view(explorer, image="cat", top_class="Egyptian cat", filters=32)
     """
+    if not all(hasattr(type(explorer), name) for name in ("pin", "scene")):
+        raise TypeError(f"Expected a CNNExplorer. Received: {type(explorer).__name__}")
     values, scene = explorer.state.values(), explorer.scene
-    for name, claimed in claims.items():
+    for name, claimed in ((name, plain_number(each)) for name, each in claims.items()):
         quantity = name.replace("_", " ")
         if quantity in QUANTITIES:
             shown: Any = measure(scene, quantity)
@@ -190,7 +213,7 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
                 index = scene.chosen.class_index if name == "class_index" else scene.versus
                 shown = None if index is None else names[index]
             else:
-                wanted = from_plain(name, plain_number(claimed))
+                wanted = from_plain(name, claimed)
             right = wanted == shown
         else:
             known = ", ".join((*values, *(each.replace(" ", "_") for each in QUANTITIES)))

@@ -100,9 +100,10 @@ class Teaching:
             self._pinned()
         return made
 
-    def unpin(self) -> None:
-        """Take the last pinned view off; without any nothing happens."""
-        del self.pins[-1:]
+    def unpin(self, pin: Pin | None = None) -> None:
+        """Take a pinned view off, by default the last one; one that is not there is no error."""
+        gone = pin or (self.pins[-1] if self.pins else None)
+        self.pins[:] = [each for each in self.pins if each is not gone]
         self._pinned()
 
     def report(self, path: str | Path, name: str = "") -> Path:
@@ -121,7 +122,7 @@ class Teaching:
         ValueError
             If nothing is pinned, or the name does not end in .html.
         OSError
-            If a file cannot be written; then none is left.
+            If a file cannot be written; then files of an earlier hand-in are as they were.
         """
         return write_hand_in(self.pins, path, name)
 

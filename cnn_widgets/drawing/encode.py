@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from cnn_widgets.records import Pixels
 
 # OpenCV's default chroma subsampling (colours at half the resolution) is kept: it saves a third of
 # the bytes, and pictures are sent at more pixels than the page shows.
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 82]
+
+
+def as_png(data: bytes) -> bytes:
+    """Return a picture file's pixels, as they are, as the bytes of a PNG file."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def encode_image(pixels: Pixels, exact: bool = False) -> bytes:

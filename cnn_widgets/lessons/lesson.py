@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
+from cnn_widgets.classroom import Pin
 from cnn_widgets.lessons.exercises import Exercise, value_of, view_of
 from cnn_widgets.lessons.questions import Question
+from cnn_widgets.rendering.saving import file_stem
 
 
 class Lesson:
@@ -43,6 +45,7 @@ class Lesson:
         self._questions: Mapping[str, Any] = content.get("questions", {})
         self._exercises: Mapping[str, Any] = content.get("exercises", {})
         self._made: dict[str, Question | Exercise] = {}
+        self._handed_in: Pin | None = None
 
     def ask(self, name: str) -> Question:
         """Return the question of a name."""
@@ -100,6 +103,33 @@ class Lesson:
         return (
             f"{self.title}: {right} of {guessed} guessed right, {solved} of {tasks} exercises "
             "solved"
+        )
+
+    def pin(self, explorer: Any, **claims: Any) -> Pin:
+        """Pin what an explorer shows with the score as its note, and return the pin.
+
+        A cell that is run again, perhaps with another claim, replaces the pin of the time before.
+
+        Parameters
+        ----------
+        explorer : CNNExplorer
+        **claims
+            What is claimed of the view, as `CNNExplorer.pin` takes it.
+        """
+        made: Pin = explorer.pin(self.told, **claims)
+        if self._handed_in is not None:
+            explorer.unpin(self._handed_in)
+        self._handed_in = made
+        return made
+
+    def page(self, name: str) -> str:
+        """Return the name of the page that a student hands in, whatever the student is called.
+
+        >>> open_lesson(1).page("Ada/Bob")
+        'lesson_1 Ada-Bob.html'
+        """
+        return f"{file_stem(self.title, 'lesson').lower().replace('-', '_')} " + (
+            f"{file_stem(name, 'hand-in')}.html"
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets as w
 
+from cnn_widgets.classroom.quantities import plain_number
+
 
 class Question(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A question with choices; the answer is shown once one of them was guessed.
@@ -114,12 +116,17 @@ class Question(w.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.words.value = reply_in_html(bool(self.right), head, self.why, below)
 
     def _choice(self, choice: Any) -> str:
-        if isinstance(choice, int) and 1 <= choice <= len(self.choices_given):
+        choice = plain_number(choice)
+        if (
+            isinstance(choice, int)
+            and not isinstance(choice, bool)
+            and 1 <= choice <= len(self.choices_given)
+        ):
             return self.choices_given[choice - 1]
-        if choice not in self.choices_given:
+        if not isinstance(choice, str) or choice not in self.choices_given:
             listed = ", ".join(map(repr, self.choices_given))
             raise ValueError(f"Unknown choice {choice!r}. Choices: {listed}.")
-        return str(choice)
+        return choice
 
     def _on_choice(self, change: Any) -> None:
         self.button.disabled = self.guessed is not None or change["new"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -24,6 +25,15 @@ class Download(NamedTuple):
         data = base64.b64encode(self.data).decode()
         link = f'<a download="{name}" href="data:application/octet-stream;base64,{data}">{name}</a>'
         return f"Ready: {link} ({size}). A click saves it on your computer."
+
+
+def file_stem(name: str, otherwise: str) -> str:
+    """Return what somebody typed as the name of a file, without its ending and without a folder.
+
+    >>> file_stem("Ada/Bob", "hand-in"), file_stem(" ?", "hand-in")
+    ('Ada-Bob', 'hand-in')
+    """
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or otherwise
 
 
 def save(write: Callable[[Path], Path], said: str, download: bool) -> str | Download:

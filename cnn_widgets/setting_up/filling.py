@@ -231,7 +231,9 @@ def check_bundle(folder: str | Path) -> list[str]:
     Raises
     ------
     ValueError
-        If it is not finished, or is no bundle.
+        If there is no such folder, it is not finished, or is no bundle.
     """
     place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise ValueError(f"Expected the folder of a bundle. There is no folder {str(folder)!r}.")
     return stick.damage(place, stick.read_manifest(place))

@@ -23,6 +23,10 @@ from cnn_widgets.classroom.quantities import agrees
         ("77 %", 0.7709, True),
         ("77%", 0.7709, True),
         ("78 %", 0.7709, False),
+        ("< 0.1 %", 0.00002, True),  # what the page says of it
+        ("<0.1%", 0.00002, True),
+        ("< 0.1 %", 0.4, False),
+        ("< 100 %", 0.4, False),
         (0.77, 0.7709, True),
         ("0.8", 0.7709, True),  # rounded to one decimal, as it is written
         (0.8, 0.7709, False),  # computed, so it is not a matter of rounding
@@ -37,6 +41,22 @@ from cnn_widgets.classroom.quantities import agrees
         (np.int64(144), 144, True),
         (2e-8, 3e-8, True),
         ("0.5", 0.7709, False),
+        ("0,951", 0.951, True),  # three decimals behind a comma are no thousands
+        ("-0,125", -0.125, True),
+        ("1,280", 1.28, True),
+        ("1,280", 12.8, False),
+        ("12,345", 12.345, True),
+        ("1,280,000", 1280000, True),
+        ("1,280,000", 1.28, False),
+        ("1,280.5", 1280.5, True),
+        ("1.280,5", 1280.5, True),
+        ("1.280", 1280, True),
+        ("1 280", 1280, True),
+        ("0,951", 951, False),
+        ("01,280", 1280, False),
+        ("1,28", 128, False),
+        ("1,280,5", 1280.5, False),
+        ("95,123 %", 0.95123, True),
         ("0,77", 0.7709, True),
         (77, 0.7709, False),
         (144, 144, True),
@@ -83,5 +103,14 @@ def test_a_notebook_grader_can_assert_on_a_view(explorer):
         with pytest.raises(AssertionError, match=f"Expected {next(iter(wrong)).split('_')[0]}"):
             assert_view(explorer, **wrong)
     assert_view(explorer, versus=None)
+    explorer.show(center=(0.25, 0.5), zoom=2)
+    assert_view(explorer, center=np.array([0.25, 0.5]), region=np.array([1, 2, 9, 9]),
+                filters=np.array(8), zoom=np.float32(2))  # fmt: skip
+    for wrong in ({"center": np.array([0.5, 0.5])}, {"image": np.array(["one", "two"])}):
+        with pytest.raises(AssertionError, match="Expected"):
+            assert_view(explorer, **wrong)
+    for other in (None, explorer.state, explorer.scene):
+        with pytest.raises(TypeError, match="Expected a CNNExplorer"):
+            assert_view(other, image="two")
     with pytest.raises(ValueError, match="Unknown claim 'size_of_cat'"):
         assert_view(explorer, size_of_cat=3)

@@ -314,6 +314,33 @@ def test_files_come_into_place_in_their_order_and_readable_by_others(tmp_path, m
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_of_several_files_all_come_into_place_or_none(tmp_path, monkeypatch, links):
+    """One of them cannot: a folder has its name."""
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_, **__: os.stat(tmp_path / "no links here"))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "c" / "mine").mkdir(parents=True)
+    earlier = {"a": "old", "sub/b": "old too"}
+    for name, text in earlier.items():
+        (tmp_path / name).write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+
+    def write(*names):
+        with environment.atomic_files(tmp_path, *names) as place:
+            (place / "sub").mkdir()
+            for name in names:
+                (place / name).write_text("new")
+
+    with pytest.raises(IsADirectoryError, match=r"Cannot write: .*/c'"):
+        write("a", "new", "sub/b", "c", "d")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert {name: (tmp_path / name).read_text() for name in earlier} == earlier
+    write("a", "new", "sub/b", "d")
+    assert {(tmp_path / name).read_text() for name in ("a", "new", "sub/b", "d")} == {"new"}
+    assert not list(tmp_path.glob(".*"))
+
+
 # --- what is written tells nothing of the machine -----------------------------------------------
 
 

@@ -162,10 +162,11 @@ HOUSE: dict[str, list[set[str]]] = {
     "rendering": [{"saving", "stylesheet", "tables"}, {"figure", "html"}, {"export"}],
     "publishing": [{"asked", "content"}, {"page"}],
     "classroom": [
-        {"guesses", "quantities", "sharing"},
+        {"guesses", "quantities", "results", "sharing"},
         {"pins"},
         {"desk", "handing_in"},
-        {"checking", "teaching"},
+        {"collecting", "teaching"},
+        {"checking"},
     ],
     "lessons": [{"digits", "questions", "shapes"}, {"exercises"}, {"lesson"}],
     "pointing": [{"pointer", "readouts"}, {"gestures"}, {"touch"}],

@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     "jupyter_core": {"jupyter-core"},
     "jupyter_server": {"jupyter-server"},
     "keras_hub": {"keras-hub"},
+    "markdown_it": {"markdown-it-py"},
     "tensorflow": {"tensorflow", "tensorflow-cpu"},
     "tf_keras_vis": {"tf-keras-vis"},
 }

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.classroom import check_hand_ins
 from cnn_widgets.explorer.fields import FOLDS
 from cnn_widgets.panels.table import PANELS
 
@@ -131,7 +132,7 @@ MEASURED = {
     ),
 }
 
-#: How each exercise of a lesson is done: what is run, then the answer that is given, as code.
+#: How each exercise of a lesson is done: what is run, then the ways to answer it, as code.
 SOLVED = {
     LESSONS[0]: {
         "by_hand": ("", "3"),
@@ -167,7 +168,7 @@ SOLVED = {
     },
     LESSONS[3]: {
         "deaf": ("", "'1.00'"),
-        "sum": ("", "'100 %'"),
+        "sum": ("", "'100 %'", "100.0", "'100,0'"),
         "compare": ("explorer.show(class_index='espresso', method='saliency')", "''"),
     },
     LESSONS[4]: {
@@ -180,10 +181,21 @@ SOLVED = {
         ),
     },
     LESSONS[5]: {
-        "hardest": ("", "hardest[0]"),
+        "hardest": ("", "hardest[0]", "float(hardest[0])", "f' {hardest[0]},0'"),
         "mistake": ("explorer.show(image=surest)", "''"),
         "its_label": ("explorer.show(class_index='its label')", "''"),
     },
+}
+
+#: What is claimed in the last cell of a lesson, as code. Nobody but its student has the networks of
+#: the last two.
+CLAIMED = {
+    LESSONS[0]: "'112 x 112'",
+    LESSONS[1]: "int((peaks[1] == 0).sum())",
+    LESSONS[2]: "'middle left'",
+    LESSONS[3]: "f'{explorer.scene.chosen.probability:.1%}'",
+    LESSONS[4]: "trained.predict(explorer.scene.sample)[0].name",
+    LESSONS[5]: "explorer.scene.predictions[0].name",
 }
 
 
@@ -200,9 +212,10 @@ def content_of(lesson):
 def solution(lesson):
     """Return a cell that does all exercises of a lesson, first wrongly, and prints what is told."""
     lines = []
-    for name, (done, answer) in SOLVED[lesson].items():
+    for name, (done, *answers) in SOLVED[lesson].items():
         lines += [f"task = lesson._made[{name!r}]", "before = task.answer('?')", done]
-        lines.append(f"print('solved:', {name!r}, before[:7], '|', task.answer({answer}))")
+        told = ", ".join(f"task.answer({answer})" for answer in answers)
+        lines.append(f"print('solved:', {name!r}, before[:7], '|', *sorted({{{told}}}))")
     return nbformat.v4.new_code_cell("\n".join(lines))
 
 
@@ -243,6 +256,9 @@ def execute(tmp_path_factory):
             folder = tmp_path_factory.mktemp("notebook")
             notebook = read(name)
             if name in LESSONS:
+                last = code_cells(notebook)[-1]
+                assert 'claim = "?"\n' in last.source
+                last.source = last.source.replace('"?"', CLAIMED[name])
                 notebook.cells.append(solution(name))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("IPYTHONDIR", str(folder / "ipython"))
@@ -260,9 +276,10 @@ def execute(tmp_path_factory):
                 )
                 client.execute()
             assert not list(folder.glob("keras/models/*"))
-            done[name] = notebook
+            done[name], run.folders[name] = notebook, folder
         return done[name]
 
+    run.folders = {}
     return run
 
 
@@ -466,3 +483,6 @@ def test_the_exercises_of_a_lesson_refuse_a_wrong_answer_and_accept_the_right_on
 def test_a_lesson_writes_a_hand_in_that_checks(name, execute):
     text = printed(execute(name))
     assert re.search(rf"Written: lesson_{name[7]}.*\.html", text)
+    (work,) = check_hand_ins(execute.folders[name])
+    assert work.verdict == ("right" if name in LESSONS[:4] else "cannot be checked"), work
+    assert [each.answers for each in work.pins] == [1]

@@ -97,12 +97,15 @@ def test_a_question_that_cannot_be_answered_is_refused(choices, answer):
         Question("?", choices, answer, "")
 
 
-@pytest.mark.parametrize("choice", ["green", 0, 3, None])
+@pytest.mark.parametrize(
+    "choice", ["green", 0, 3, None, True, 1.0, np.array(["red", "blue"]), ["red"]]
+)
 def test_a_guess_that_is_no_choice_is_refused_and_costs_nothing(choice):
     asked = Question("Which?", ["red", "blue"], "blue", "Sky.")
     with pytest.raises(ValueError, match="Choices: 'red', 'blue'"):
         asked.guess(choice)
     assert asked.guessed is None
+    assert asked.guess(np.int64(1)).startswith("You guessed: red.")
 
 
 # --- exercises ----------------------------------------------------------------------------------
@@ -190,6 +193,32 @@ def test_what_is_missing_is_named():
         lesson.exercise("value")
     with pytest.raises(ValueError, match=r"from 1 to 6\. Received: 7"):
         open_lesson(7)
+
+
+def test_the_last_cell_run_again_replaces_its_claim(explorer):
+    lesson = Lesson(CONTENT)
+    explorer.pin("Mine.")
+    lesson.pin(explorer, filters="?")
+    lesson.ask("sum").guess("2")
+    made = lesson.pin(explorer, filters=6)
+    assert [each.answers for each in explorer.pins] == [{}, {"filters": 6}]
+    assert explorer.pins[1] is made
+    assert made.note == "Try: 1 of 1 guessed right, 0 of 0 exercises solved"
+    with pytest.raises(ValueError, match="Unknown quantity"):
+        lesson.pin(explorer, size=6)
+    assert explorer.pins[1] is made
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("Ada", "lesson_3 Ada.html"), ("Ada/Bob", "lesson_3 Ada-Bob.html"),
+        ("../../x", "lesson_3 x.html"), ("", "lesson_3 hand-in.html"),
+        ("Łukasz Ø", "lesson_3 Łukasz-Ø.html"),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_hand_in_stays_in_its_folder(name, page):
+    assert open_lesson(3).page(name) == page
 
 
 # --- the lessons of the course ------------------------------------------------------------------

@@ -153,6 +153,11 @@ def test_a_bundle_that_broke_off_does_not_look_finished(filled, pip, monkeypatch
     assert check_bundle(folder) == []
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"There is no folder '.*nosuch'"):
+        check_bundle(tmp_path / "nosuch")
+
+
 def test_a_manifest_beside_the_mark_of_an_unfinished_bundle_does_not_count(filled):
     folder = filled[0].folder
     (folder / stick.UNFINISHED).write_text("")
