@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -286,6 +288,64 @@ def test_another_network_other_photographs_or_another_method_is_another_run(
     with pytest.raises(ValueError, match="another weights"):
         cw.audit(changed, folder, out=tmp_path / "out")
     assert (tmp_path / "out" / ANSWERS).read_bytes() == before
+
+
+def test_a_folder_takes_one_run_at_a_time(net, folder, tmp_path):
+    words = []
+
+    def meanwhile(done, total):
+        if done == 5:
+            with pytest.raises(ValueError, match="Another run writes into") as stop:
+                cw.audit(net, folder, out=tmp_path / "out")
+            words.append(str(stop.value))
+
+    found = cw.audit(net, folder, out=tmp_path / "out", progress=meanwhile)
+    assert words
+    assert repr(str(tmp_path / "out")) in words[0]
+    assert len((tmp_path / "out" / ANSWERS).read_text().splitlines()) == len(found) == 40
+
+
+def test_a_run_that_was_killed_locks_nothing(net, folder, tmp_path):
+    code = "import os, sys; from cnn_widgets.auditing.keeping import alone_in\n"
+    code += "with alone_in(sys.argv[1]): print('in', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"in\n"
+        with pytest.raises(ValueError, match="Another run writes into"):
+            cw.audit(net, folder, out=tmp_path / "out")
+        run.kill()
+    assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda lines: lines[:7] + lines[8:],
+        lambda lines: lines + lines[3:6],
+        lambda lines: [lines[1], lines[0], *lines[2:]],
+        lambda lines: [lines[0].replace('"green"', '"red"'), *lines[1:]],
+    ],
+    ids=["one is missing", "some twice", "in another order", "another label"],
+)
+def test_answers_that_are_not_those_to_the_photographs_are_refused(net, folder, tmp_path, changed):
+    cw.audit(net, folder, out=tmp_path)
+    path = tmp_path / ANSWERS
+    lines = changed(path.read_text("utf-8").splitlines(keepends=True))
+    path.write_text("".join(lines), "utf-8")
+    with pytest.raises(ValueError, match=r"answers\.jsonl' holds \d+ answers, and not to these"):
+        cw.audit(net, folder, out=tmp_path)
+    assert path.read_text("utf-8") == "".join(lines)
+    if len(lines) > 40:
+        with pytest.raises(ValueError, match="damaged: 43 answers, to 40 of 40 photographs"):
+            cw.load_audit(tmp_path)
+
+
+def test_answers_of_which_nothing_is_known_are_refused(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(ValueError, match=r"holds answers, but no manifest\.json"):
+        cw.audit(net, folder, out=tmp_path)
+    assert not (tmp_path / MANIFEST).exists()
 
 
 def test_a_folder_without_an_audit_and_a_damaged_one_are_told_apart(net, folder, tmp_path):

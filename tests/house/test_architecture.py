@@ -91,7 +91,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "auditing": [
         {"answers", "calibration", "labels", "probabilities", "shares"},
-        {"result", "sections"},
+        {"keeping", "result", "sections"},
         {"loading", "page", "running", "selecting"},
     ],
     "stability": [{"changes"}, {"robustness"}, {"page"}],
