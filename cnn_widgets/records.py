@@ -21,6 +21,12 @@ Pixels = NDArray[np.uint8]
 FITS = ("squash", "crop", "letterbox")
 
 
+def check_fit(fit: str | None) -> None:
+    """Raise a ValueError if a way to resize photographs is unknown; None leaves it open."""
+    if fit is not None and fit not in FITS:
+        raise ValueError(f"Expected fit to be one of {FITS}. Received: {fit!r}")
+
+
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class ImageSample:
     """One picture, turned upright: what is shown of it, and what a network is given.
@@ -77,8 +83,7 @@ class ImageSample:
                 f"Received: {kind or type(self.pixels).__name__} {shape}. "
                 "load_image() converts other arrays."
             )
-        if self.fit is not None and self.fit not in FITS:
-            raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
+        check_fit(self.fit)
         self._check_data()
 
     def _check_data(self) -> None:

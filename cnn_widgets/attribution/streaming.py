@@ -18,7 +18,7 @@ from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample, Prediction
+from cnn_widgets.records import ImageSample, Prediction, check_fit
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -116,6 +116,7 @@ def stream(
     if top < 1:
         raise ValueError(f"Expected top to be at least 1. Received: {top}")
     checked_network(net)
+    check_fit(fit)
     pictures = open_images(images, labels, channels=net.channels)
     order: deque[Explained] = deque()
     at_least = None if whole else 2 * max(net.input_size)

@@ -28,6 +28,7 @@ from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import check_fit
 from cnn_widgets.storage import is_store, joined
 
 _FLUSHED_EVERY = 2.0  # seconds
@@ -105,6 +106,7 @@ def audit(
     (9, 0)
     """
     checked_network(net)
+    check_fit(fit)
     found = open_images(images, labels, channels=net.channels)
     if net.engine.head.kind == "values":
         raise ValueError(

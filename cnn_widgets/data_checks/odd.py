@@ -20,6 +20,7 @@ from cnn_widgets.datasets import Label, open_images
 from cnn_widgets.environment import frame
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import check_fit
 
 #: Fewer photographs than this are not compared with one another.
 LEAST = 10
@@ -176,6 +177,7 @@ def odd_ones_out(
     ['image 30']
     """
     checked_network(net)
+    check_fit(fit)
     if not 0 < false_rate < 0.5:
         raise ValueError(f"Expected false_rate above 0 and below 0.5. Received: {false_rate}")
     if neighbours is not None and neighbours < 1:

@@ -18,7 +18,7 @@ from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import ImageSample, check_fit
 from cnn_widgets.stability.changes import CHANGES, Array, Change
 
 _MAP_SIDE = 56  # longer side of the map that is kept of each photograph
@@ -115,6 +115,7 @@ def robustness(
     if unknown:
         raise ValueError(f"Unknown change {unknown[0]!r}. Changes: {', '.join(CHANGES)}.")
     checked_network(net)
+    check_fit(fit)
     found = open_images(images, labels, channels=net.channels)
     if not found.repeatable:
         raise ValueError(

@@ -85,6 +85,7 @@ def test_what_was_shown_is_not_held(keras):
         ({"class_index": 99}, "Unknown class 99"),
         ({"target": "nope"}, "Expected target"),
         ({"top": 0}, "top to be at least 1"),
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
     ],
 )
 def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, message):

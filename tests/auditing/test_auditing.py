@@ -476,6 +476,20 @@ def test_a_network_without_classes_is_refused(keras):
         cw.audit(cw.Network(model, preprocess="none"), [picture("red")])
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
+        ({"method": "nope"}, "Unknown method 'nope'"),
+    ],
+)
+def test_a_call_that_is_refused_leaves_nothing_in_the_folder(net, folder, tmp_path, wrong, said):
+    with pytest.raises(ValueError, match=said):
+        cw.audit(net, folder, out=tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+    assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40
+
+
 def test_numbers_that_are_names_too_are_asked_about(net):
     numbered = cw.Network(net.model, preprocess=lambda x: x / 255, class_names=["1", "2", "3"])
     with pytest.raises(ValueError, match="Label 1 may be the class of number 1, '2', or the one"):
