@@ -119,6 +119,8 @@ def audit(
     ask = _Ask(find_method(method).name, fit)
     matched = MatchedLabels(net, classes, found.labels if found.repeatable else ())
     about = _about(net, found, ask, shard)
+    if found.repeatable:
+        ask.stream(net, found)  # refuses what it cannot answer; nothing is read by the call itself
     place = None if out is None else str(out if is_store(out) else Path(out).expanduser())
     run = _Run(net, found, ask, matched, about, place, progress)
     with alone_in(place):
@@ -270,8 +272,8 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
 
 def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
     """Return what the answers depend on, as plain values."""
-    if shard is not None and shard < 1:
-        raise ValueError(f"Expected shard to be at least 1. Received: {shard}")
+    if shard is not None and (not isinstance(shard, int) or shard < 1):
+        raise ValueError(f"Expected shard to be a whole number of at least 1. Received: {shard!r}")
     count = len(images) if images.repeatable else 0
     return {
         "network": net.name,

@@ -481,6 +481,8 @@ def test_a_network_without_classes_is_refused(keras):
     [
         ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
         ({"method": "nope"}, "Unknown method 'nope'"),
+        ({"shard": 2.5}, "Expected shard to be a whole number of at least 1. Received: 2.5"),
+        ({"shard": 0}, "Expected shard to be a whole number of at least 1. Received: 0"),
     ],
 )
 def test_a_call_that_is_refused_leaves_nothing_in_the_folder(net, folder, tmp_path, wrong, said):
@@ -488,6 +490,25 @@ def test_a_call_that_is_refused_leaves_nothing_in_the_folder(net, folder, tmp_pa
         cw.audit(net, folder, out=tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
     assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40
+
+
+def test_what_a_refusal_advises_may_be_done_in_the_same_folder(keras, folder, tmp_path):
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    net = cw.Network(model, preprocess=lambda x: x / 255, class_names=NAMES)
+    with pytest.raises(ValueError, match="method='saliency' needs none"):
+        cw.audit(net, folder, out=tmp_path / "out")
+    found = cw.audit(net, folder, out=tmp_path / "out", method="saliency")
+    assert len(found) == 40
+
+
+def test_a_run_that_ended_before_its_first_answer_holds_no_folder(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (tmp_path / ANSWERS).write_bytes(b"")
+    assert cw.audit(net, folder, out=tmp_path, method="saliency").about["method"] == "saliency"
+    with pytest.raises(ValueError, match="holds an audit of another"):
+        cw.audit(net, folder, out=tmp_path)
 
 
 def test_numbers_that_are_names_too_are_asked_about(net):
