@@ -19,6 +19,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
     "environment": [],
+    "telling": [],
     "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
@@ -196,6 +197,7 @@ HOUSE: dict[str, list[set[str]]] = {
 MAY_USE = {
     "records": set(),
     "environment": {"tensorflow", "keras"},
+    "telling": set(),
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
