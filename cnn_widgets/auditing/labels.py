@@ -93,8 +93,7 @@ def match_labels(
             meant = told[str(label)]
             if meant is None:
                 continue
-            indices = tuple(net.class_index(each) for each in _listed(meant))
-            name = str(label)
+            indices, name = _meant(str(label), meant, net), str(label)
         elif isinstance(label, int):
             index = net.class_index(label)
             indices, name = (index,), net.class_names[index]
@@ -173,8 +172,15 @@ def _plain(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
-def _listed(meant: Any) -> Sequence[Any]:
-    return list(meant) if isinstance(meant, list | tuple | set) else [meant]
+def _meant(label: str, meant: Any, net: Network) -> tuple[int, ...]:
+    """Return the classes that a label is said to stand for, each once."""
+    listed = list(meant) if isinstance(meant, list | tuple | set) else [meant]
+    if not listed:
+        raise ValueError(
+            f"Expected the classes that label {label!r} stands for, or None to leave its "
+            f"photographs out. Received: {meant!r}"
+        )
+    return tuple(dict.fromkeys(net.class_index(each) for each in listed))
 
 
 def _unknown(labels: list[str], net: Network, names: list[str]) -> str:

@@ -119,6 +119,18 @@ def test_labels_that_mean_the_same_may_be_joined(net):
     assert found.label_probability[1] == pytest.approx(1 - net.scores(given_sample(given, 1))[1][0])
 
 
+def test_a_class_said_twice_of_a_label_counts_once(net):
+    """A number and a name of one class are one class, too."""
+    given = [(picture("red"), "warm"), (picture("green", weak=85), "warm")]
+    found = cw.audit(net, given, classes={"warm": ["red", 0, "RED", 0]})
+    assert found.label_classes == ((0,),)
+    p = np.stack([net.scores(cw.load_image(each))[1] for each, _ in given])
+    assert found.label_probability == pytest.approx(p[:, 0])
+    assert found.label_probabilities([0, 1])[:, 0] == pytest.approx(p[:, 0], abs=1e-4)
+    with pytest.raises(ValueError, match=r"label 'warm' stands for, or None .* Received: \[\]"):
+        cw.audit(net, given, classes={"warm": []})
+
+
 def test_of_joined_classes_the_confidence_is_that_of_all(net):
     """Two equal classes of one label have 50 % each; together the network is sure."""
     pixels = np.zeros((8, 8, 3), np.uint8)
