@@ -20,6 +20,8 @@ from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample, Prediction, check_fit
 
+_NONE = "Expected at least one photograph. Received none."
+
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class Explained:
@@ -105,7 +107,7 @@ def stream(
     ValueError
         If there is no photograph, or for the same reasons as `attribute`; or with an executor
         for a data set or a generator. These errors are raised by the call itself, before a
-        photograph is read.
+        photograph is read; only whether a data set or a generator is empty shows at its end.
 
     Examples
     --------
@@ -118,12 +120,14 @@ def stream(
     checked_network(net)
     check_fit(fit)
     pictures = open_images(images, labels, channels=net.channels)
+    if pictures.repeatable and not len(pictures):
+        raise ValueError(_NONE)
     order: deque[Explained] = deque()
     at_least = None if whole else 2 * max(net.input_size)
     samples = _readable(net, pictures, fit, at_least, order)
     maps = streamed(net, samples, method, class_index, layer, target, **options)
     if executor is None:
-        return _merged(net, maps, order, top)
+        return _at_least_one(_merged(net, maps, order, top))
     if not pictures.repeatable:
         raise ValueError(
             "executor= is for photographs that can be read by number: a folder, a zip, a CSV, a "
@@ -133,6 +137,16 @@ def stream(
     asked = {"method": method, "class_index": class_index, "layer": layer, "target": target,
              "top": top, "fit": fit, "whole": whole, **options}  # fmt: skip
     return _by_workers(net, pictures, asked, executor)
+
+
+def _at_least_one(found: Iterator[Explained]) -> Iterator[Explained]:
+    """Yield what is found; a ValueError if that is nothing."""
+    empty = True
+    for each in found:
+        empty = False
+        yield each
+    if empty:
+        raise ValueError(_NONE)
 
 
 def _by_workers(

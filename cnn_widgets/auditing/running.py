@@ -272,8 +272,10 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
 
 def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
     """Return what the answers depend on, as plain values."""
-    if shard is not None and (not isinstance(shard, int) or shard < 1):
-        raise ValueError(f"Expected shard to be a whole number of at least 1. Received: {shard!r}")
+    if shard is not None and not isinstance(shard, int):
+        raise TypeError(f"Expected shard to be a whole number. Received: {shard!r}")
+    if shard is not None and shard < 1:
+        raise ValueError(f"Expected shard to be at least 1. Received: {shard}")
     count = len(images) if images.repeatable else 0
     return {
         "network": net.name,

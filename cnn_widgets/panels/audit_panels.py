@@ -29,7 +29,7 @@ def audit_words(scene: Scene) -> View:
         error = captions.percent(found.calibration.error)
         terms.append(("how sure", f"{sure} on average; expected calibration error {error}"))
     else:
-        terms.append(("right", "not known: no photograph has a label"))
+        terms.append(("right", f"not known: {found.unjudged}"))
     chosen = len(selected(scene) or ())
     terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}"))
     if found.judged.any() and len(found.label_names) > len(shown_confusion(found)[0]):

@@ -8,6 +8,7 @@ from helpers.networks import tiny
 from PIL import Image
 
 import cnn_widgets as cw
+from cnn_widgets.datasets import open_images
 
 
 @pytest.fixture
@@ -95,6 +96,14 @@ def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, 
 
     with pytest.raises(ValueError, match=message):
         cw.stream(tiny_net, never(), **options)
+
+
+def test_no_photograph_is_an_error(tiny_net):
+    nothing = open_images([np.zeros((4, 4, 3), np.uint8)]).part(0, 0)
+    with pytest.raises(ValueError, match="at least one photograph"):
+        cw.stream(tiny_net, nothing)
+    with pytest.raises(ValueError, match="at least one photograph"):
+        list(cw.stream(tiny_net, iter([])))
 
 
 def test_a_folder_without_pictures_and_no_folder_are_named(tiny_net, tmp_path):

@@ -126,6 +126,16 @@ def test_the_command_writes_answers_figures_and_a_page(colors, capsys):
     assert run(colors, "--classes", str(colors / "classes.json")) == 0  # nothing is asked again
 
 
+def test_the_command_says_that_nothing_can_be_read_and_exits_with_1(colors, capsys):
+    for path in (colors / "photos").rglob("*.png"):
+        path.write_bytes(b"broken")
+    assert run(colors, "--classes", str(colors / "classes.json")) == 1
+    out = capsys.readouterr().out
+    assert "none can be read; the first: cold/1.png: " in out
+    assert "label" not in out
+    assert (colors / "out" / "audit.html").exists()
+
+
 def test_the_command_says_in_one_line_what_is_wrong(colors, capsys):
     for more, said in (
         ((), "No class of 'colors' is named after these labels: 'cold'"),

@@ -174,6 +174,25 @@ def test_labels_of_no_class_are_named_with_what_is_near(net):
         cw.audit(net, [(picture("red"), "dog")], classes={"dog": "violet"})
 
 
+def test_no_photograph_is_an_error_and_none_that_can_be_read_is_told(keras, net, tmp_path):
+    from cnn_widgets.environment import tensorflow
+
+    empty = tensorflow().data.Dataset.from_tensor_slices(np.zeros((0, 8, 8, 3), np.uint8))
+    for nothing in (empty, iter([]), {}):
+        with pytest.raises(ValueError, match=r"(?i)at least one"):
+            cw.audit(net, nothing)
+    found = cw.audit(net, [(b"broken", "red"), (b"broken, too", "green")])
+    assert "2 photographs, none can be read; the first: image 0: " in repr(found)
+    found = cw.audit(net, [(b"broken", "red"), (picture("red"), None)])
+    assert found.unjudged == "no photograph with a label can be read"
+    found = cw.audit(net, [(picture("red"), "red")], classes={"red": None})
+    assert found.unjudged == "no photograph has a label that is not left out"
+    found = cw.audit(net, [(picture("red"), None)])
+    assert found.unjudged == "no photograph has a label"
+    assert repr(found).endswith("1 photograph, no labels)")
+    assert cw.audit(net, PICTURES).unjudged == ""
+
+
 def test_without_labels_there_are_answers_and_no_judgement(net):
     found = cw.audit(net, [picture("red"), picture("blue")])
     assert found.accuracy.count == 0
@@ -493,12 +512,12 @@ def test_a_network_without_classes_is_refused(keras):
     [
         ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
         ({"method": "nope"}, "Unknown method 'nope'"),
-        ({"shard": 2.5}, "Expected shard to be a whole number of at least 1. Received: 2.5"),
-        ({"shard": 0}, "Expected shard to be a whole number of at least 1. Received: 0"),
+        ({"shard": 2.5}, "Expected shard to be a whole number. Received: 2.5"),
+        ({"shard": 0}, "Expected shard to be at least 1. Received: 0"),
     ],
 )
 def test_a_call_that_is_refused_leaves_nothing_in_the_folder(net, folder, tmp_path, wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((ValueError, TypeError), match=said):
         cw.audit(net, folder, out=tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
     assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40

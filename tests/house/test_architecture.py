@@ -191,6 +191,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"server", "trial"},
         {"commands"},
     ],
+    "audit_command": [],
     "cli": [],
 }
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
@@ -244,6 +245,7 @@ MAY_USE = {
         "traitlets",
         "voila",
     },
+    "audit_command": set(),
     "cli": set(),
 }
 #: Modules of the explorer that know no widgets: tried without a front end.
