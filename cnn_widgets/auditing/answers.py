@@ -29,6 +29,7 @@ ANSWERS, MANIFEST, SHARDS = "answers.jsonl", "manifest.json", "shards"
 #: Files beside the shards: the table of all answers; a folder for what workers share in a run.
 TABLE, WORK = "answers.parquet", "work"
 
+UNLABELLED = "no photograph has a label"
 #: Called with (photographs done, photographs in all); may return False to stop.
 Progress = Callable[[int, int], Any]
 
@@ -109,6 +110,17 @@ def grids(answers: Sequence[Answer]) -> NDArray[np.uint8]:
     """Return the evidence of answers, (n, GRID, GRID); of those that have some."""
     found = [np.frombuffer(each.evidence, np.uint8) for each in answers if each.evidence]
     return np.array(found, np.uint8).reshape(-1, GRID, GRID)
+
+
+def why_unjudged(answers: Sequence[Answer]) -> str:
+    """Return why it is not known of any photograph whether the answer to it is right."""
+    bad = [each for each in answers if each.predicted < 0]
+    if bad and len(bad) == len(answers):
+        return f"none can be read; the first: {bad[0].name}: {bad[0].error}"
+    labelled = [each for each in answers if each.label is not None]
+    if labelled and all(each.predicted < 0 for each in labelled):
+        return "no photograph with a label can be read"
+    return "no photograph has a label that is not left out" if labelled else UNLABELLED
 
 
 def has_shards(folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from cnn_widgets import storage
 from cnn_widgets.auditing.answers import (
@@ -28,6 +31,8 @@ from cnn_widgets.auditing.answers import (
 )
 from cnn_widgets.datasets import ImageSet
 from cnn_widgets.executing import Job, from_parquet, shard_results
+from cnn_widgets.images.loading import load_image
+from cnn_widgets.networks.network import Network
 
 if sys.platform == "win32":
     import msvcrt
@@ -147,6 +152,16 @@ def _check_fit(folder: str, answers: Sequence[Answer], images: ImageSet) -> None
             f"{storage.joined(folder, ANSWERS)!r} holds {len(answers)} answers, and not to these "
             f"photographs in this order, of which there are {len(images)}. {_AGAIN}"
         )
+
+
+def input_digest(net: Network) -> str:
+    """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    try:
+        given = np.round(net.input_tensor(load_image(pixels)), 4)
+    except ValueError:  # it takes other channels than a photograph's
+        return ""
+    return hashlib.sha256(np.asarray(given, np.float32).tobytes()).hexdigest()
 
 
 class ShardFiles:

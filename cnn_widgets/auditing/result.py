@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets import storage
-from cnn_widgets.auditing.answers import Answer, grids
+from cnn_widgets.auditing.answers import UNLABELLED, Answer, grids, why_unjudged
 from cnn_widgets.auditing.calibration import Calibration, calibration
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.probabilities import of_labels
@@ -26,7 +26,6 @@ from cnn_widgets.telling import counted
 
 #: Column of the confusion matrix for answers that belong to no label.
 ANOTHER = "another class"
-_UNLABELLED = "no photograph has a label"
 _COLUMNS = ("name", "label", "answer", "probability", "right", "second", "second_probability",
             "label_probability", "error")  # fmt: skip
 _KINDS = (*("string",) * 3, "float64", "bool_", "string", "float64", "float64", "string", "binary")
@@ -84,23 +83,13 @@ class Audit:
 
     def __repr__(self) -> str:
         told = self.unjudged or f"accuracy {self.accuracy}"
-        told = "no labels" if told == _UNLABELLED else told
+        told = "no labels" if told == UNLABELLED else told
         return f"Audit({self.about['network']!r}, {counted(len(self), 'photograph')}, {told})"
 
     @property
     def unjudged(self) -> str:
         """Why it is not known of any photograph whether it is right; "" if it is of some."""
-        if self.judged.any():
-            return ""
-        if self.errors and all(each.predicted < 0 for each in self._answers):
-            name, why = next(iter(self.errors.items()))
-            return f"none can be read; the first: {name}: {why}"
-        labelled = [each for each in self._answers if each.label is not None]
-        if not labelled:
-            return _UNLABELLED
-        if all(each.predicted < 0 for each in labelled):
-            return "no photograph with a label can be read"
-        return "no photograph has a label that is not left out"
+        return "" if self.judged.any() else why_unjudged(self._answers)
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
@@ -13,19 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
-from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards
+from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards, input_digest
 from cnn_widgets.auditing.labels import Classes, LabelTable, MatchedLabels
 from cnn_widgets.auditing.probabilities import packed
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
-from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import check_fit
@@ -289,13 +285,3 @@ def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict
         "notes": list(net.notes),
         NOTES: list(images.notes) if images.repeatable else [],
     }
-
-
-def input_digest(net: Network) -> str:
-    """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
-    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    try:
-        given = np.round(net.input_tensor(load_image(pixels)), 4)
-    except ValueError:  # it takes other channels than a photograph's
-        return ""
-    return hashlib.sha256(np.asarray(given, np.float32).tobytes()).hexdigest()
