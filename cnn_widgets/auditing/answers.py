@@ -97,6 +97,8 @@ class Answer:
         for name, kind in _KINDS.items():
             if not isinstance(value := getattr(made, name), kind):
                 raise ValueError(f"{name} is {value!r}")
+        if len(made.evidence) not in (0, GRID * GRID):
+            raise ValueError(f"the evidence has {len(made.evidence)} bytes")
         return made
 
 
@@ -170,10 +172,11 @@ def shard_places(folder: str) -> dict[int, str]:
 
 def from_shard(place: str) -> list[Answer]:
     """Return the answers of a Parquet file; a ValueError that names it if it is damaged."""
+    data = storage.read(place)
     try:
-        return list(from_parquet(Answer, storage.read(place)))
+        return list(from_parquet(Answer, data))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{place!r} is damaged: {error}") from None
+        raise ValueError(f"{place!r} is damaged: it is no Parquet table of answers.") from error
 
 
 def whole_shards(folder: str, size: int, count: int) -> dict[int, list[Answer]]:

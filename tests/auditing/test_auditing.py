@@ -388,6 +388,42 @@ def test_a_folder_without_an_audit_and_a_damaged_one_are_told_apart(net, folder,
         cw.load_audit(tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (ANSWERS, b"{}\n", r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b'{"name": \n', r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b"[1, 2]\n", r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b"\xff\xfe\n", r"answers\.jsonl' is damaged in line 1"),
+        (MANIFEST, b"{", r"manifest\.json' is damaged"),
+        (MANIFEST, b"\xff", r"manifest\.json' is damaged"),
+        (MANIFEST, b"[]", r"manifest\.json' is damaged: it holds no mapping"),
+    ],
+)
+def test_a_damaged_file_of_answers_is_named(net, folder, tmp_path, name, content, said):
+    cw.audit(net, folder, out=tmp_path)
+    kept = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content + kept if name == ANSWERS else content)
+    with pytest.raises(ValueError, match=said):
+        cw.audit(net, folder, out=tmp_path)
+    with pytest.raises(ValueError, match=said):
+        cw.load_audit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [("predicted", "two"), ("name", 3), ("label", []), ("error", None), ("probability", "x"),
+     ("evidence", 5), ("evidence", "x"), ("evidence", "AAAA")],
+)  # fmt: skip
+def test_an_entry_of_another_kind_is_damage(net, folder, tmp_path, entry, value):
+    cw.audit(net, folder, out=tmp_path)
+    first, *others = (tmp_path / ANSWERS).read_text("utf-8").splitlines(keepends=True)
+    changed = json.dumps({**json.loads(first), entry: value}) + "\n"
+    (tmp_path / ANSWERS).write_text("".join([changed, *others]), "utf-8")
+    with pytest.raises(ValueError, match=r"answers\.jsonl' is damaged in line 1"):
+        cw.load_audit(tmp_path)
+
+
 def test_pandas_is_used_where_it_is(found):
     pandas = pytest.importorskip("pandas")
     table = found.to_pandas()
