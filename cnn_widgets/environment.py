@@ -162,10 +162,15 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
             for at in names:
                 os.replace(place / at, folder / at)
     except OSError as error:
-        file, reason = str(folder / at), f"Cannot write: {error.strerror or error}"
-        if error.errno is None:  # NumPy reports a full disk by message only
-            raise OSError(f"{reason}: {file!r}") from error
-        raise OSError(error.errno, reason, file) from error
+        raise cannot_write(error, folder / at) from error
+
+
+def cannot_write(error: OSError, file: Path) -> OSError:
+    """Return an error of writing that names the file."""
+    reason = f"Cannot write: {error.strerror or error}"
+    if error.errno is None:  # NumPy reports a full disk by message only
+        return OSError(f"{reason}: {str(file)!r}")
+    return OSError(error.errno, reason, str(file))
 
 
 @dataclass(frozen=True, repr=False)

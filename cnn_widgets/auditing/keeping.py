@@ -30,6 +30,7 @@ from cnn_widgets.auditing.answers import (
     whole_shards,
 )
 from cnn_widgets.datasets import ImageSet
+from cnn_widgets.environment import cannot_write
 from cnn_widgets.executing import Job, from_parquet, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
@@ -269,13 +270,19 @@ class AnswerFile:
         return from_lines(str(self._path))
 
     def add(self, answer: Answer) -> None:
-        """Write an answer; it is on the disk after `flush`."""
-        self._file.write(answer.as_line() + "\n")
+        """Write an answer; it is on the disk after `flush`. An OSError names the file."""
+        self._named(lambda: self._file.write(answer.as_line() + "\n"))
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""
-        self._file.flush()
+        self._named(self._file.flush)
 
     def close(self) -> None:
         """Write out the rest, and close the file."""
-        self._file.close()
+        self._named(self._file.close)
+
+    def _named(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except OSError as error:
+            raise cannot_write(error, self._path) from error
