@@ -42,6 +42,16 @@ else:
 
 #: The file that a run holds locked; it stays, empty.
 LOCK = ".lock"
+#: What is said of another run, by the entry of the manifest in which it differs.
+_OTHERS = {
+    "weights": "other weights",
+    "images": "other photographs",
+    "photographs": "other photographs",
+    "shard": "another shard size",
+    "notes": "other notes on the network",
+    "class_names": "other class names",
+    "label_table": "other meanings of the labels",
+}
 _AGAIN = "Choose an empty folder, or delete that one."
 
 
@@ -128,9 +138,9 @@ def keep_manifest(folder: str, about: dict[str, Any]) -> None:
     kept = read_manifest(folder)
     other = [name for name in about if name != NOTES and kept.get(name) != about[name]]
     if other:
-        raise ValueError(
-            f"{folder!r} holds an audit of another {' and another '.join(other)}. {_AGAIN}"
-        )
+        told = list(dict.fromkeys(_OTHERS.get(name, f"another {name}") for name in other))
+        listed = " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
+        raise ValueError(f"{folder!r} holds an audit of {listed}. {_AGAIN}")
 
 
 def _has_answers(folder: str) -> bool:

@@ -312,11 +312,11 @@ def test_another_network_other_photographs_or_another_method_is_another_run(
     with pytest.raises(ValueError, match="audit of another method"):
         cw.audit(net, folder, out=tmp_path / "out", method="saliency")
     (folder / "green" / "04.png").unlink()
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, folder, out=tmp_path / "out")
     other = keras.models.clone_model(net.model)
     changed = cw.Network(other, preprocess=lambda x: x / 255, class_names=NAMES, name="colors")
-    with pytest.raises(ValueError, match="another weights"):
+    with pytest.raises(ValueError, match="other weights"):
         cw.audit(changed, folder, out=tmp_path / "out")
     assert (tmp_path / "out" / ANSWERS).read_bytes() == before
 
@@ -369,6 +369,15 @@ def test_answers_that_are_not_those_to_the_photographs_are_refused(net, folder, 
     if len(lines) > 40:
         with pytest.raises(ValueError, match="damaged: 43 answers, to 40 of 40 photographs"):
             cw.load_audit(tmp_path)
+
+
+def test_what_is_another_is_said_in_words_and_once(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (folder / "green" / "04.png").unlink()
+    with pytest.raises(ValueError, match="holds an audit of") as stop:
+        cw.audit(net, folder, out=tmp_path, method="saliency", shard=3, classes={"red": "green"})
+    said = "other photographs, another method, another shard size and other meanings of the labels"
+    assert f"holds an audit of {said}. Choose" in str(stop.value)
 
 
 def test_answers_of_which_nothing_is_known_are_refused(net, folder, tmp_path):
@@ -484,11 +493,11 @@ def test_other_photographs_of_the_same_names_are_another_run(net, folder, tmp_pa
     cw.audit(net, folder, out=tmp_path / "out")
     for path in folder.rglob("*.png"):
         Image.new("RGB", (9, 9), (0, 0, 250)).save(path)
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, folder, out=tmp_path / "out")
     arrays = [np.stack([picture(color)] * 3) for color in ("red", "blue")]
     cw.audit(net, arrays[0], labels=[0, 0, 0], out=tmp_path / "arrays")
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, arrays[1], labels=[0, 0, 0], out=tmp_path / "arrays")
 
 
