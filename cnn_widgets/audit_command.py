@@ -46,10 +46,12 @@ def _audit(options: argparse.Namespace) -> int:
     """
     from cnn_widgets.attribution import find_method
     from cnn_widgets.auditing import audit, write_page
+    from cnn_widgets.auditing.sections import check_pictures
     from cnn_widgets.datasets import open_images
     from cnn_widgets.further_checks import CHECKS, checked_sections
     from cnn_widgets.networks import load_network
 
+    check_pictures(options.pictures)
     find_method(options.method)  # fails before the network is loaded, which takes seconds
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:

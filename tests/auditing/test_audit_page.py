@@ -96,6 +96,24 @@ def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):
     assert "There is no file" in words(text)
 
 
+def test_a_page_takes_photographs_as_they_come_and_refuses_others(keras, net, tmp_path):
+    given = [picture("red"), picture("green")]
+    found = cw.audit(net, given, labels=["red", "red"])
+    text = write_page(found, net, given, tmp_path / "audit.html").read_text("utf-8")
+    assert "red is taken for green" in words(text)
+    for others in (given[:1], [*given, given[0]], {"a": given[0], "b": given[1]}):
+        with pytest.raises(ValueError, match="Expected the 2 photographs that were audited"):
+            write_page(found, net, others, tmp_path / "no.html")
+    with pytest.raises(ValueError, match="cannot be read again"):
+        write_page(found, net, iter(given), tmp_path / "no.html")
+    with pytest.raises(ValueError, match=r"pictures to be at least 0\. Received: -1"):
+        write_page(found, net, given, tmp_path / "no.html", pictures=-1)
+    model = keras.models.clone_model(net.model)
+    with pytest.raises(ValueError, match="another network than that of the audit"):
+        write_page(found, cw.Network(model, lambda x: x / 255, NAMES), given, tmp_path / "no.html")
+    assert not (tmp_path / "no.html").exists()
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -141,6 +159,7 @@ def test_the_command_says_in_one_line_what_is_wrong(colors, capsys):
         ((), "No class of 'colors' is named after these labels: 'cold'"),
         (("--method", "nope"), "Unknown method 'nope'"),
         (("--classes", str(colors / "missing.json")), "missing.json"),
+        (("--pictures", "-1"), "pictures to be at least 0. Received: -1"),
     ):
         with pytest.raises(SystemExit) as ended:
             run(colors, *more)
