@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cnn_widgets.storage import folder
+
 
 def add_audit(commands: Any) -> None:
     """Add the command and its options to those there are."""
@@ -36,7 +38,20 @@ def _folder(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             f"expected a folder, not {text!r}: audit(…, out=address) in a script writes to a store"
         )
-    return Path(text)
+    try:
+        return Path(folder(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _classes(path: Path | None) -> Any:
+    """Return what a file says of the labels; a ValueError that names it if it is no JSON."""
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is no JSON file of labels and classes: {error}") from None
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -46,12 +61,13 @@ def _audit(options: argparse.Namespace) -> int:
     """
     from cnn_widgets.attribution import find_method
     from cnn_widgets.auditing import audit, write_page
-    from cnn_widgets.auditing.sections import check_pictures
+    from cnn_widgets.auditing.answers import NOTES
     from cnn_widgets.datasets import open_images
     from cnn_widgets.further_checks import CHECKS, checked_sections
     from cnn_widgets.networks import load_network
+    from cnn_widgets.records import check_count
 
-    check_pictures(options.pictures)
+    check_count("pictures", options.pictures, 0)
     find_method(options.method)  # fails before the network is loaded, which takes seconds
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:
@@ -60,7 +76,7 @@ def _audit(options: argparse.Namespace) -> int:
         raise ValueError("--against is for --also duplicates.")
     images = open_images(options.images)
     other = open_images(options.against) if options.against else None
-    classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
+    classes = _classes(options.classes)
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
 
     def progress(done: int, total: int) -> None:
@@ -75,6 +91,8 @@ def _audit(options: argparse.Namespace) -> int:
               file=sys.stderr)  # fmt: skip
         return 130
     print(file=sys.stderr)
+    for note in found.about[NOTES]:
+        print(f"note: {note}", file=sys.stderr)
     print(found.unjudged or f"right: {found.accuracy}")
     if found.errors:
         print(f"unreadable: {len(found.errors):,}")

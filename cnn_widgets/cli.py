@@ -14,6 +14,7 @@ from cnn_widgets.audit_command import add_audit
 from cnn_widgets.serving.commands import add_commands as add_serving
 from cnn_widgets.setting_up.commands import add_commands
 from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
+from cnn_widgets.telling import counted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -128,7 +129,7 @@ def _check(options: argparse.Namespace) -> int:
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
     if options.keep:
         kept = keep_evidence(net, images, options.keep, method=method)
-        print(f"kept: {len(kept.photographs):,} photographs in {options.keep}")
+        print(f"kept: {counted(len(kept.photographs), 'photograph')} in {options.keep}")
         return 0
     found = check_against(net, images, options.against, tolerances=allowed)
     if options.junit:

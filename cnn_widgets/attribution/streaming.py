@@ -18,7 +18,7 @@ from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample, Prediction, check_fit
+from cnn_widgets.records import ImageSample, Prediction, check_count, check_fit
 
 _NONE = "Expected at least one photograph. Received none."
 
@@ -115,8 +115,7 @@ def stream(
     >>> [each.predictions[0].name for each in cw.stream(net, photographs)][:2]
     ['Egyptian cat', 'espresso']
     """
-    if top < 1:
-        raise ValueError(f"Expected top to be at least 1. Received: {top}")
+    check_count("top", top)
     checked_network(net)
     check_fit(fit)
     pictures = open_images(images, labels, channels=net.channels)

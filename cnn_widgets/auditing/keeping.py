@@ -34,6 +34,7 @@ from cnn_widgets.environment import cannot_write
 from cnn_widgets.executing import Job, from_parquet, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
+from cnn_widgets.telling import stopped
 
 if sys.platform == "win32":
     import msvcrt
@@ -239,7 +240,7 @@ def answered_in_shards(
             else:
                 found[number] = list(from_parquet(Answer, data))
             done += len(found[number])
-            if progress is not None and progress(done, total) is False:
+            if stopped(progress, done, total):
                 raise CancelledError(f"The audit was stopped after {done} of {total}.")
     if work is not None:
         storage.remove(work)

@@ -28,7 +28,7 @@ class LabelTable:
     known : dict
         From a label as it is told to its place in `names`; one that is left out is not in it.
     notes : tuple of str
-        Which spellings were taken as one label.
+        Which spellings were taken as one label; which entries of `classes` are of no label.
     """
 
     names: tuple[str, ...]
@@ -88,7 +88,8 @@ def match_labels(
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
     unknown: list[str] = []
-    for label in dict.fromkeys(each for each in labels if each is not None):
+    met = list(dict.fromkeys(each for each in labels if each is not None))
+    for label in met:
         if str(label) in told:
             meant = told[str(label)]
             if meant is None:
@@ -116,7 +117,7 @@ def match_labels(
         names,
         tuple(found[name] for name in names),
         {label: names.index(name) for label, name in known.items()},
-        spellings.notes,
+        (*spellings.notes, *_unused(told, met)),
     )
 
 
@@ -166,6 +167,15 @@ class Spellings:
             for alike in self._met.values()
             if len(alike) > 1
         )
+
+
+def _unused(told: Iterable[str], labels: Iterable[Label]) -> list[str]:
+    """Return in words the entries of `classes` that no photograph has as its label."""
+    there = set(map(str, labels))
+    unused = [repr(name) for name in told if name not in there]
+    more = f" and {len(unused) - 8} more" if len(unused) > 8 else ""
+    words = f"No photograph has these labels of classes=: {', '.join(unused[:8])}{more}"
+    return [words] if unused else []
 
 
 def _plain(name: str) -> str:

@@ -30,7 +30,7 @@ def load_audit(folder: str | Path) -> Audit:
     ...     cw.load_audit(folder).accuracy == made.accuracy
     True
     """
-    place = str(folder) if storage.is_store(folder) else str(Path(folder).expanduser())
+    place = storage.folder(folder)
     try:
         kept = read_manifest(place)
         answers = kept_answers(place, kept.get("shard", 0), kept.get("photographs", 0))

@@ -14,7 +14,6 @@ from cnn_widgets.auditing.calibration import Calibration
 from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.auditing.sections import (
     SIDE,
-    check_pictures,
     explained,
     image,
     percent,
@@ -30,6 +29,7 @@ from cnn_widgets.environment import versions
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import check_count
 from cnn_widgets.telling import counted
 
 #: Up to so many labels the confusion matrix is shown whole; of more, the most frequent confusions.
@@ -67,7 +67,7 @@ def write_page(
     OSError
         If the file cannot be written; the message names it.
     """
-    check_pictures(pictures)
+    check_count("pictures", pictures, 0)
     photographs = _audited(found, net, images)
     title = f"Audit of {found.about['network']} on {counted(len(found), 'photograph')}"
     parts = [

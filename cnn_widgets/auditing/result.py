@@ -267,8 +267,9 @@ class Audit:
         writer.writerows(self.records())
         text = json.dumps(self.summary(), indent=2) + "\n"
         files = {"answers.csv": table.getvalue().encode(), "audit.json": text.encode()}
-        storage.write(str(folder), files)
-        return str(folder) if storage.is_store(folder) else Path(folder).expanduser()
+        place = storage.folder(folder)
+        storage.write(place, files)
+        return place if storage.is_store(place) else Path(place)
 
     def to_parquet(self, path: str | Path) -> None:
         """Write `records`, with the evidence of each answer, as a Parquet table.

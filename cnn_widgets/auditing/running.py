@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cnn_widgets import storage
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
@@ -24,8 +25,8 @@ from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import check_fit
-from cnn_widgets.storage import is_store, joined
+from cnn_widgets.records import check_count, check_fit
+from cnn_widgets.telling import check_progress, stopped
 
 _FLUSHED_EVERY = 2.0  # seconds
 _ROUNDING = 1e-3
@@ -103,6 +104,7 @@ def audit(
     """
     checked_network(net)
     check_fit(fit)
+    check_progress(progress)
     found = open_images(images, labels, channels=net.channels)
     if net.engine.head.kind == "values":
         raise ValueError(
@@ -117,7 +119,7 @@ def audit(
     about = _about(net, found, ask, shard)
     if found.repeatable:
         ask.stream(net, found)  # refuses what it cannot answer; nothing is read by the call itself
-    place = None if out is None else str(out if is_store(out) else Path(out).expanduser())
+    place = None if out is None else storage.folder(out)
     run = _Run(net, found, ask, matched, about, place, progress)
     with alone_in(place):
         if executor is not None or (place is not None and has_shards(place)):
@@ -128,7 +130,7 @@ def audit(
         if place is not None:
             made.save(place)
             if has_shards(place):
-                made.to_parquet(joined(place, TABLE))
+                made.to_parquet(storage.joined(place, TABLE))
     return made
 
 
@@ -209,7 +211,7 @@ class _Run:
                     file.flush()
                     flushed = time.monotonic()
             answers.append(answer)
-            if self.progress is not None and self.progress(len(answers), total) is False:
+            if stopped(self.progress, len(answers), total):
                 of = f" of {total}" if total else ""
                 raise CancelledError(f"The audit was stopped after {len(answers)}{of}.")
         return answers
@@ -268,10 +270,8 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
 
 def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
     """Return what the answers depend on, as plain values."""
-    if shard is not None and not isinstance(shard, int):
-        raise TypeError(f"Expected shard to be a whole number. Received: {shard!r}")
-    if shard is not None and shard < 1:
-        raise ValueError(f"Expected shard to be at least 1. Received: {shard}")
+    if shard is not None:
+        check_count("shard", shard)
     count = len(images) if images.repeatable else 0
     return {
         "network": net.name,
@@ -281,7 +281,7 @@ def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict
         "method": ask.method,
         "fit": ask.fit or net.fit,
         "photographs": count,
-        "shard": shard or shard_size(count),
+        "shard": int(shard or shard_size(count)),
         "notes": list(net.notes),
         NOTES: list(images.notes) if images.repeatable else [],
     }

@@ -23,14 +23,6 @@ SIDE = 176
 _STYLE = Path(__file__).with_name("page.css")
 
 
-def check_pictures(pictures: object) -> None:
-    """Raise an error unless it is a number of pictures to show, 0 or more."""
-    if not isinstance(pictures, int):
-        raise TypeError(f"Expected pictures to be a whole number. Received: {pictures!r}")
-    if pictures < 0:
-        raise ValueError(f"Expected pictures to be at least 0. Received: {pictures}")
-
-
 def write_document(path: str | Path, title: str, parts: Iterable[str]) -> Path:
     """Write a page of sections as one HTML file, whole or not at all, and return its path.
 

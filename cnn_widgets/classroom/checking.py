@@ -22,6 +22,7 @@ from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 from cnn_widgets.scenes.traits import KEPT
+from cnn_widgets.telling import stopped
 
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "cannot be checked"
 #: How far numbers in an honest file may be off on another machine.
@@ -138,7 +139,7 @@ def check_hand_ins(
     try:
         for number, file in enumerate(files):
             found.append(checker.checked(file))
-            if progress is not None and progress(number + 1, len(files)) is False:
+            if stopped(progress, number + 1, len(files)):
                 break
     finally:
         checker.close()

@@ -15,6 +15,7 @@ from cnn_widgets.environment import atomic_files
 from cnn_widgets.networks.network import Network
 from cnn_widgets.publishing.content import colors, photograph
 from cnn_widgets.records import ImageSample
+from cnn_widgets.telling import stopped
 from cnn_widgets.views import captions
 
 #: A page larger than this is refused, in MB of 10**6 bytes, unless more is allowed.
@@ -123,7 +124,7 @@ def publish(
     wanted = _wanted_classes(net, classes, filters)
     found = []
     for number, sample in enumerate(some):
-        if progress is not None and progress(number, len(some)) is False:
+        if stopped(progress, number, len(some)):
             raise CancelledError(f"Stopped after {number} of {len(some)} photographs.")
         found.append(photograph(net, sample, wanted, names, filters, chosen.name))
     content = {

@@ -31,6 +31,7 @@ from cnn_widgets.regression.photographs import (
 )
 from cnn_widgets.regression.result import Case, Check, Tolerances
 from cnn_widgets.regression.similarity import linear_cka
+from cnn_widgets.telling import stopped
 
 #: With fewer photographs CKA is too high, and may miss a drift.
 _FEW = 20
@@ -93,6 +94,11 @@ def check_against(
     >>> check.passed, check.causes
     (True, ())
     """
+    if not isinstance(tolerances, Tolerances | None):
+        raise TypeError(
+            "Expected tolerances as Tolerances(cka=0.9), for instance. "
+            f"Received: {type(tolerances).__name__}"
+        )
     kept, found = load_evidence(folder), opened(net, images)
     if net.channels != kept.about["channels"]:
         raise ValueError(
@@ -105,7 +111,7 @@ def check_against(
     with net.weights_checked():
         for number, each in enumerate(explained):
             run.see(each)
-            if progress is not None and progress(number + 1, len(found)) is False:
+            if stopped(progress, number + 1, len(found)):
                 raise CancelledError(f"Stopped after {number + 1} of {len(found)}.")
     return run.finished()
 

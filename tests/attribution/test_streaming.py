@@ -98,6 +98,11 @@ def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, 
         cw.stream(tiny_net, never(), **options)
 
 
+def test_what_is_no_number_is_refused_in_words(tiny_net):
+    with pytest.raises(TypeError, match=r"Expected top to be a whole number\. Received: '3'"):
+        cw.stream(tiny_net, [np.zeros((4, 4, 3), np.uint8)], top="3")
+
+
 def test_no_photograph_is_an_error(tiny_net):
     nothing = open_images([np.zeros((4, 4, 3), np.uint8)]).part(0, 0)
     with pytest.raises(ValueError, match="at least one photograph"):

@@ -155,7 +155,12 @@ def test_the_command_says_that_nothing_can_be_read_and_exits_with_1(colors, caps
 
 
 def test_the_command_says_in_one_line_what_is_wrong(colors, capsys):
+    for name, content in (("no.json", b'{"cold": '), ("bytes.json", b"\xff\xfe")):
+        (colors / name).write_bytes(content)
     for more, said in (
+        (("--classes", str(colors / "no.json")), "no.json' is no JSON file of labels and classes"),
+        (("--classes", str(colors / "bytes.json")), "bytes.json' is no JSON file of labels"),
+        (("-o", ""), "Expected a folder. Received an empty path"),
         ((), "No class of 'colors' is named after these labels: 'cold'"),
         (("--method", "nope"), "Unknown method 'nope'"),
         (("--classes", str(colors / "missing.json")), "missing.json"),

@@ -164,6 +164,30 @@ def test_labels_by_number_and_labels_left_out(net):
     assert list(found.mistakes()) == [9]
 
 
+def test_an_entry_of_classes_that_is_no_label_is_told(net):
+    given = [(picture("red"), "red"), (picture("green"), "green")]
+    found = cw.audit(net, given, classes={"RED": "green", "grass": "green", "green": 1})
+    assert found.label_classes == ((1,), (0,))
+    note = "No photograph has these labels of classes=: 'RED', 'grass'"
+    assert found.about["image_notes"] == [note]
+    assert cw.audit(net, iter(given), classes={"RED": 1}).about["image_notes"] != []
+    assert cw.audit(net, given, classes={"red": 0}).about["image_notes"] == []
+
+
+def test_an_empty_folder_name_is_not_the_present_folder(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = cw.audit(net, PICTURES)
+    for call in (
+        lambda: cw.audit(net, PICTURES, out=""),
+        lambda: found.save(""),
+        lambda: cw.load_audit(""),
+        lambda: cw.keep_evidence(net, [PICTURES[0][0]], ""),
+    ):
+        with pytest.raises(ValueError, match=r"Expected a folder\. Received an empty path"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_labels_of_no_class_are_named_with_what_is_near(net):
     with pytest.raises(ValueError, match=r"'grean' \(near: 'green'\), 'dog'") as raised:
         cw.audit(net, [(picture("red"), "grean"), (picture("red"), "dog")])
@@ -557,6 +581,7 @@ def test_a_network_without_classes_is_refused(keras):
     [
         ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
         ({"method": "nope"}, "Unknown method 'nope'"),
+        ({"progress": 3}, "Expected progress to be a function"),
         ({"shard": 2.5}, "Expected shard to be a whole number. Received: 2.5"),
         ({"shard": 0}, "Expected shard to be at least 1. Received: 0"),
     ],

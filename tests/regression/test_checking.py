@@ -254,6 +254,16 @@ def test_photographs_kept_that_are_gone_are_failures_unless_it_is_allowed(net, f
     )
 
 
+def test_what_are_no_tolerances_is_refused_in_words(net, folder):
+    with pytest.raises(TypeError, match=r"Expected tolerances as Tolerances.* Received: dict"):
+        cw.check_against(net, PICTURES, folder, tolerances={"cka": 0.9})
+
+
+def test_evidence_is_told_in_a_line_and_a_layer_by_its_name(net, tmp_path):
+    kept = cw.keep_evidence(net, PICTURES, tmp_path, layers="head")
+    assert repr(kept) == "Evidence('colors', 12 photographs, 1 layer)"
+
+
 def test_a_photograph_that_could_not_be_read_may_be_gone(net, tmp_path):
     cw.keep_evidence(net, {**PICTURES, "broken": b"no picture"}, tmp_path)
     assert cw.check_against(net, PICTURES, tmp_path).passed

@@ -108,6 +108,10 @@ def test_an_unreadable_photograph_is_left_out(bright, tmp_path):
 
 
 def test_bad_questions_are_refused_and_it_can_be_stopped(bright):
+    one = robustness(bright, [grey(200)], changes="darker")
+    assert [each.name for each in one] == ["darker"]
+    with pytest.raises(ValueError, match="Unknown change 'nope'"):
+        robustness(bright, [grey(1)], changes="nope")
     with pytest.raises(ValueError, match="Unknown change 'nope'"):
         robustness(bright, [grey(1)], changes=["nope"])
     with pytest.raises(ValueError, match=r"Expected fit to be one of .* Received: 'foo'"):
