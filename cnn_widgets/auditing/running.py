@@ -87,8 +87,9 @@ def audit(
     ------
     ValueError
         If there is no photograph, a label stands for no class, the network gives no classes, `out`
-        holds another run or is given for a data set or a generator (which no `executor` takes
-        either), or for the same reasons as `stream`.
+        holds another run, a damaged file or answers to other photographs, another run writes into
+        it now, or it is given for a data set or a generator (which no `executor` takes either), or
+        for the same reasons as `stream`.
     TypeError, RuntimeError
         If the executor is none, is closed or broke; or network or photographs cannot be sent.
     concurrent.futures.CancelledError
