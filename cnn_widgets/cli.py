@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 import webbrowser
@@ -12,17 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cnn_widgets.audit_command import add_audit
 from cnn_widgets.serving.commands import add_commands as add_serving
 from cnn_widgets.serving.commands import port
 from cnn_widgets.setting_up.commands import add_commands
 from cnn_widgets.setting_up.notebooks import FIRST, notebooks_folder
+from cnn_widgets.telling import counted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code.
 
     It is 0 if all is well, and 1 if `check` finds a regression or a hand-in that is not right,
-    `doctor` a fault, or `bundle --check` a damaged file.
+    `audit` no photograph that can be read, `doctor` a fault, or `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
     on standard error.
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         target.add_argument("--port", type=port, default=8888)
         target.add_argument("--no-browser", action="store_true", help="only print the address")
-    _add_audit(commands)
+    add_audit(commands)
     _add_check(commands)
     add_commands(commands)
     add_serving(commands)
@@ -81,35 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--method", default="grad-cam")
     report.add_argument("-o", "--out", type=Path, default=Path("out"))
     return parser
-
-
-def _add_audit(commands: Any) -> None:
-    audit = commands.add_parser("audit", help="where a network is wrong over a whole folder")
-    audit.set_defaults(run=_audit)
-    audit.add_argument("images", help="a folder of class folders, a pattern, a zip or a CSV")
-    audit.add_argument("--model", default=None, metavar="NAME",
-                       help="a keras.applications classifier or a .keras file")  # fmt: skip
-    audit.add_argument("--classes", type=Path, default=None, metavar="JSON",
-                       help="a file that says which classes a label stands for")  # fmt: skip
-    audit.add_argument("--method", default="grad-cam")
-    audit.add_argument("--pictures", type=int, default=60, metavar="N",
-                       help="mistakes shown on the page (default: 60)")  # fmt: skip
-    audit.add_argument("--also", nargs="*", default=["labels", "duplicates"], metavar="CHECK",
-                       help="further sections of the page: labels, duplicates (both by default), "
-                            "odd, filters, robustness, shortcuts")  # fmt: skip
-    audit.add_argument("--against", default=None, metavar="PHOTOS",
-                       help="another set, such as the training photographs: duplicates are looked "
-                            "for in both")  # fmt: skip
-    audit.add_argument("-o", "--out", type=_folder, default=Path("audit"))
-
-
-def _folder(text: str) -> Path:
-    """Return a folder; an address of a store is refused, which a path would take for one."""
-    if "://" in text:
-        raise argparse.ArgumentTypeError(
-            f"expected a folder, not {text!r}: audit(…, out=address) in a script writes to a store"
-        )
-    return Path(text)
 
 
 def _add_check(commands: Any) -> None:
@@ -165,7 +137,7 @@ def _check(options: argparse.Namespace) -> int:
     net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
     if options.keep:
         kept = keep_evidence(net, images, options.keep, method=method)
-        print(f"kept: {len(kept.photographs):,} photographs in {options.keep}")
+        print(f"kept: {counted(len(kept.photographs), 'photograph')} in {options.keep}")
         return 0
     found = check_against(net, images, options.against, tolerances=allowed)
     if options.junit:
@@ -186,52 +158,6 @@ def _check_hand_ins(options: argparse.Namespace) -> int:
     works = check_hand_ins(options.model, options.with_model, options.with_images)
     print(*listed(works), *(f"left out: {each}" for each in left_out(options.model)), sep="\n")
     return 0 if all(work.verdict == "right" for work in works) else 1
-
-
-def _audit(options: argparse.Namespace) -> int:
-    """Audit a network over photographs; write the answers, their figures and a page."""
-    from cnn_widgets.attribution import find_method
-    from cnn_widgets.auditing import audit, write_page
-    from cnn_widgets.datasets import open_images
-    from cnn_widgets.further_checks import CHECKS, checked_sections
-    from cnn_widgets.networks import load_network
-
-    find_method(options.method)  # fails before the network is loaded, which takes seconds
-    unknown = [name for name in options.also if name not in CHECKS]
-    if unknown:
-        raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
-    if options.against and "duplicates" not in options.also:
-        raise ValueError("--against is for --also duplicates.")
-    images = open_images(options.images)
-    other = open_images(options.against) if options.against else None
-    classes = None if options.classes is None else json.loads(options.classes.read_text("utf-8"))
-    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
-
-    def progress(done: int, total: int) -> None:
-        if done % 100 == 0 or done == total:
-            print(f"\r{done:,} of {total:,}", end="", file=sys.stderr, flush=True)
-
-    try:
-        found = audit(net, images, classes=classes, method=options.method, out=options.out,
-                      progress=progress)  # fmt: skip
-    except KeyboardInterrupt:
-        print(f"\nStopped. The same command goes on: {options.out} keeps what was answered.",
-              file=sys.stderr)  # fmt: skip
-        return 130
-    print(file=sys.stderr)
-    print(f"right: {found.accuracy}" if found.judged.any() else "no photograph has a label")
-    if found.errors:
-        print(f"unreadable: {len(found.errors):,}")
-    more, code = list[str](), 0
-    try:
-        more = checked_sections(found, net, images, options.also, classes,
-                                lambda line: print(line, file=sys.stderr), other)  # fmt: skip
-    except KeyboardInterrupt:
-        print("\nStopped: the page is written without the further checks.", file=sys.stderr)
-        code = 130
-    page = write_page(found, net, images, options.out / "audit.html", options.pictures, more)
-    print(f"written: {page}")
-    return code
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -165,10 +165,15 @@ def atomic_files(folder: Path, *names: str) -> Iterator[Path]:
                     os.replace(place / at, folder / at)
                 back.pop_all()
     except OSError as error:
-        file, reason = str(folder / at), f"Cannot write: {error.strerror or error}"
-        if error.errno is None:  # NumPy reports a full disk by message only
-            raise OSError(f"{reason}: {file!r}") from error
-        raise OSError(error.errno, reason, file) from error
+        raise cannot_write(error, folder / at) from error
+
+
+def cannot_write(error: OSError, file: Path) -> OSError:
+    """Return an error of writing that names the file."""
+    reason = f"Cannot write: {error.strerror or error}"
+    if error.errno is None:  # NumPy reports a full disk by message only
+        return OSError(f"{reason}: {str(file)!r}")
+    return OSError(error.errno, reason, str(file))
 
 
 def _way_back(file: Path, aside: Path) -> Callable[[], object]:
@@ -266,17 +271,8 @@ def _device(tf: Any) -> str:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the installed libraries that results depend on."""
     found = {"Python": platform.python_version()}
-    names = (
-        "cnn-widgets",
-        "tensorflow",
-        "tensorflow-cpu",
-        "keras",
-        "numpy",
-        "opencv-python-headless",
-        "pillow",
-        "ipywidgets",
-        "jupyterlab",
-    )
+    names = ("cnn-widgets", "tensorflow", "tensorflow-cpu", "keras", "numpy",
+             "opencv-python-headless", "pillow", "ipywidgets", "jupyterlab")  # fmt: skip
     for name in names:
         try:
             found[name] = version(name)

@@ -48,7 +48,7 @@ def checked_sections(
     found: Audit,
     net: Network,
     images: ImageSet,
-    checks: Iterable[str],
+    checks: str | Iterable[str],
     classes: Classes | None = None,
     say: Callable[[str], object] | None = None,
     other: ImageSet | None = None,
@@ -64,7 +64,7 @@ def checked_sections(
     net : Network
     images : ImageSet
         The photographs that were audited.
-    checks : iterable of str
+    checks : str or iterable of str
         Names in `CHECKS`.
     classes : mapping, optional
         As it was given to `audit`.
@@ -86,7 +86,7 @@ def checked_sections(
     >>> checked_sections(cw.audit(net, images), net, images, ["duplicates"])
     ['<section><h2>Duplicates</h2><p>None found.</p></section>']
     """
-    chosen = list(dict.fromkeys(checks))
+    chosen = list(dict.fromkeys([checks] if isinstance(checks, str) else checks))
     unknown = [name for name in chosen if name not in CHECKS]
     if unknown:
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")

@@ -9,6 +9,7 @@ from cnn_widgets.datasets import ImageSet
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
+from cnn_widgets.telling import stopped
 
 #: Called with (steps done, steps in all); the work is cancelled if it returns False.
 Progress = Callable[[int, int], bool | None]
@@ -23,7 +24,7 @@ class Counted:
     def one(self) -> None:
         """Count one step; a CancelledError if the progress function returned False."""
         self._done += 1
-        if self._progress is not None and self._progress(self._done, self._total) is False:
+        if stopped(self._progress, self._done, self._total):
             of = f" of {self._total}" if self._total else ""
             raise CancelledError(f"Stopped after {self._done}{of} {self._what}.")
 

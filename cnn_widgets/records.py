@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,20 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 FITS = ("squash", "crop", "letterbox")
+
+
+def check_fit(fit: str | None) -> None:
+    """Raise a ValueError if a way to resize photographs is unknown; None leaves it open."""
+    if fit is not None and fit not in FITS:
+        raise ValueError(f"Expected fit to be one of {FITS}. Received: {fit!r}")
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raise an error unless something is a whole number that is not too small."""
+    if not isinstance(value, Integral):
+        raise TypeError(f"Expected {name} to be a whole number. Received: {value!r}")
+    if value < least:
+        raise ValueError(f"Expected {name} to be at least {least}. Received: {value}")
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -77,8 +92,7 @@ class ImageSample:
                 f"Received: {kind or type(self.pixels).__name__} {shape}. "
                 "load_image() converts other arrays."
             )
-        if self.fit is not None and self.fit not in FITS:
-            raise ValueError(f"Expected fit to be one of {FITS}. Received: {self.fit!r}")
+        check_fit(self.fit)
         self._check_data()
 
     def _check_data(self) -> None:

@@ -57,6 +57,19 @@ def local(place: str | Path) -> Path:
     return Path(place).expanduser()
 
 
+def folder(place: str | Path) -> str:
+    """Return the place of a folder as text: an address as it is, a path with the home folder in it.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, which would be the folder in which Python runs.
+    """
+    if place == "":
+        raise ValueError("Expected a folder. Received an empty path. The present one is '.'.")
+    return str(place) if is_store(place) else str(local(place))
+
+
 def joined(folder: str, name: str) -> str:
     """Return the place of a file in a folder."""
     return f"{folder.rstrip('/')}/{name}" if is_store(folder) else os.path.join(folder, name)

@@ -18,6 +18,7 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.bands import uniform_like
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.telling import stopped
 
 #: Called with (steps done, total steps); the computation is cancelled if it returns False.
 Progress = Callable[[int, int], bool | None]
@@ -42,7 +43,7 @@ def partial_progress(progress: Progress | None, number: int, count: int) -> Prog
         if progress is None:
             return True
         steps = FINE * number + FINE * done // max(total, 1), FINE * count
-        if progress(*steps) is False:
+        if stopped(progress, *steps):
             raise CancelledError(f"Cancelled after {steps[0] / steps[1]:.0%}.")
         return True
 
@@ -150,7 +151,7 @@ class Probe:
 
     def step(self, done: int, total: int) -> None:
         """Report the progress; raise CancelledError if the progress function returns False."""
-        if self.progress is not None and self.progress(done, total) is False:
+        if stopped(self.progress, done, total):
             raise CancelledError(f"Cancelled after {done} of {total} steps.")
 
     def batches(self, count: int) -> Iterator[range]:

@@ -18,7 +18,9 @@ from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample, Prediction
+from cnn_widgets.records import ImageSample, Prediction, check_count, check_fit
+
+_NONE = "Expected at least one photograph. Received none."
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -105,7 +107,7 @@ def stream(
     ValueError
         If there is no photograph, or for the same reasons as `attribute`; or with an executor
         for a data set or a generator. These errors are raised by the call itself, before a
-        photograph is read.
+        photograph is read; only whether a data set or a generator is empty shows at its end.
 
     Examples
     --------
@@ -113,16 +115,18 @@ def stream(
     >>> [each.predictions[0].name for each in cw.stream(net, photographs)][:2]
     ['Egyptian cat', 'espresso']
     """
-    if top < 1:
-        raise ValueError(f"Expected top to be at least 1. Received: {top}")
+    check_count("top", top)
     checked_network(net)
+    check_fit(fit)
     pictures = open_images(images, labels, channels=net.channels)
+    if pictures.repeatable and not len(pictures):
+        raise ValueError(_NONE)
     order: deque[Explained] = deque()
     at_least = None if whole else 2 * max(net.input_size)
     samples = _readable(net, pictures, fit, at_least, order)
     maps = streamed(net, samples, method, class_index, layer, target, **options)
     if executor is None:
-        return _merged(net, maps, order, top)
+        return _at_least_one(_merged(net, maps, order, top))
     if not pictures.repeatable:
         raise ValueError(
             "executor= is for photographs that can be read by number: a folder, a zip, a CSV, a "
@@ -132,6 +136,16 @@ def stream(
     asked = {"method": method, "class_index": class_index, "layer": layer, "target": target,
              "top": top, "fit": fit, "whole": whole, **options}  # fmt: skip
     return _by_workers(net, pictures, asked, executor)
+
+
+def _at_least_one(found: Iterator[Explained]) -> Iterator[Explained]:
+    """Yield what is found; a ValueError if that is nothing."""
+    empty = True
+    for each in found:
+        empty = False
+        yield each
+    if empty:
+        raise ValueError(_NONE)
 
 
 def _by_workers(

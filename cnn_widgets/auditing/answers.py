@@ -1,4 +1,4 @@
-"""One answer per photograph, kept in a file line by line, so that a run can go on where it was."""
+"""One answer per photograph; in a folder, those that were kept line by line or shard by shard."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import base64
 import json
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Executor
-from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from itertools import takewhile
 from typing import Any
 
 import cv2
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets import storage
 from cnn_widgets.datasets import Label
-from cnn_widgets.executing import Job, from_parquet, shard_results
+from cnn_widgets.executing import from_parquet
 from cnn_widgets.records import Floats
 
 #: Rows and columns of the evidence that is kept of each photograph.
@@ -26,10 +24,12 @@ GRID = 14
 #: Entry of the manifest that is told and not compared: a text file more is no other run.
 NOTES = "image_notes"
 _BYTES = ("evidence", "probabilities")
+_KINDS = {"name": str, "label": int | str | None, "predicted": int, "second": int, "error": str}
 ANSWERS, MANIFEST, SHARDS = "answers.jsonl", "manifest.json", "shards"
 #: Files beside the shards: the table of all answers; a folder for what workers share in a run.
 TABLE, WORK = "answers.parquet", "work"
 
+UNLABELLED = "no photograph has a label"
 #: Called with (photographs done, photographs in all); may return False to stop.
 Progress = Callable[[int, int], Any]
 
@@ -84,13 +84,22 @@ class Answer:
 
     @classmethod
     def from_line(cls, line: str) -> Answer:
-        """Return the answer of a line of JSON; a ValueError or TypeError if it is none."""
-        found = json.loads(line)
-        for name in ("probability", "second_probability", "label_probability", "confidence"):
-            found[name] = math.nan if found[name] is None else float(found[name])
-        for name in _BYTES:
-            found[name] = base64.b64decode(found.get(name, ""))
-        return cls(**found)
+        """Return the answer of a line of JSON; a ValueError if it is none."""
+        try:
+            found = json.loads(line)
+            for name in ("probability", "second_probability", "label_probability", "confidence"):
+                found[name] = math.nan if found[name] is None else float(found[name])
+            for name in _BYTES:
+                found[name] = base64.b64decode(found.get(name, ""))
+            made = cls(**found)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no answer, {type(error).__name__} {error}") from None
+        for name, kind in _KINDS.items():
+            if not isinstance(value := getattr(made, name), kind):
+                raise ValueError(f"{name} is {value!r}")
+        if len(made.evidence) not in (0, GRID * GRID):
+            raise ValueError(f"the evidence has {len(made.evidence)} bytes")
+        return made
 
 
 def gridded(heatmap: Floats) -> bytes:
@@ -105,104 +114,15 @@ def grids(answers: Sequence[Answer]) -> NDArray[np.uint8]:
     return np.array(found, np.uint8).reshape(-1, GRID, GRID)
 
 
-def keep_manifest(folder: str, about: dict[str, Any]) -> None:
-    """Write down what the answers in a folder, which is made, depend on.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds the answers of another run; the message says in what it differs.
-    """
-    manifest = storage.joined(folder, MANIFEST)
-    if not storage.exists(manifest):
-        text = json.dumps(about, indent=2) + "\n"
-        storage.write(folder, {MANIFEST: text.encode()})
-        return
-    kept = json.loads(storage.read(manifest))
-    other = [name for name in about if name != NOTES and kept.get(name) != about[name]]
-    if other:
-        raise ValueError(
-            f"{folder!r} holds an audit of another {' and another '.join(other)}. "
-            "Choose an empty folder, or delete that one."
-        )
-
-
-class ShardFiles:
-    """The answers of a run in a folder, in a Parquet file for each shard, in any order.
-
-    Parameters
-    ----------
-    folder : str
-        A path, or the address of a store.
-    size, count : int
-        Photographs in a shard, and in all.
-
-    Attributes
-    ----------
-    found : dict of int to list of Answer
-        The shards that are there, by their numbers; also of answers written line by line.
-    """
-
-    def __init__(self, folder: str, size: int, count: int) -> None:
-        self._folder, lines = storage.joined(folder, SHARDS), storage.joined(folder, ANSWERS)
-        known = _from_lines(storage.read(lines)) if storage.exists(lines) else []
-        self.found = {
-            start // size: known[start : start + size]
-            for start in range(0, len(known), size)
-            if min(start + size, count) <= len(known)
-        }
-        for name in storage.names_in(self._folder):
-            number, _, kind = name.partition(".")
-            if number.isdigit() and kind == "parquet":
-                data = storage.read(storage.joined(self._folder, name))
-                self.found[int(number)] = list(from_parquet(Answer, data))
-
-    def add(self, number: int, data: bytes) -> None:
-        """Write the answers of a shard, given as a Parquet file."""
-        storage.write(self._folder, {f"{number:08}.parquet": data})
-        self.found[number] = list(from_parquet(Answer, data))
-
-    def answers(self) -> list[Answer]:
-        """Return the answers in order, up to the first shard that is missing."""
-        found: list[Answer] = []
-        for number in range(len(self.found)):
-            if number not in self.found:
-                break
-            found += self.found[number]
-        return found
-
-
-def answered_in_shards(
-    job: Job,
-    executor: Executor | Callable[[], Executor] | None,
-    place: str | None,
-    kept: dict[str, Any],
-    progress: Progress | None,
-) -> list[Answer]:
-    """Return the answers to all photographs, those of each shard from any worker.
-
-    The job's work returns the answers of a shard as a Parquet file. In `place`, if there is one,
-    they are kept as they come, with what the run depends on (`kept`).
-    """
-    total, files, work = len(job.images), None, None
-    if place is not None:
-        keep_manifest(place, kept)
-        files, work = ShardFiles(place, job.size, total), storage.joined(place, WORK)
-    found = {} if files is None else files.found
-    done = sum(len(each) for each in found.values())
-    missing = [number for number in range(job.count) if number not in found]
-    with closing(shard_results(job, executor, missing, work)) as results:
-        for number, data in results:
-            if files is not None:
-                files.add(number, data)
-            else:
-                found[number] = list(from_parquet(Answer, data))
-            done += len(found[number])
-            if progress is not None and progress(done, total) is False:
-                raise CancelledError(f"The audit was stopped after {done} of {total}.")
-    if work is not None:
-        storage.remove(work)
-    return [each for number in range(job.count) for each in found[number]]
+def why_unjudged(answers: Sequence[Answer]) -> str:
+    """Return why it is not known of any photograph whether the answer to it is right."""
+    bad = [each for each in answers if each.predicted < 0]
+    if bad and len(bad) == len(answers):
+        return f"none can be read; the first: {bad[0].name}: {bad[0].error}"
+    labelled = [each for each in answers if each.label is not None]
+    if labelled and all(each.predicted < 0 for each in labelled):
+        return "no photograph with a label can be read"
+    return "no photograph has a label that is not left out" if labelled else UNLABELLED
 
 
 def has_shards(folder: str) -> bool:
@@ -211,59 +131,74 @@ def has_shards(folder: str) -> bool:
 
 
 def kept_answers(folder: str, size: int, count: int) -> list[Answer]:
-    """Return the answers in a folder, in order; of a run that was stopped, the first ones."""
-    if has_shards(folder):
-        return ShardFiles(folder, size, count).answers()
-    return _from_lines(storage.read(storage.joined(folder, ANSWERS)))
-
-
-def _from_lines(data: bytes) -> list[Answer]:
-    """Return the answers of whole lines; a last one that was cut off is left out."""
-    lines = data[: data.rfind(b"\n") + 1].decode("utf-8").split("\n")
-    return [Answer.from_line(line) for line in lines[:-1]]
-
-
-class AnswerFile:
-    """The answers of a run in a folder: read what is there, and add to it.
+    """Return the answers in a folder, in order; of a run that was stopped, the first ones.
 
     Parameters
     ----------
-    folder : Path
-        Made if it is missing.
-    about : dict
-        What the answers depend on. A run with other values is another run.
+    folder : str
+    size, count : int
+        Photographs in a shard, and in all.
 
     Raises
     ------
+    FileNotFoundError
+        If there are none.
     ValueError
-        If the folder holds the answers of another run; the message says in what it differs.
+        If a file is damaged, or the answers are not one for each photograph.
     """
+    if has_shards(folder):
+        known = whole_shards(folder, size, count)
+        known.update((n, from_shard(place)) for n, place in shard_places(folder).items())
+        first = takewhile(known.__contains__, range(-(-count // size)))
+        found = [each for number in first for each in known[number]]
+    else:
+        found = from_lines(storage.joined(folder, ANSWERS))
+    names = {each.name for each in found}
+    if len(found) > count or len(names) < len(found):
+        raise ValueError(f"{len(found)} answers, to {len(names)} of {count} photographs")
+    return found
 
-    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
-        keep_manifest(str(folder), about)
-        self._path = folder / ANSWERS
-        self.found = self._read()
-        self._file = self._path.open("a", encoding="utf-8")
 
-    def _read(self) -> list[Answer]:
-        """Return the answers that are there; a last line that was cut off is removed."""
-        if not self._path.exists():
-            return []
-        data = self._path.read_bytes()
-        end = data.rfind(b"\n") + 1
-        if end < len(data):
-            with self._path.open("r+b") as file:
-                file.truncate(end)
-        return _from_lines(data)
+def shard_places(folder: str) -> dict[int, str]:
+    """Return the places of the Parquet files in a folder, by their numbers."""
+    inside = storage.joined(folder, SHARDS)
+    parts = [name.partition(".") for name in storage.names_in(inside)]
+    return {
+        int(number): storage.joined(inside, f"{number}.parquet")
+        for number, _, kind in parts
+        if number.isdecimal() and kind == "parquet"
+    }
 
-    def add(self, answer: Answer) -> None:
-        """Write an answer; it is on the disk after `flush`."""
-        self._file.write(answer.as_line() + "\n")
 
-    def flush(self) -> None:
-        """Hand what was written to the operating system."""
-        self._file.flush()
+def from_shard(place: str) -> list[Answer]:
+    """Return the answers of a Parquet file; a ValueError that names it if it is damaged."""
+    data = storage.read(place)
+    try:
+        return list(from_parquet(Answer, data))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{place!r} is damaged: it is no Parquet table of answers.") from error
 
-    def close(self) -> None:
-        """Write out the rest, and close the file."""
-        self._file.close()
+
+def whole_shards(folder: str, size: int, count: int) -> dict[int, list[Answer]]:
+    """Return the shards of which all answers were written line by line, by their numbers."""
+    lines = storage.joined(folder, ANSWERS)
+    known = from_lines(lines) if storage.exists(lines) else []
+    return {
+        start // size: known[start : start + size]
+        for start in range(0, len(known), size)
+        if min(start + size, count) <= len(known)
+    }
+
+
+def from_lines(place: str) -> list[Answer]:
+    """Return the answers of a file's whole lines; a last one that was cut off is left out.
+
+    A ValueError names the file, and the line that is no answer.
+    """
+    data, found = storage.read(place), []
+    for number, line in enumerate(data[: data.rfind(b"\n") + 1].split(b"\n")[:-1], 1):
+        try:
+            found.append(Answer.from_line(line.decode("utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{place!r} is damaged in line {number}: {error}") from None
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -28,7 +28,7 @@ class LabelTable:
     known : dict
         From a label as it is told to its place in `names`; one that is left out is not in it.
     notes : tuple of str
-        Which spellings were taken as one label.
+        Which spellings were taken as one label; which entries of `classes` are of no label.
     """
 
     names: tuple[str, ...]
@@ -88,13 +88,13 @@ def match_labels(
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
     unknown: list[str] = []
-    for label in dict.fromkeys(each for each in labels if each is not None):
+    met = list(dict.fromkeys(each for each in labels if each is not None))
+    for label in met:
         if str(label) in told:
             meant = told[str(label)]
             if meant is None:
                 continue
-            indices = tuple(net.class_index(each) for each in _listed(meant))
-            name = str(label)
+            indices, name = _meant(str(label), meant, net), str(label)
         elif isinstance(label, int):
             index = net.class_index(label)
             indices, name = (index,), net.class_names[index]
@@ -117,7 +117,7 @@ def match_labels(
         names,
         tuple(found[name] for name in names),
         {label: names.index(name) for label, name in known.items()},
-        spellings.notes,
+        (*spellings.notes, *_unused(told, met)),
     )
 
 
@@ -169,12 +169,28 @@ class Spellings:
         )
 
 
+def _unused(told: Iterable[str], labels: Iterable[Label]) -> list[str]:
+    """Return in words the entries of `classes` that no photograph has as its label."""
+    there = set(map(str, labels))
+    unused = [repr(name) for name in told if name not in there]
+    more = f" and {len(unused) - 8} more" if len(unused) > 8 else ""
+    words = f"No photograph has these labels of classes=: {', '.join(unused[:8])}{more}"
+    return [words] if unused else []
+
+
 def _plain(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
 
 
-def _listed(meant: Any) -> Sequence[Any]:
-    return list(meant) if isinstance(meant, list | tuple | set) else [meant]
+def _meant(label: str, meant: Any, net: Network) -> tuple[int, ...]:
+    """Return the classes that a label is said to stand for, each once."""
+    listed = list(meant) if isinstance(meant, list | tuple | set) else [meant]
+    if not listed:
+        raise ValueError(
+            f"Expected the classes that label {label!r} stands for, or None to leave its "
+            f"photographs out. Received: {meant!r}"
+        )
+    return tuple(dict.fromkeys(net.class_index(each) for each in listed))
 
 
 def _unknown(labels: list[str], net: Network, names: list[str]) -> str:

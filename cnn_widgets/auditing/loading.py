@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cnn_widgets import storage
-from cnn_widgets.auditing.answers import MANIFEST, kept_answers
+from cnn_widgets.auditing.answers import kept_answers
+from cnn_widgets.auditing.keeping import read_manifest
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.result import Audit
 
@@ -30,9 +30,9 @@ def load_audit(folder: str | Path) -> Audit:
     ...     cw.load_audit(folder).accuracy == made.accuracy
     True
     """
-    place = str(folder) if storage.is_store(folder) else str(Path(folder).expanduser())
+    place = storage.folder(folder)
     try:
-        kept = json.loads(storage.read(storage.joined(place, MANIFEST)))
+        kept = read_manifest(place)
         answers = kept_answers(place, kept.get("shard", 0), kept.get("photographs", 0))
         table = kept.pop("label_table")
         labels = LabelTable(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +22,15 @@ from cnn_widgets.auditing.sections import (
     write_document,
 )
 from cnn_widgets.auditing.shares import Share
-from cnn_widgets.datasets import ImageSet
+from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.drawing.color import colorize
+from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import versions
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import check_count
+from cnn_widgets.telling import counted
 
 #: Up to so many labels the confusion matrix is shown whole; of more, the most frequent confusions.
 WHOLE = 20
@@ -35,7 +39,7 @@ WHOLE = 20
 def write_page(
     found: Audit,
     net: Network,
-    images: ImageSet,
+    images: Any,
     path: str | Path,
     pictures: int = 60,
     sections: Iterable[str] = (),
@@ -47,8 +51,8 @@ def write_page(
     found : Audit
     net : Network
         The network that was audited: it explains the mistakes shown.
-    images : ImageSet
-        The photographs that were audited.
+    images : object
+        The photographs that were audited, as `open_images` takes them.
     path : str or Path
     pictures : int
         How many mistakes are shown with their evidence, for the answer and for the label.
@@ -58,16 +62,14 @@ def write_page(
     Raises
     ------
     ValueError
-        If the photographs are of a data set or a generator: they cannot be read again.
+        If the photographs are of a data set or a generator, which cannot be read again, they or
+        the network are not those that were audited, or `pictures` is below 0.
     OSError
         If the file cannot be written; the message names it.
     """
-    if not images.repeatable:
-        raise ValueError(
-            "The mistakes of a data set or a generator cannot be shown: its photographs cannot be "
-            "read again. Audit a folder, a zip, a CSV, a list or an array."
-        )
-    title = f"Audit of {found.about['network']} on {len(found):,} photographs"
+    check_count("pictures", pictures, 0)
+    photographs = _audited(found, net, images)
+    title = f"Audit of {found.about['network']} on {counted(len(found), 'photograph')}"
     parts = [
         _figures(found),
         _labels(found),
@@ -75,11 +77,31 @@ def write_page(
         _reliability(found.calibration),
         _evidence(found),
         *sections,
-        _mistakes(found, net, images, pictures),
+        _mistakes(found, net, photographs, pictures),
         _unreadable(found),
         _footer(found),
     ]
     return write_document(path, title, parts)
+
+
+def _audited(found: Audit, net: Network, images: Any) -> ImageSet:
+    """Return photographs as a set; a ValueError if they or the network are not those audited."""
+    photographs = open_images(images, channels=net.channels)
+    if not photographs.repeatable:
+        raise ValueError(
+            "The mistakes of a data set or a generator cannot be shown: its photographs cannot be "
+            "read again. Audit a folder, a zip, a CSV, a list or an array."
+        )
+    if photographs.names != found.names:
+        raise ValueError(
+            f"Expected the {counted(len(found), 'photograph')} that were audited, in their order. "
+            f"Received: {photographs!r} of other names or in another order."
+        )
+    if weights_digest(net.model) != found.about["weights"]:
+        raise ValueError(
+            f"{net.name!r} is another network than that of the audit: it has other weights."
+        )
+    return photographs
 
 
 def _figures(found: Audit) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets import storage
-from cnn_widgets.auditing.answers import Answer, grids
+from cnn_widgets.auditing.answers import UNLABELLED, Answer, grids, why_unjudged
 from cnn_widgets.auditing.calibration import Calibration, calibration
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.probabilities import of_labels
@@ -22,6 +22,7 @@ from cnn_widgets.auditing.shares import LabelRow, Share, confusion
 from cnn_widgets.environment import frame, versions
 from cnn_widgets.executing import write_table
 from cnn_widgets.records import Floats
+from cnn_widgets.telling import counted
 
 #: Column of the confusion matrix for answers that belong to no label.
 ANOTHER = "another class"
@@ -81,8 +82,14 @@ class Audit:
         return len(self.names)
 
     def __repr__(self) -> str:
-        told = f"accuracy {self.accuracy}" if self.judged.any() else "no labels"
-        return f"Audit({self.about['network']!r}, {len(self)} photographs, {told})"
+        told = self.unjudged or f"accuracy {self.accuracy}"
+        told = "no labels" if told == UNLABELLED else told
+        return f"Audit({self.about['network']!r}, {counted(len(self), 'photograph')}, {told})"
+
+    @property
+    def unjudged(self) -> str:
+        """Why it is not known of any photograph whether it is right; "" if it is of some."""
+        return "" if self.judged.any() else why_unjudged(self._answers)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -260,8 +267,9 @@ class Audit:
         writer.writerows(self.records())
         text = json.dumps(self.summary(), indent=2) + "\n"
         files = {"answers.csv": table.getvalue().encode(), "audit.json": text.encode()}
-        storage.write(str(folder), files)
-        return str(folder) if storage.is_store(folder) else Path(folder).expanduser()
+        place = storage.folder(folder)
+        storage.write(place, files)
+        return place if storage.is_store(place) else Path(place)
 
     def to_parquet(self, path: str | Path) -> None:
         """Write `records`, with the evidence of each answer, as a Parquet table.

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from cnn_widgets import storage
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
-from cnn_widgets.auditing.answers import (
-    NOTES,
-    TABLE,
-    Answer,
-    AnswerFile,
-    Progress,
-    answered_in_shards,
-    gridded,
-    has_shards,
-)
+from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
+from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards, input_digest
 from cnn_widgets.auditing.labels import Classes, LabelTable, MatchedLabels
 from cnn_widgets.auditing.probabilities import packed
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
-from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.storage import is_store, joined
+from cnn_widgets.records import check_count, check_fit
+from cnn_widgets.telling import check_progress, stopped
 
 _FLUSHED_EVERY = 2.0  # seconds
 _ROUNDING = 1e-3
@@ -96,8 +87,9 @@ def audit(
     ------
     ValueError
         If there is no photograph, a label stands for no class, the network gives no classes, `out`
-        holds another run or is given for a data set or a generator (which no `executor` takes
-        either), or for the same reasons as `stream`.
+        holds another run, a damaged file or answers to other photographs, another run writes into
+        it now, or it is given for a data set or a generator (which no `executor` takes either), or
+        for the same reasons as `stream`.
     TypeError, RuntimeError
         If the executor is none, is closed or broke; or network or photographs cannot be sent.
     concurrent.futures.CancelledError
@@ -112,6 +104,8 @@ def audit(
     (9, 0)
     """
     checked_network(net)
+    check_fit(fit)
+    check_progress(progress)
     found = open_images(images, labels, channels=net.channels)
     if net.engine.head.kind == "values":
         raise ValueError(
@@ -121,33 +115,23 @@ def audit(
         _check_stream(found, out, executor)
     if executor is not None:
         checked_executor(executor)
-    matched = MatchedLabels(net, classes, found.labels if found.repeatable else ())
     ask = _Ask(find_method(method).name, fit)
+    matched = MatchedLabels(net, classes, found.labels if found.repeatable else ())
     about = _about(net, found, ask, shard)
-    place = None if out is None else str(out if is_store(out) else Path(out).expanduser())
-    kept = {
-        **_noted(about, matched.table),
-        "class_names": list(net.class_names),
-        "label_table": matched.as_json(),
-    }
-    if executor is not None or (place is not None and has_shards(place)):
-        job = Job(net, found, partial(_answered_part, ask=ask, table=matched.table), about["shard"])
-        answers = answered_in_shards(job, executor, place, kept, progress)
-    else:
-        file = AnswerFile(Path(place), kept) if place is not None else None
-        answers = file.found if file is not None else []
-        try:
-            explained = _explained(net, found, ask, about["shard"], len(answers))
-            total = len(found) if found.repeatable else 0
-            _ask(net, explained, matched, answers, file, progress, total)
-        finally:
-            if file is not None:
-                file.close()
-    made = Audit(_noted(about, matched.table), net.class_names, matched.table, answers)
-    if place is not None:
-        made.save(place)
-        if has_shards(place):
-            made.to_parquet(joined(place, TABLE))
+    if found.repeatable:
+        ask.stream(net, found)  # refuses what it cannot answer; nothing is read by the call itself
+    place = None if out is None else storage.folder(out)
+    run = _Run(net, found, ask, matched, about, place, progress)
+    with alone_in(place):
+        if executor is not None or (place is not None and has_shards(place)):
+            answers = run.in_shards(executor)
+        else:
+            answers = run.one_by_one()
+        made = Audit(_noted(about, matched.table), net.class_names, matched.table, answers)
+        if place is not None:
+            made.save(place)
+            if has_shards(place):
+                made.to_parquet(storage.joined(place, TABLE))
     return made
 
 
@@ -183,20 +167,69 @@ def _check_stream(images: ImageSet, out: object, executor: object) -> None:
         raise ValueError("The data set never ends: audit(net, data.take(1000)), for instance.")
 
 
-def _explained(
-    net: Network, images: ImageSet, ask: _Ask, size: int, known: int
-) -> Iterator[Explained]:
-    """Yield photographs from that of number `known` on, shard by shard.
+@dataclass(frozen=True)
+class _Run:
+    """One audit, which is given answers by workers or makes them itself."""
 
-    What the network says of one depends, by rounding, on those it is asked about together with. So
-    a shard is begun at its first photograph, also where a run goes on in the middle of it.
-    """
-    if not images.repeatable:
-        yield from ask.stream(net, images)
-        return
-    for start in range(known - known % size, len(images), size):
-        part = images.part(start, min(start + size, len(images)))
-        yield from islice(ask.stream(net, part), max(known - start, 0), None)
+    net: Network
+    images: ImageSet
+    ask: _Ask
+    matched: MatchedLabels
+    about: dict[str, Any]
+    place: str | None
+    progress: Progress | None
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What is kept with the answers: all that they depend on."""
+        return {
+            **_noted(self.about, self.matched.table),
+            "class_names": list(self.net.class_names),
+            "label_table": self.matched.as_json(),
+        }
+
+    def in_shards(self, executor: Executor | Callable[[], Executor] | None) -> list[Answer]:
+        """Return the answers to all photographs, those of each shard from any worker."""
+        work = partial(_answered_part, ask=self.ask, table=self.matched.table)
+        job = Job(self.net, self.images, work, self.about["shard"])
+        return answered_in_shards(job, executor, self.place, self.kept, self.progress)
+
+    def one_by_one(self) -> list[Answer]:
+        """Return the answers to all photographs; those that are kept already are not asked for."""
+        if self.place is None:
+            return self._added([], None)
+        with closing(AnswerFile(Path(self.place), self.kept, self.images)) as file:
+            return self._added(file.found, file)
+
+    def _added(self, answers: list[Answer], file: AnswerFile | None) -> list[Answer]:
+        """Add the answer to each further photograph to `answers`, and to the file."""
+        total, flushed = len(self.images) if self.images.repeatable else 0, time.monotonic()
+        for each in self._explained(len(answers)):
+            answer = _answer(self.net, each, self.matched.meet(each.label))
+            if file is not None:
+                file.add(answer)
+                if time.monotonic() - flushed > _FLUSHED_EVERY:
+                    file.flush()
+                    flushed = time.monotonic()
+            answers.append(answer)
+            if stopped(self.progress, len(answers), total):
+                of = f" of {total}" if total else ""
+                raise CancelledError(f"The audit was stopped after {len(answers)}{of}.")
+        return answers
+
+    def _explained(self, known: int) -> Iterator[Explained]:
+        """Yield photographs from that of number `known` on, shard by shard.
+
+        What the network says of one depends, by rounding, on those it is asked about together
+        with. So a shard is begun at its first photograph, also where a run goes on in its middle.
+        """
+        if not self.images.repeatable:
+            yield from self.ask.stream(self.net, self.images)
+            return
+        size = self.about["shard"]
+        for start in range(known - known % size, len(self.images), size):
+            part = self.images.part(start, min(start + size, len(self.images)))
+            yield from islice(self.ask.stream(self.net, part), max(known - start, 0), None)
 
 
 def _answered_part(net: Network, images: ImageSet, ask: _Ask, table: LabelTable) -> bytes:
@@ -204,30 +237,6 @@ def _answered_part(net: Network, images: ImageSet, ask: _Ask, table: LabelTable)
     with net.weights_checked():
         found = [_answer(net, each, table) for each in ask.stream(net, images)]
     return to_parquet(Answer, found)
-
-
-def _ask(
-    net: Network,
-    explained: Iterator[Explained],
-    matched: MatchedLabels,
-    answers: list[Answer],
-    file: AnswerFile | None,
-    progress: Progress | None,
-    total: int,
-) -> None:
-    """Add the answer to each photograph to `answers`, and to the file."""
-    flushed = time.monotonic()
-    for each in explained:
-        answer = _answer(net, each, matched.meet(each.label))
-        if file is not None:
-            file.add(answer)
-            if time.monotonic() - flushed > _FLUSHED_EVERY:
-                file.flush()
-                flushed = time.monotonic()
-        answers.append(answer)
-        if progress is not None and progress(len(answers), total) is False:
-            of = f" of {total}" if total else ""
-            raise CancelledError(f"The audit was stopped after {len(answers)}{of}.")
 
 
 def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
@@ -262,8 +271,8 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
 
 def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
     """Return what the answers depend on, as plain values."""
-    if shard is not None and shard < 1:
-        raise ValueError(f"Expected shard to be at least 1. Received: {shard}")
+    if shard is not None:
+        check_count("shard", shard)
     count = len(images) if images.repeatable else 0
     return {
         "network": net.name,
@@ -273,17 +282,7 @@ def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict
         "method": ask.method,
         "fit": ask.fit or net.fit,
         "photographs": count,
-        "shard": shard or shard_size(count),
+        "shard": int(shard or shard_size(count)),
         "notes": list(net.notes),
         NOTES: list(images.notes) if images.repeatable else [],
     }
-
-
-def input_digest(net: Network) -> str:
-    """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
-    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    try:
-        given = np.round(net.input_tensor(load_image(pixels)), 4)
-    except ValueError:  # it takes other channels than a photograph's
-        return ""
-    return hashlib.sha256(np.asarray(given, np.float32).tobytes()).hexdigest()

@@ -31,6 +31,7 @@ from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 from cnn_widgets.scenes.traits import KEPT
+from cnn_widgets.telling import stopped
 
 #: How many reasons are told of one pin.
 _MOST_REASONS = 20
@@ -86,7 +87,7 @@ def check_hand_ins(
     try:
         for number, file in enumerate(files):
             found.append(checker.checked(file))
-            if progress is not None and progress(number + 1, len(files)) is False:
+            if stopped(progress, number + 1, len(files)):
                 break
     finally:
         checker.close()

@@ -15,6 +15,7 @@ from cnn_widgets.auditing.probabilities import KEPT, WHOLE
 from cnn_widgets.data_checks.confident import FEW, ConfidentJoint, joint_of, noisiest
 from cnn_widgets.environment import frame
 from cnn_widgets.records import Floats
+from cnn_widgets.telling import counted
 
 #: The confident joint of so many labels takes 256 MB.
 MOST = 4096
@@ -219,9 +220,9 @@ def _notes(
     """Return what limits the answer, in words."""
     names, notes = audit.label_names, []
     if labelled > sum(counts):
+        told = counted(labelled - sum(counts), "photograph is", "photographs are")
         notes.append(
-            f"{labelled - sum(counts):,} photographs are not judged: they were audited before the "
-            "probabilities of all labels were kept."
+            f"{told} not judged: audited before the probabilities of all labels were kept."
         )
     if len(audit.class_names) > WHOLE:
         notes.append(

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.environment import frame
 from cnn_widgets.records import Pixels
+from cnn_widgets.telling import stopped
 
 #: Two hashes of 64 bits that differ in at most so many are of the same picture.
 DISTANCE = 6
@@ -44,7 +46,8 @@ class Duplicates:
     across : tuple of (str, str)
         Pairs of a photograph and one of the other set, if there was one.
     unreadable : dict of str to str
-        Why a photograph could not be read, by name.
+        Why a photograph could not be read, by name; of the same name in both sets, that of the
+        other set has "(other)" behind it.
     """
 
     exact: tuple[tuple[str, ...], ...]
@@ -112,11 +115,11 @@ def duplicates(
         )
     total = sum(map(len, sets))
     found, bad = list[_Print](), dict[str, str]()
-    for number, images_ in enumerate(sets):
-        for each in _prints(images_, number, bad):
-            found += [] if each is None else [each]
-            if progress is not None and progress(len(found) + len(bad), total) is False:
-                raise CancelledError(f"Stopped after {len(found)} of {total}.")
+    each_of_both = chain.from_iterable(_prints(some, n, bad) for n, some in enumerate(sets))
+    for done, each in enumerate(each_of_both, 1):
+        found += [] if each is None else [each]
+        if stopped(progress, done, total):
+            raise CancelledError(f"Stopped after {done} of {total}.")
     pairs = list(_pairs(found, distance))
     within = [(a, b) for a, b in pairs if found[a].place == found[b].place == 0]
     across = [
@@ -147,7 +150,7 @@ def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Prin
         try:
             pixels = read().pixels
         except (ValueError, TypeError, OSError) as error:
-            bad[name] = str(error) or type(error).__name__
+            bad[f"{name} (other)" if name in bad else name] = str(error) or type(error).__name__
             yield None
             continue
         bits, flat = perceptual_hash(pixels)

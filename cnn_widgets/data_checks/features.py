@@ -14,6 +14,7 @@ from cnn_widgets.datasets import ImageSet, Label
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.telling import stopped
 
 #: Beyond so many bytes, features are kept as `DIMENSIONS` numbers each.
 KEPT_BYTES, DIMENSIONS = 64 * 2**20, 128
@@ -85,7 +86,7 @@ def go_through(
             else:
                 seen.errors[seen.names[number]] = f"Layer {layer!r} gives NaN or infinite values."
         done = len(seen.names)
-        if progress is not None and told < done and progress(done, total) is False:
+        if told < done and stopped(progress, done, total):
             raise CancelledError(f"Stopped after {done}{f' of {total}' if total else ''}.")
     return seen
 

@@ -20,6 +20,8 @@ from cnn_widgets.datasets import Label, open_images
 from cnn_widgets.environment import frame
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
+from cnn_widgets.records import check_fit
+from cnn_widgets.telling import counted
 
 #: Fewer photographs than this are not compared with one another.
 LEAST = 10
@@ -64,7 +66,7 @@ class OddOnes:
 
     def __repr__(self) -> str:
         judged = int(np.isfinite(self.scores).sum())
-        return f"OddOnes({len(self)} of {judged} photographs, layer {self.layer!r})"
+        return f"OddOnes({len(self)} of {counted(judged, 'photograph')}, layer {self.layer!r})"
 
     @property
     def odd(self) -> NDArray[np.intp]:
@@ -176,6 +178,7 @@ def odd_ones_out(
     ['image 30']
     """
     checked_network(net)
+    check_fit(fit)
     if not 0 < false_rate < 0.5:
         raise ValueError(f"Expected false_rate above 0 and below 0.5. Received: {false_rate}")
     if neighbours is not None and neighbours < 1:
@@ -259,7 +262,10 @@ def _notes(
         more = f" and {len(unjudged) - 8} more" if len(unjudged) > 8 else ""
         notes.append(f"Not judged, with fewer than {LEAST} photographs: {told}{more}.")
     if unlabelled:
-        notes.append(f"{unlabelled:,} photographs without a label are not judged.")
+        told = counted(
+            unlabelled, "photograph without a label is", "photographs without a label are"
+        )
+        notes.append(f"{told} not judged.")
     for label in copies:
         of = f" of {label!r}" if label is not None else ""
         notes.append(

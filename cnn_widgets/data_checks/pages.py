@@ -16,6 +16,7 @@ from cnn_widgets.data_checks.doubts import DoubtedLabels
 from cnn_widgets.data_checks.duplicates import Duplicates
 from cnn_widgets.data_checks.odd import OddOnes
 from cnn_widgets.datasets import ImageSet, open_images
+from cnn_widgets.records import check_count
 
 #: So many photographs are shown in a section.
 PICTURES = 30
@@ -47,7 +48,7 @@ def doubted_section(found: DoubtedLabels, images: Any, pictures: int = PICTURES)
     >>> doubted_section(doubted, given)[:40]
     '<section><h2>Doubted labels</h2><p class'
     """
-    photographs = _readable(images)
+    photographs = _readable(images, pictures)
     cards = (
         _card(photographs, each.index, each.name,
               f"{each.label} ({percent(each.label_probability)}), more likely {each.likely} "
@@ -85,7 +86,7 @@ def odd_section(found: OddOnes, images: Any, pictures: int = PICTURES) -> str:
     >>> odd_section(cw.odd_ones_out(cw.load_network(), given), given)[:42]
     '<section><h2>Odd ones out</h2><p class="ab'
     """
-    photographs, odd = _readable(images), found.odd
+    photographs, odd = _readable(images, pictures), found.odd
     cards = (
         _card(photographs, int(index), found.names[index],
               f"{found.labels[index]}, " * (found.labels[index] is not None)
@@ -116,7 +117,7 @@ def duplicates_section(
     >>> duplicates_section(cw.duplicates(given), given)[:40]
     '<section><h2>Duplicates</h2><p class="ab'
     """
-    sets = [_readable(images)] + ([] if other is None else [_readable(other)])
+    sets = [_readable(each, pictures) for each in (images, other) if each is not None]
     numbers = [{name: number for number, name in enumerate(each.names)} for each in sets]
     exact = {name for group in found.exact for name in group}
     groups = [[(0, name, "exact copy" if name in exact else "near copy") for name in group]
@@ -143,8 +144,9 @@ def duplicates_section(
     )
 
 
-def _readable(images: Any) -> ImageSet:
-    """Return photographs as a set; a ValueError if they cannot be read again."""
+def _readable(images: Any, pictures: int) -> ImageSet:
+    """Return photographs as a set of which `pictures` are shown; a ValueError if they cannot be."""
+    check_count("pictures", pictures, 0)
     found = open_images(images)
     if not found.repeatable:
         raise ValueError(

@@ -79,7 +79,7 @@ def from_parquet(kind: type[Row], data: bytes) -> Iterator[Row]:
     try:
         table = arrow.parquet.read_table(io.BytesIO(data))
         columns = [table.column(each.name).to_pylist() for each in some]
-    except (arrow.ArrowException, KeyError) as error:
+    except (arrow.ArrowException, KeyError, OSError) as error:  # damaged pages are an OSError
         raise ValueError(f"This is no table of {kind.__name__}: {error}") from None
     for row in zip(*columns, strict=True):
         told = zip(some, row, strict=True)

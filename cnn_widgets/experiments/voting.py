@@ -20,6 +20,7 @@ from cnn_widgets.experiments.tail import (
 )
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.telling import stopped
 
 #: The measures by which filters are ranked, and what each is.
 MEASURES = {
@@ -194,7 +195,7 @@ def stepping(progress: Progress | None, total: int) -> Step:
     """Return a function that reports passes done, and raises a CancelledError on False."""
 
     def step(done: int) -> None:
-        if progress is not None and progress(min(done, total), total) is False:
+        if stopped(progress, min(done, total), total):
             raise CancelledError(f"Cancelled after {done} of {total} passes.")
 
     return step

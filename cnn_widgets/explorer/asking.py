@@ -64,6 +64,8 @@ class Asking:
 
     def audit(self, found: Audit | None = None) -> Audit:
         """Ask about all photographs, or take what `cw.audit` found of them; show and return it."""
+        if not isinstance(found, Audit | None):
+            raise TypeError(f"Expected what cw.audit() returns. Received: {type(found).__name__}")
         asked = audit_question(self.scene)
         self.state.audit = True
         found = found or audited(self.scene) or self.scene.audits.run(asked)

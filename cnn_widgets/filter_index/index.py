@@ -21,6 +21,7 @@ from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
 from cnn_widgets.filter_index.reading import cut_patch, read_again
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
+from cnn_widgets.telling import counted
 
 #: The files of an index in its folder.
 NUMBERS, ABOUT = "filters.npz", "filters.json"
@@ -64,8 +65,8 @@ class FilterIndex:
 
     def __repr__(self) -> str:
         return (
-            f"FilterIndex({self.about['network']!r}, {len(self):,} filters of {len(self.layers)} "
-            f"layers, {self.count:,} photographs)"
+            f"FilterIndex({self.about['network']!r}, {counted(len(self), 'filter')} of "
+            f"{counted(len(self.layers), 'layer')}, {counted(self.count, 'photograph')})"
         )
 
     @property

@@ -29,6 +29,7 @@ from cnn_widgets.filter_index.twins import (
 )
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import LayerInfo
+from cnn_widgets.telling import stopped
 
 #: Called with (photographs done, photographs in all); may return False to stop.
 Progress = Callable[[int, int], Any]
@@ -83,7 +84,7 @@ class Run:
         total = len(self._images) if self._images.repeatable else 0
         for name in batch.names:
             names.append(name)
-            if self._progress is not None and self._progress(len(names), total) is False:
+            if stopped(self._progress, len(names), total):
                 of = f" of {total}" if total else ""
                 raise CancelledError(f"Stopped after {len(names)}{of} photographs.")
 

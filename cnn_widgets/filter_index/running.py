@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnn_widgets.auditing.running import input_digest
+from cnn_widgets.auditing.keeping import input_digest
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.filter_index.faults import Limits
@@ -15,7 +15,7 @@ from cnn_widgets.filter_index.totals import Totals
 from cnn_widgets.filter_index.twins import RandomSums
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import LayerInfo
+from cnn_widgets.records import LayerInfo, check_fit
 
 
 def index_filters(
@@ -91,6 +91,7 @@ def index_filters(
     if not isinstance(top, int) or top < 1:
         raise ValueError(f"Expected top to be a whole number of at least 1. Received: {top!r}")
     checked_network(net)
+    check_fit(fit)
     found, limits = open_images(images, labels, channels=net.channels), limits or Limits()
     if found.endless:
         raise ValueError("The data set never ends: index_filters(net, data.take(1000)), say.")

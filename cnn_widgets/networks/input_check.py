@@ -22,6 +22,7 @@ from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks.description import ModelDescription, no_network
 from cnn_widgets.records import FITS, ImageSample, as_samples
+from cnn_widgets.telling import stopped
 
 Progress = Callable[[int, int], bool | None]
 
@@ -102,10 +103,9 @@ def check_input(
         raise no_network(net)
     chosen = as_samples(samples)
     memory = _training_memory(net, chosen[0].inputs)
-    trials: list[Trial] = []
-    recipes = _recipes(net.model_input)
+    trials, recipes = list[Trial](), _recipes(net.model_input)
     for number, (name, model_input) in enumerate(recipes):
-        if progress is not None and progress(number, len(recipes)) is False:
+        if stopped(progress, number, len(recipes)):
             raise CancelledError(f"Cancelled after {number} of {len(recipes)} trials.")
         trials.append(_trial(net, name, model_input, chosen, memory))
     return _judged(trials, memory)

@@ -7,6 +7,7 @@ from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.panels.places import shown_confusion
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import about_selection, audited, selected
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
 from cnn_widgets.views.view import Matrix, View
@@ -29,7 +30,7 @@ def audit_words(scene: Scene) -> View:
         error = captions.percent(found.calibration.error)
         terms.append(("how sure", f"{sure} on average; expected calibration error {error}"))
     else:
-        terms.append(("right", "not known: no photograph has a label"))
+        terms.append(("right", f"not known: {found.unjudged}"))
     chosen = len(selected(scene) or ())
     terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}"))
     if found.judged.any() and len(found.label_names) > len(shown_confusion(found)[0]):
@@ -104,7 +105,8 @@ def about_cell(found: Audit, label: str, answer: str) -> str:
             return "all mistakes"
         column = table[:, answers.index(answer)]
         wrong = int(column.sum()) - (int(column[labels.index(answer)]) if answer in labels else 0)
-        return f"{wrong:,} photographs of other labels were answered by {answer}"
+        told = counted(wrong, "photograph of another label was", "photographs of other labels were")
+        return f"{told} answered by {answer}"
     row = table[labels.index(label)]
     total = int(row.sum())
     if not answer:

@@ -19,6 +19,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.publishing.asked import limit, names_of, wanted_classes
 from cnn_widgets.publishing.content import colors, photograph
 from cnn_widgets.records import ImageSample
+from cnn_widgets.telling import stopped
 from cnn_widgets.views import captions
 
 #: A page larger than this is refused, in MB of 10**6 bytes, unless more is allowed.
@@ -136,7 +137,7 @@ def publish(
     wanted = wanted_classes(net, classes)
     found = []
     for number, sample in enumerate(some):
-        if progress is not None and progress(number, len(some)) is False:
+        if stopped(progress, number, len(some)):
             raise CancelledError(f"Stopped after {number} of {len(some)} photographs.")
         found.append(photograph(net, sample, wanted, names, filters, chosen.name))
     content = {

@@ -31,6 +31,7 @@ from cnn_widgets.regression.photographs import (
 )
 from cnn_widgets.regression.result import Case, Check, Tolerances
 from cnn_widgets.regression.similarity import linear_cka
+from cnn_widgets.telling import stopped
 
 #: With fewer photographs CKA is too high, and may miss a drift.
 _FEW = 20
@@ -52,8 +53,9 @@ def check_against(
 ) -> Check:
     """Compare a network with what `keep_evidence` kept: answers, evidence, layers and input.
 
-    Photographs are recognised by their content, whatever their name, order or file format; those
-    that are on one side only are told and not compared. A photograph is also the same if its name
+    Photographs are recognised by their content, whatever their name, order or file format. New
+    ones are told and not compared; those kept that are missing are failures, unless the tolerance
+    `missing` allows it. A photograph is also the same if its name
     is, and its decoded pixels differ by a few levels. Layers are compared by CKA, which does not
     see the order of filters; layers of other names are found by `layers.partners`.
 
@@ -92,6 +94,11 @@ def check_against(
     >>> check.passed, check.causes
     (True, ())
     """
+    if not isinstance(tolerances, Tolerances | None):
+        raise TypeError(
+            "Expected tolerances as Tolerances(cka=0.9), for instance. "
+            f"Received: {type(tolerances).__name__}"
+        )
     kept, found = load_evidence(folder), opened(net, images)
     if net.channels != kept.about["channels"]:
         raise ValueError(
@@ -104,7 +111,7 @@ def check_against(
     with net.weights_checked():
         for number, each in enumerate(explained):
             run.see(each)
-            if progress is not None and progress(number + 1, len(found)) is False:
+            if stopped(progress, number + 1, len(found)):
                 raise CancelledError(f"Stopped after {number + 1} of {len(found)}.")
     return run.finished()
 
@@ -197,7 +204,7 @@ class _Run:
 
     def finished(self) -> Check:
         """Return the result, with what was not compared."""
-        self.cases += self._matching.rest()
+        self.cases += self._matching.rest(self.allowed.missing)
         if not self._pairs and not any("unreadable" in case.changed for case in self.cases):
             raise ValueError(
                 f"None of the photographs is among the {len(self.kept.photographs)} of the "
@@ -206,7 +213,16 @@ class _Run:
         some, every = len(self._pairs), len(self.kept.photographs)
         if 2 * some < every:
             self.notes.append(f"Only {some:,} of the {every:,} photographs kept were compared.")
+        if any("missing" in case.changed for case in self.cases):
+            self.notes.append(
+                "Photographs kept are missing. The tolerance says which share of them may be: "
+                "missing=0.1 for a tenth."
+            )
         layers = self._layer_cases()
+        untold = [case for case in [*self.cases, *layers] if case.subject == "layer"]
+        if untold and all(case.status == "skipped" for case in untold):
+            self.notes.append(f"No layer was compared. The first, {untold[0].name!r}: "
+                              f"{untold[0].words}")  # fmt: skip
         drifted = [n for n, case in enumerate(layers) if case.status == "failed"]
         first = layers[drifted[0]].name if drifted else None
         causes = self._causes(layers, drifted)

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets import storage
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.datasets import ImageSet, open_images
@@ -25,6 +26,7 @@ from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.regression.inputs import probed
 from cnn_widgets.regression.layers import as_json, from_json, layer_figures, packed, watched
 from cnn_widgets.regression.photographs import Photograph, digest_of, photograph_of, repeats
+from cnn_widgets.telling import counted, stopped
 
 #: Called with (photographs done, photographs in all); may return False to stop.
 Progress = Callable[[int, int], Any]
@@ -60,9 +62,14 @@ class Evidence:
     features: dict[str, NDArray[np.float16]]
     probes: tuple[Floats, ...]
 
+    def __repr__(self) -> str:
+        photographs = counted(len(self.photographs), "photograph")
+        layers = counted(len(self.features), "layer")
+        return f"Evidence({self.about.get('network')!r}, {photographs}, {layers})"
+
     def save(self, folder: str | Path) -> Path:
         """Write ``evidence.json`` and ``evidence.npz`` into a folder, which is made; return it."""
-        place = Path(folder).expanduser()
+        place = Path(storage.folder(folder))
         place.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {
@@ -147,7 +154,7 @@ def keep_evidence(
     *,
     method: str = "grad-cam",
     layer: str | None = None,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     fit: str | None = None,
     progress: Progress | None = None,
 ) -> Evidence:
@@ -166,7 +173,7 @@ def keep_evidence(
         The map that is kept of each answer; a name in `METHODS`.
     layer : str, optional
         The layer of a class activation map; by default `net.default_layer`.
-    layers : sequence of str, optional
+    layers : str or sequence of str, optional
         The layers to watch; by default up to 24, spread evenly over the depth.
     fit : {"squash", "crop", "letterbox"}, optional
         See `load_image`; `check_against` resizes the same way.
@@ -197,6 +204,7 @@ def keep_evidence(
     ...     cw.check_against(net, some, folder).passed
     True
     """
+    storage.folder(folder)  # an empty one is refused before the photographs are gone through
     found = opened(net, images)
     names = [info.name for info in watched(net, layers)]
     run = _Run(net, names, {int(n) for n in np.linspace(0, len(found) - 1, MOST_ROWS)})
@@ -204,10 +212,10 @@ def keep_evidence(
     with net.weights_checked():
         for number, each in enumerate(explained):
             run.see(number, each)
-            if progress is not None and progress(number + 1, len(found)) is False:
+            if stopped(progress, number + 1, len(found)):
                 raise CancelledError(f"Stopped after {number + 1} of {len(found)}.")
     if not any(each.top for each in run.photographs):
-        raise ValueError(f"None of the {len(found)} photographs can be read.")
+        raise ValueError(f"None of the {counted(len(found), 'photograph')} can be read.")
     features = dict(zip(names, map(packed, run.figures), strict=True)) if run.rows else {}
     about = {**_about(net), "method": find_method(method).name, "layer": layer, "fit": fit}
     made = Evidence(about, tuple(run.photographs), tuple(run.rows), net.layers, features,

@@ -27,7 +27,7 @@ _PASSING = ("Dropout", "Flatten", "Reshape", "Permute", "InputLayer", "Noise", "
 _ROUNDING = 1e-5
 
 
-def watched(net: Network, wanted: Sequence[str] | None = None) -> tuple[LayerInfo, ...]:
+def watched(net: Network, wanted: str | Sequence[str] | None = None) -> tuple[LayerInfo, ...]:
     """Return the layers to watch, in the order they run: those named, or up to `MOST_LAYERS`.
 
     Raises
@@ -36,7 +36,8 @@ def watched(net: Network, wanted: Sequence[str] | None = None) -> tuple[LayerInf
         If a layer named is unknown, or puts out no fixed number of values.
     """
     if wanted is not None:
-        names = {net.layer(name).name for name in wanted}
+        listed = [wanted] if isinstance(wanted, str) else wanted
+        names = {net.layer(name).name for name in listed}
         for name in names:
             if not net.layer(name).filters:
                 raise ValueError(f"Layer {name!r} puts out no fixed number of values to compare.")

@@ -55,8 +55,11 @@ class Matching:
         """Note a photograph that cannot be read."""
         self._unreadable[name] = why
 
-    def rest(self) -> list[Case]:
-        """Return a case for each photograph that is on one side only, or cannot be read now."""
+    def rest(self, missing: float) -> list[Case]:
+        """Return a case for each photograph that is on one side only, or cannot be read now.
+
+        If more than a share of those kept is `missing`, each of these is a failure.
+        """
         found = []
         for name in self._new:
             words = "It is not among those kept: not compared."
@@ -70,7 +73,12 @@ class Matching:
                 words = f"It cannot be read: {why}"
                 found.append(Case("photograph", name, "skipped", (), words))
             self._left.discard(number)
-        for number in sorted(self._left):
-            words = "It is not here, or is another photograph now: not compared."
-            found.append(Case("photograph", self._kept[number].name, "skipped", (), words))
+        some = [each for number, each in enumerate(self._kept) if number in self._left]
+        lost = [each for each in some if not each.error]
+        many = len(lost) > missing * sum(not each.error for each in self._kept)
+        words = "It is not here, or is another photograph now: not compared."
+        for each in some:
+            changed = ("missing",) if many and not each.error else ()
+            status = "failed" if changed else "skipped"
+            found.append(Case("photograph", each.name, status, changed, words, 1.0))
         return found

@@ -11,9 +11,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from cnn_widgets.environment import atomic_files, frame
+from cnn_widgets.telling import counted
 
 #: What can have changed, the gravest first.
-KINDS = ("input", "random", "classes", "unreadable", "answer", "evidence", "layer", "probability")
+KINDS = ("input", "random", "classes", "unreadable", "missing", "answer", "evidence", "layer",
+         "probability")  # fmt: skip
 #: Figures of a case; which of them are there depends on what was compared.
 _FIGURES = ("was", "now", "probability_was", "probability", "probability_changed", "correlation",
             "centre_moved", "overlap", "cka", "difference")  # fmt: skip
@@ -45,6 +47,8 @@ class Tolerances:
         The least similarity of a layer with itself, see `linear_cka`.
     input : float
         The largest difference of what reaches the first weights, in standard deviations.
+    missing : float
+        The largest share of the photographs kept that may be missing now, or be another one.
     """
 
     tie: float = 0.01
@@ -53,6 +57,7 @@ class Tolerances:
     centre: float = 0.05
     cka: float = 0.9995
     input: float = 0.02
+    missing: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -181,20 +186,21 @@ class Check:
                     for each in ("photograph", "layer")}  # fmt: skip
         photographs, layers = (sum(bool(case.figures) and case.status != "skipped" for case in some)
                                for some in parts_of.values())  # fmt: skip
-        over = f"{photographs:,} photographs and {layers:,} layers compared"
+        over = f"{counted(photographs, 'photograph')} and {counted(layers, 'layer')} compared"
         rest = sum(map(len, parts_of.values())) - photographs - layers
         over += f", {rest:,} not" if rest else ""
         if self.passed:
             return f"passed: {over}"
         told = {
-            "answer": "answers flipped",
-            "evidence": "maps moved",
-            "layer": "layers drifted",
-            "probability": "probabilities changed",
-            "unreadable": "photographs unreadable",
+            "missing": ("photograph", "photographs", "missing"),
+            "answer": ("answer", "answers", "flipped"),
+            "evidence": ("map", "maps", "moved"),
+            "layer": ("layer", "layers", "drifted"),
+            "probability": ("probability", "probabilities", "changed"),
+            "unreadable": ("photograph", "photographs", "unreadable"),
         }
-        parts = [f"{self.count(kind):,} {words}" for kind, words in told.items()
-                 if self.count(kind)]  # fmt: skip
+        parts = [f"{counted(self.count(kind), one, more)} {what}"
+                 for kind, (one, more, what) in told.items() if self.count(kind)]  # fmt: skip
         first = [f"{kind} changed" for kind in ("input", "classes") if self.count(kind)]
         first += ["answers at random"] if self.count("random") else []
         return f"FAILED: {', '.join(first + parts)} ({over})"

@@ -33,6 +33,8 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
     ------
     ValueError
         If the numbers of pictures differ, or there are fewer than 3.
+    TypeError
+        If they are no real numbers.
 
     Notes
     -----
@@ -51,7 +53,7 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
     >>> round(linear_cka(x, 3 * x[:, ::-1] + 1), 6)
     1.0
     """
-    one, other = (np.asarray(each).reshape(len(each), -1) for each in (x, y))
+    one, other = _rows(x), _rows(y)
     if len(one) != len(other) or len(one) < 3:
         raise ValueError(
             "Expected activations of the same pictures, at least 3 of them. "
@@ -59,6 +61,8 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
         )
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         return float("nan")
+    if any((each.max(axis=0) == each.min(axis=0)).all() for each in (one, other)):
+        return float("nan")  # taking the mean away would leave rounding
     if len(one) <= max(one.shape[1], other.shape[1]):
         first, second = _gram(one), _gram(other)
         top = float((first * second).sum())
@@ -67,6 +71,17 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
         top = float((_products(other, one) ** 2).sum())
         below = float(np.linalg.norm(_products(one, one)) * np.linalg.norm(_products(other, other)))
     return min(top / below, 1.0) if below > 0 else float("nan")
+
+
+def _rows(activations: NDArray[Any]) -> NDArray[Any]:
+    """Return activations with all axes after the first as one; a TypeError of other things."""
+    found = np.asarray(activations)
+    if not (found.ndim and (found.dtype.kind in "biuf" or np.can_cast(found.dtype, np.float64))):
+        raise TypeError(
+            "Expected activations as an array of real numbers, one row for each picture. "
+            f"Received: {found.dtype} of shape {found.shape}"
+        )
+    return found.reshape(len(found), -1)
 
 
 def _gram(x: NDArray[Any]) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from cnn_widgets.shortcuts.places import Box, box_on_input, checked_boxes, evide
 from cnn_widgets.shortcuts.result import EXAMPLES, VERDICTS, Finding, Shortcuts, ranked
 from cnn_widgets.shortcuts.suspicions import suspicions, where_subjects_are
 from cnn_widgets.shortcuts.trials import CONTROLS, try_suspicion
+from cnn_widgets.telling import stopped
 
 Array = NDArray[Any]
 #: Photographs of a label, and of others, that are looked at.
@@ -189,7 +190,7 @@ class _Search:
 
             def step(done: float, start: int = number) -> None:
                 steps = int(_STEPS * (start + done))
-                if progress is not None and progress(steps, total) is False:
+                if stopped(progress, steps, total):
                     raise CancelledError(f"Stopped after {steps} of {total} steps.")
 
             looked = self._label(place, step)

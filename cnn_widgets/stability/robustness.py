@@ -18,8 +18,9 @@ from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample
+from cnn_widgets.records import ImageSample, check_fit
 from cnn_widgets.stability.changes import CHANGES, Array, Change
+from cnn_widgets.telling import stopped
 
 _MAP_SIDE = 56  # longer side of the map that is kept of each photograph
 
@@ -71,7 +72,7 @@ def robustness(
     labels: Any = None,
     *,
     classes: Classes | None = None,
-    changes: Iterable[str] | None = None,
+    changes: str | Iterable[str] | None = None,
     method: str = "grad-cam",
     seed: int = 0,
     fit: str | None = None,
@@ -84,7 +85,7 @@ def robustness(
     net : Network
     images, labels, classes
         As for `audit`; each change costs as many passes over the photographs as it has levels.
-    changes : iterable of str, optional
+    changes : str or iterable of str, optional
         Names in `CHANGES`; by default all.
     method : str
         The map whose agreement is measured; a name in `METHODS`.
@@ -110,11 +111,13 @@ def robustness(
     >>> curve.levels, [share.right for share in curve.same]
     ((0.8, 0.6, 0.4, 0.2), [1, 1, 1, 1])
     """
-    chosen = list(CHANGES) if changes is None else list(changes)
+    named = [changes] if isinstance(changes, str) else changes
+    chosen = list(CHANGES) if named is None else list(named)
     unknown = [name for name in chosen if name not in CHANGES]
     if unknown:
         raise ValueError(f"Unknown change {unknown[0]!r}. Changes: {', '.join(CHANGES)}.")
     checked_network(net)
+    check_fit(fit)
     found = open_images(images, labels, channels=net.channels)
     if not found.repeatable:
         raise ValueError(
@@ -131,7 +134,7 @@ def robustness(
         answers = []
         for each in stream(net, images_, method, top=1, fit=fit):
             answers.append(_seen(each))
-            if progress is not None and progress(done, passes) is False:
+            if stopped(progress, done, passes):
                 raise CancelledError(f"Stopped after {done} of {passes} passes.")
         done += 1
         return answers

@@ -11,6 +11,7 @@ from cnn_widgets.concepts import Concept, Parts, concept, parts
 from cnn_widgets.drawing.mosaics import side_by_side
 from cnn_widgets.images.resizing import shrink
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import stopped
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
 from cnn_widgets.views.view import View
@@ -39,7 +40,7 @@ def of_class(scene: Scene, progress: Progress | None = None) -> tuple[str, ...]:
     found = []
     names = list(islice(scene.samples, _MOST))
     for number, name in enumerate(names):
-        if progress is not None and progress(number, len(names)) is False:
+        if stopped(progress, number, len(names)):
             raise CancelledError(f"Stopped after {number} of {len(names)} photographs.")
         try:
             answer = scene.network.predict(scene.samples[name], top=1)[0]

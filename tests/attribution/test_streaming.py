@@ -8,6 +8,7 @@ from helpers.networks import tiny
 from PIL import Image
 
 import cnn_widgets as cw
+from cnn_widgets.datasets import open_images
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_what_was_shown_is_not_held(keras):
         ({"class_index": 99}, "Unknown class 99"),
         ({"target": "nope"}, "Expected target"),
         ({"top": 0}, "top to be at least 1"),
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
     ],
 )
 def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, message):
@@ -94,6 +96,19 @@ def test_a_wrong_question_is_refused_before_anything_is_read(tiny_net, options, 
 
     with pytest.raises(ValueError, match=message):
         cw.stream(tiny_net, never(), **options)
+
+
+def test_what_is_no_number_is_refused_in_words(tiny_net):
+    with pytest.raises(TypeError, match=r"Expected top to be a whole number\. Received: '3'"):
+        cw.stream(tiny_net, [np.zeros((4, 4, 3), np.uint8)], top="3")
+
+
+def test_no_photograph_is_an_error(tiny_net):
+    nothing = open_images([np.zeros((4, 4, 3), np.uint8)]).part(0, 0)
+    with pytest.raises(ValueError, match="at least one photograph"):
+        cw.stream(tiny_net, nothing)
+    with pytest.raises(ValueError, match="at least one photograph"):
+        list(cw.stream(tiny_net, iter([])))
 
 
 def test_a_folder_without_pictures_and_no_folder_are_named(tiny_net, tmp_path):

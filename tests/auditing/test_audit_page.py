@@ -12,6 +12,7 @@ from PIL import Image
 import cnn_widgets as cw
 from cnn_widgets import cli
 from cnn_widgets.auditing import write_page
+from cnn_widgets.auditing.keeping import LOCK
 from cnn_widgets.datasets import open_images
 
 net = color_net  # the fixture
@@ -95,6 +96,24 @@ def test_a_photograph_that_vanished_meanwhile_is_said(net, tmp_path):
     assert "There is no file" in words(text)
 
 
+def test_a_page_takes_photographs_as_they_come_and_refuses_others(keras, net, tmp_path):
+    given = [picture("red"), picture("green")]
+    found = cw.audit(net, given, labels=["red", "red"])
+    text = write_page(found, net, given, tmp_path / "audit.html").read_text("utf-8")
+    assert "red is taken for green" in words(text)
+    for others in (given[:1], [*given, given[0]], {"a": given[0], "b": given[1]}):
+        with pytest.raises(ValueError, match="Expected the 2 photographs that were audited"):
+            write_page(found, net, others, tmp_path / "no.html")
+    with pytest.raises(ValueError, match="cannot be read again"):
+        write_page(found, net, iter(given), tmp_path / "no.html")
+    with pytest.raises(ValueError, match=r"pictures to be at least 0\. Received: -1"):
+        write_page(found, net, given, tmp_path / "no.html", pictures=-1)
+    model = keras.models.clone_model(net.model)
+    with pytest.raises(ValueError, match="another network than that of the audit"):
+        write_page(found, cw.Network(model, lambda x: x / 255, NAMES), given, tmp_path / "no.html")
+    assert not (tmp_path / "no.html").exists()
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
@@ -120,16 +139,32 @@ def test_the_command_writes_answers_figures_and_a_page(colors, capsys):
     out = capsys.readouterr().out
     assert "right: 91.7 % (11 of 12" in out
     assert f"written: {colors / 'out' / 'audit.html'}" in out
-    written = {path.name for path in (colors / "out").iterdir()}
+    written = {path.name for path in (colors / "out").iterdir()} - {LOCK}
     assert written == {"answers.csv", "answers.jsonl", "audit.html", "audit.json", "manifest.json"}
     assert run(colors, "--classes", str(colors / "classes.json")) == 0  # nothing is asked again
 
 
+def test_the_command_says_that_nothing_can_be_read_and_exits_with_1(colors, capsys):
+    for path in (colors / "photos").rglob("*.png"):
+        path.write_bytes(b"broken")
+    assert run(colors, "--classes", str(colors / "classes.json")) == 1
+    out = capsys.readouterr().out
+    assert "none can be read; the first: cold/1.png: " in out
+    assert "label" not in out
+    assert (colors / "out" / "audit.html").exists()
+
+
 def test_the_command_says_in_one_line_what_is_wrong(colors, capsys):
+    for name, content in (("no.json", b'{"cold": '), ("bytes.json", b"\xff\xfe")):
+        (colors / name).write_bytes(content)
     for more, said in (
+        (("--classes", str(colors / "no.json")), "no.json' is no JSON file of labels and classes"),
+        (("--classes", str(colors / "bytes.json")), "bytes.json' is no JSON file of labels"),
+        (("-o", ""), "Expected a folder. Received an empty path"),
         ((), "No class of 'colors' is named after these labels: 'cold'"),
         (("--method", "nope"), "Unknown method 'nope'"),
         (("--classes", str(colors / "missing.json")), "missing.json"),
+        (("--pictures", "-1"), "pictures to be at least 0. Received: -1"),
     ):
         with pytest.raises(SystemExit) as ended:
             run(colors, *more)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -117,6 +119,18 @@ def test_labels_that_mean_the_same_may_be_joined(net):
     assert found.label_probability[1] == pytest.approx(1 - net.scores(given_sample(given, 1))[1][0])
 
 
+def test_a_class_said_twice_of_a_label_counts_once(net):
+    """A number and a name of one class are one class, too."""
+    given = [(picture("red"), "warm"), (picture("green", weak=85), "warm")]
+    found = cw.audit(net, given, classes={"warm": ["red", 0, "RED", 0]})
+    assert found.label_classes == ((0,),)
+    p = np.stack([net.scores(cw.load_image(each))[1] for each, _ in given])
+    assert found.label_probability == pytest.approx(p[:, 0])
+    assert found.label_probabilities([0, 1])[:, 0] == pytest.approx(p[:, 0], abs=1e-4)
+    with pytest.raises(ValueError, match=r"label 'warm' stands for, or None .* Received: \[\]"):
+        cw.audit(net, given, classes={"warm": []})
+
+
 def test_of_joined_classes_the_confidence_is_that_of_all(net):
     """Two equal classes of one label have 50 % each; together the network is sure."""
     pixels = np.zeros((8, 8, 3), np.uint8)
@@ -150,6 +164,30 @@ def test_labels_by_number_and_labels_left_out(net):
     assert list(found.mistakes()) == [9]
 
 
+def test_an_entry_of_classes_that_is_no_label_is_told(net):
+    given = [(picture("red"), "red"), (picture("green"), "green")]
+    found = cw.audit(net, given, classes={"RED": "green", "grass": "green", "green": 1})
+    assert found.label_classes == ((1,), (0,))
+    note = "No photograph has these labels of classes=: 'RED', 'grass'"
+    assert found.about["image_notes"] == [note]
+    assert cw.audit(net, iter(given), classes={"RED": 1}).about["image_notes"] != []
+    assert cw.audit(net, given, classes={"red": 0}).about["image_notes"] == []
+
+
+def test_an_empty_folder_name_is_not_the_present_folder(net, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = cw.audit(net, PICTURES)
+    for call in (
+        lambda: cw.audit(net, PICTURES, out=""),
+        lambda: found.save(""),
+        lambda: cw.load_audit(""),
+        lambda: cw.keep_evidence(net, [PICTURES[0][0]], ""),
+    ):
+        with pytest.raises(ValueError, match=r"Expected a folder\. Received an empty path"):
+            call()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_labels_of_no_class_are_named_with_what_is_near(net):
     with pytest.raises(ValueError, match=r"'grean' \(near: 'green'\), 'dog'") as raised:
         cw.audit(net, [(picture("red"), "grean"), (picture("red"), "dog")])
@@ -158,6 +196,25 @@ def test_labels_of_no_class_are_named_with_what_is_near(net):
         cw.audit(net, [(picture("red"), 7)])
     with pytest.raises(ValueError, match="Unknown class 'violet'"):
         cw.audit(net, [(picture("red"), "dog")], classes={"dog": "violet"})
+
+
+def test_no_photograph_is_an_error_and_none_that_can_be_read_is_told(keras, net, tmp_path):
+    from cnn_widgets.environment import tensorflow
+
+    empty = tensorflow().data.Dataset.from_tensor_slices(np.zeros((0, 8, 8, 3), np.uint8))
+    for nothing in (empty, iter([]), {}):
+        with pytest.raises(ValueError, match=r"(?i)at least one"):
+            cw.audit(net, nothing)
+    found = cw.audit(net, [(b"broken", "red"), (b"broken, too", "green")])
+    assert "2 photographs, none can be read; the first: image 0: " in repr(found)
+    found = cw.audit(net, [(b"broken", "red"), (picture("red"), None)])
+    assert found.unjudged == "no photograph with a label can be read"
+    found = cw.audit(net, [(picture("red"), "red")], classes={"red": None})
+    assert found.unjudged == "no photograph has a label that is not left out"
+    found = cw.audit(net, [(picture("red"), None)])
+    assert found.unjudged == "no photograph has a label"
+    assert repr(found).endswith("1 photograph, no labels)")
+    assert cw.audit(net, PICTURES).unjudged == ""
 
 
 def test_without_labels_there_are_answers_and_no_judgement(net):
@@ -279,13 +336,80 @@ def test_another_network_other_photographs_or_another_method_is_another_run(
     with pytest.raises(ValueError, match="audit of another method"):
         cw.audit(net, folder, out=tmp_path / "out", method="saliency")
     (folder / "green" / "04.png").unlink()
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, folder, out=tmp_path / "out")
     other = keras.models.clone_model(net.model)
     changed = cw.Network(other, preprocess=lambda x: x / 255, class_names=NAMES, name="colors")
-    with pytest.raises(ValueError, match="another weights"):
+    with pytest.raises(ValueError, match="other weights"):
         cw.audit(changed, folder, out=tmp_path / "out")
     assert (tmp_path / "out" / ANSWERS).read_bytes() == before
+
+
+def test_a_folder_takes_one_run_at_a_time(net, folder, tmp_path):
+    words = []
+
+    def meanwhile(done, total):
+        if done == 5:
+            with pytest.raises(ValueError, match="Another run writes into") as stop:
+                cw.audit(net, folder, out=tmp_path / "out")
+            words.append(str(stop.value))
+
+    found = cw.audit(net, folder, out=tmp_path / "out", progress=meanwhile)
+    assert words
+    assert repr(str(tmp_path / "out")) in words[0]
+    assert len((tmp_path / "out" / ANSWERS).read_text().splitlines()) == len(found) == 40
+
+
+def test_a_run_that_was_killed_locks_nothing(net, folder, tmp_path):
+    code = "import os, sys; from cnn_widgets.auditing.keeping import alone_in\n"
+    code += "with alone_in(sys.argv[1]): print('in', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"in\n"
+        with pytest.raises(ValueError, match="Another run writes into"):
+            cw.audit(net, folder, out=tmp_path / "out")
+        run.kill()
+    assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda lines: lines[:7] + lines[8:],
+        lambda lines: lines + lines[3:6],
+        lambda lines: [lines[1], lines[0], *lines[2:]],
+        lambda lines: [lines[0].replace('"green"', '"red"'), *lines[1:]],
+    ],
+    ids=["one is missing", "some twice", "in another order", "another label"],
+)
+def test_answers_that_are_not_those_to_the_photographs_are_refused(net, folder, tmp_path, changed):
+    cw.audit(net, folder, out=tmp_path)
+    path = tmp_path / ANSWERS
+    lines = changed(path.read_text("utf-8").splitlines(keepends=True))
+    path.write_text("".join(lines), "utf-8")
+    with pytest.raises(ValueError, match=r"answers\.jsonl' holds \d+ answers, and not to these"):
+        cw.audit(net, folder, out=tmp_path)
+    assert path.read_text("utf-8") == "".join(lines)
+    if len(lines) > 40:
+        with pytest.raises(ValueError, match="damaged: 43 answers, to 40 of 40 photographs"):
+            cw.load_audit(tmp_path)
+
+
+def test_what_is_another_is_said_in_words_and_once(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (folder / "green" / "04.png").unlink()
+    with pytest.raises(ValueError, match="holds an audit of") as stop:
+        cw.audit(net, folder, out=tmp_path, method="saliency", shard=3, classes={"red": "green"})
+    said = "other photographs, another method, another shard size and other meanings of the labels"
+    assert f"holds an audit of {said}. Choose" in str(stop.value)
+
+
+def test_answers_of_which_nothing_is_known_are_refused(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    with pytest.raises(ValueError, match=r"holds answers, but no manifest\.json"):
+        cw.audit(net, folder, out=tmp_path)
+    assert not (tmp_path / MANIFEST).exists()
 
 
 def test_a_folder_without_an_audit_and_a_damaged_one_are_told_apart(net, folder, tmp_path):
@@ -295,6 +419,42 @@ def test_a_folder_without_an_audit_and_a_damaged_one_are_told_apart(net, folder,
     (tmp_path / "out" / MANIFEST).write_text("{}")
     with pytest.raises(ValueError, match="is damaged"):
         cw.load_audit(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (ANSWERS, b"{}\n", r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b'{"name": \n', r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b"[1, 2]\n", r"answers\.jsonl' is damaged in line 1"),
+        (ANSWERS, b"\xff\xfe\n", r"answers\.jsonl' is damaged in line 1"),
+        (MANIFEST, b"{", r"manifest\.json' is damaged"),
+        (MANIFEST, b"\xff", r"manifest\.json' is damaged"),
+        (MANIFEST, b"[]", r"manifest\.json' is damaged: it holds no mapping"),
+    ],
+)
+def test_a_damaged_file_of_answers_is_named(net, folder, tmp_path, name, content, said):
+    cw.audit(net, folder, out=tmp_path)
+    kept = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content + kept if name == ANSWERS else content)
+    with pytest.raises(ValueError, match=said):
+        cw.audit(net, folder, out=tmp_path)
+    with pytest.raises(ValueError, match=said):
+        cw.load_audit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [("predicted", "two"), ("name", 3), ("label", []), ("error", None), ("probability", "x"),
+     ("evidence", 5), ("evidence", "x"), ("evidence", "AAAA")],
+)  # fmt: skip
+def test_an_entry_of_another_kind_is_damage(net, folder, tmp_path, entry, value):
+    cw.audit(net, folder, out=tmp_path)
+    first, *others = (tmp_path / ANSWERS).read_text("utf-8").splitlines(keepends=True)
+    changed = json.dumps({**json.loads(first), entry: value}) + "\n"
+    (tmp_path / ANSWERS).write_text("".join([changed, *others]), "utf-8")
+    with pytest.raises(ValueError, match=r"answers\.jsonl' is damaged in line 1"):
+        cw.load_audit(tmp_path)
 
 
 def test_pandas_is_used_where_it_is(found):
@@ -357,11 +517,11 @@ def test_other_photographs_of_the_same_names_are_another_run(net, folder, tmp_pa
     cw.audit(net, folder, out=tmp_path / "out")
     for path in folder.rglob("*.png"):
         Image.new("RGB", (9, 9), (0, 0, 250)).save(path)
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, folder, out=tmp_path / "out")
     arrays = [np.stack([picture(color)] * 3) for color in ("red", "blue")]
     cw.audit(net, arrays[0], labels=[0, 0, 0], out=tmp_path / "arrays")
-    with pytest.raises(ValueError, match="audit of another images"):
+    with pytest.raises(ValueError, match=r"audit of other photographs\. Choose"):
         cw.audit(net, arrays[1], labels=[0, 0, 0], out=tmp_path / "arrays")
 
 
@@ -414,6 +574,42 @@ def test_a_network_without_classes_is_refused(keras):
     ])  # fmt: skip
     with pytest.raises(ValueError, match="gives values, no classes"):
         cw.audit(cw.Network(model, preprocess="none"), [picture("red")])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
+        ({"method": "nope"}, "Unknown method 'nope'"),
+        ({"progress": 3}, "Expected progress to be a function"),
+        ({"shard": 2.5}, "Expected shard to be a whole number. Received: 2.5"),
+        ({"shard": 0}, "Expected shard to be at least 1. Received: 0"),
+    ],
+)
+def test_a_call_that_is_refused_leaves_nothing_in_the_folder(net, folder, tmp_path, wrong, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        cw.audit(net, folder, out=tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+    assert len(cw.audit(net, folder, out=tmp_path / "out")) == 40
+
+
+def test_what_a_refusal_advises_may_be_done_in_the_same_folder(keras, folder, tmp_path):
+    model = keras.Sequential([
+        keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    net = cw.Network(model, preprocess=lambda x: x / 255, class_names=NAMES)
+    with pytest.raises(ValueError, match="method='saliency' needs none"):
+        cw.audit(net, folder, out=tmp_path / "out")
+    found = cw.audit(net, folder, out=tmp_path / "out", method="saliency")
+    assert len(found) == 40
+
+
+def test_a_run_that_ended_before_its_first_answer_holds_no_folder(net, folder, tmp_path):
+    cw.audit(net, folder, out=tmp_path)
+    (tmp_path / ANSWERS).write_bytes(b"")
+    assert cw.audit(net, folder, out=tmp_path, method="saliency").about["method"] == "saliency"
+    with pytest.raises(ValueError, match="holds an audit of another"):
+        cw.audit(net, folder, out=tmp_path)
 
 
 def test_numbers_that_are_names_too_are_asked_about(net):

@@ -118,6 +118,15 @@ def test_it_can_be_stopped_and_bad_questions_are_refused(folder):
         duplicates([])
 
 
+def test_broken_files_of_one_name_in_both_sets_count_twice():
+    given = {"a": scene(1), "b": b"broken"}
+    steps = []
+    found = duplicates(given, given, progress=lambda *each: steps.append(each))
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert list(found.unreadable) == ["b", "b (other)"]
+    assert found.across == (("a", "a"),)
+
+
 def test_thousands_of_copies_of_one_picture_are_one_group_and_compared_once(monkeypatch):
     compared, real = [], _alike
     module = sys.modules["cnn_widgets.data_checks.duplicates"]

@@ -248,6 +248,7 @@ def test_it_can_be_stopped_and_bad_questions_are_refused(keras, small):
         ({"layer": "nope"}, "Unknown layer 'nope'"),
         ({"neighbours": 0}, "neighbours to be at least 1"),
         ({"neighbours": 12}, "neighbours below the number of photographs, 12. Received: 12"),
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
         ({"false_rate": 0}, "false_rate above 0 and below 0.5"),
     ):
         with pytest.raises(ValueError, match=said):

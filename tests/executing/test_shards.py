@@ -190,6 +190,34 @@ def test_one_may_begin_alone_and_go_on_with_workers_or_the_other_way(colors, pho
         cw.audit(colors, photos, shard=6, out=tmp_path / "b")
 
 
+@pytest.mark.parametrize("damage", [lambda data: b"no table", lambda data: data[: len(data) // 2],
+                                    lambda data: data[:100] + bytes(400) + data[500:]])  # fmt: skip
+def test_a_damaged_shard_is_named_and_done_again(colors, photos, tmp_path, damage):
+    with ThreadPoolExecutor(2) as pool:
+        whole = cw.audit(colors, photos, shard=5, executor=pool, out=tmp_path)
+        path = tmp_path / SHARDS / "00000002.parquet"
+        path.write_bytes(damage(path.read_bytes()))
+        with pytest.raises(ValueError, match=r"00000002\.parquet' is damaged: it is no Parquet"):
+            cw.load_audit(tmp_path)
+        asked = []
+        found = cw.audit(colors, photos, shard=5, executor=pool, out=tmp_path,
+                         progress=lambda done, _: asked.append(done))  # fmt: skip
+    assert asked == [44]
+    assert table(found) == table(whole)
+    assert cw.load_audit(tmp_path).records() == whole.records()
+
+
+def test_a_shard_of_other_photographs_is_done_again(colors, photos, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        whole = cw.audit(colors, photos, shard=5, executor=pool, out=tmp_path)
+        one, other = (tmp_path / SHARDS / f"0000000{n}.parquet" for n in (1, 3))
+        other.write_bytes(one.read_bytes())
+        with pytest.raises(ValueError, match="is damaged: 44 answers, to 39 of 44 photographs"):
+            cw.load_audit(tmp_path)
+        found = cw.audit(colors, photos, shard=5, executor=pool, out=tmp_path)
+    assert table(found) == table(whole)
+
+
 def test_a_run_gone_on_with_in_the_middle_of_a_shard_gives_the_same_bytes(colors, photos, tmp_path):
     whole = cw.audit(colors, photos)
     with pytest.raises(CancelledError):

@@ -374,6 +374,7 @@ def test_what_cannot_be_answered_is_refused_in_words(tiny_net):
         ({"layers": "conv9"}, "Unknown layer 'conv9'"),
         ({"layers": "gap"}, "'gap' puts out shape"),
         ({"layers": []}, "Expected at least one layer"),
+        ({"fit": "foo"}, "Expected fit to be one of .* Received: 'foo'"),
         ({"top": 0}, "Expected top to be a whole number of at least 1. Received: 0"),
     ):
         with pytest.raises(ValueError, match=said):

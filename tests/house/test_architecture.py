@@ -21,6 +21,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "keras_setting": [],
     "environment": [],
     "arguments": [],
+    "telling": [],
     "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
@@ -93,7 +94,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "auditing": [
         {"answers", "calibration", "labels", "probabilities", "shares"},
-        {"result", "sections"},
+        {"keeping", "result", "sections"},
         {"loading", "page", "running", "selecting"},
     ],
     "stability": [{"changes"}, {"robustness"}, {"page"}],
@@ -193,6 +194,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"server", "trial"},
         {"commands"},
     ],
+    "audit_command": [],
     "cli": [],
 }
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
@@ -201,6 +203,7 @@ MAY_USE = {
     "keras_setting": set(),
     "environment": set(),
     "arguments": set(),
+    "telling": set(),
     "storage": {"fsspec"},
     "drawing": {"cv2", "matplotlib"},
     "analysis": {"tensorflow"},
@@ -247,6 +250,7 @@ MAY_USE = {
         "traitlets",
         "voila",
     },
+    "audit_command": set(),
     "cli": set(),
 }
 #: Modules of the explorer that know no widgets: tried without a front end.

@@ -222,7 +222,7 @@ def test_photographs_are_known_by_their_pixels_and_the_rest_is_told(net, folder)
     given = {"new name": PICTURES["red 1"], "red 1": PICTURES["red 0"], "green 0": picture(9, 3),
              "blue 1": PICTURES["blue 1"], "blue 2": PICTURES["blue 2"]}  # fmt: skip
     given["blue 2"] = np.clip(given["blue 2"].astype(int) + 2, 0, 255).astype(np.uint8)
-    found = cw.check_against(net, given, folder)
+    found = cw.check_against(net, given, folder, tolerances=Tolerances(missing=0.7))
     status = {each.name: each.status for each in found.cases if each.subject == "photograph"}
     assert [status[name] for name in ("new name", "red 1", "blue 1", "blue 2")] == ["passed"] * 4
     told = [each for each in found.cases if each.name == "green 0"]
@@ -234,6 +234,39 @@ def test_photographs_are_known_by_their_pixels_and_the_rest_is_told(net, folder)
     assert found.notes[0] == "Only 4 of the 12 photographs kept were compared."
     assert "With 4 photographs CKA is too high" in found.notes[1]
     assert found.summary() == "passed: 4 photographs and 3 layers compared, 9 not"
+
+
+def test_photographs_kept_that_are_gone_are_failures_unless_it_is_allowed(net, folder):
+    given = {name: PICTURES[name] for name in list(PICTURES)[:9]}
+    found = cw.check_against(net, {**given, "new": picture((9, 9, 9))}, folder)
+    assert found.changed == ("missing",)
+    assert [each.name for each in found.failures] == list(PICTURES)[9:]
+    assert found.summary() == (
+        "FAILED: 3 photographs missing (9 photographs and 3 layers compared, 4 not)"
+    )
+    assert "missing=0.1" in found.notes[0]
+    for share, passed in ((0.25, True), (0.2, False)):
+        allowed = tolerances_from([f"missing={share}"])
+        assert cw.check_against(net, given, folder, tolerances=allowed).passed is passed
+    found = cw.check_against(net, {"one": PICTURES["red 0"]}, folder)
+    assert found.summary() == (
+        "FAILED: 11 photographs missing (1 photograph and 0 layers compared, 14 not)"
+    )
+
+
+def test_what_are_no_tolerances_is_refused_in_words(net, folder):
+    with pytest.raises(TypeError, match=r"Expected tolerances as Tolerances.* Received: dict"):
+        cw.check_against(net, PICTURES, folder, tolerances={"cka": 0.9})
+
+
+def test_evidence_is_told_in_a_line_and_a_layer_by_its_name(net, tmp_path):
+    kept = cw.keep_evidence(net, PICTURES, tmp_path, layers="head")
+    assert repr(kept) == "Evidence('colors', 12 photographs, 1 layer)"
+
+
+def test_a_photograph_that_could_not_be_read_may_be_gone(net, tmp_path):
+    cw.keep_evidence(net, {**PICTURES, "broken": b"no picture"}, tmp_path)
+    assert cw.check_against(net, PICTURES, tmp_path).passed
 
 
 def test_with_none_in_common_nothing_passes(net, folder):
@@ -255,13 +288,17 @@ def test_a_photograph_that_cannot_be_read_any_more_is_a_failure(net, tmp_path):
     found = cw.check_against(net, photos, tmp_path / "kept")
     assert found.changed == ("unreadable",)
     assert found.failures[0].words.startswith("It could be read, and now it cannot: ")
-    assert found.summary().startswith("FAILED: 1 photographs unreadable (11 photographs")
+    assert found.summary().startswith("FAILED: 1 photograph unreadable (11 photographs")
 
 
 def test_too_few_photographs_for_cka_skip_the_layers(net, folder):
-    found = cw.check_against(net, {"a": PICTURES["red 0"], "b": PICTURES["blue 3"]}, folder)
+    found = cw.check_against(net, {"a": PICTURES["red 0"], "b": PICTURES["blue 3"]}, folder,
+                             tolerances=Tolerances(missing=1))  # fmt: skip
     assert case(found, "colors").status == "skipped"
     assert case(found, "colors").words == "CKA needs 3 photographs; 2 could be compared."
+    assert found.notes[-1] == (
+        "No layer was compared. The first, 'colors': CKA needs 3 photographs; 2 could be compared."
+    )
     assert found.passed
 
 
@@ -387,7 +424,8 @@ def test_the_junit_report_holds_any_name_and_its_numbers_add_up(tmp_path):
     assert found[1].get("name") == "conv2"
     names = [each.get("name") for each in suite.find("properties")]
     assert names == [f"tolerance.{name}" for name in
-                     ("tie", "probability", "correlation", "centre", "cka", "input")]  # fmt: skip
+                     ("tie", "probability", "correlation", "centre", "cka", "input",
+                      "missing")]  # fmt: skip
     assert "cause \\x01\nnote" in suite.find("system-out").text
 
 

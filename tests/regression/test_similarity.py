@@ -60,6 +60,21 @@ def test_what_has_no_variation_or_is_broken_is_nan():
             linear_cka(*pair)
 
 
+@pytest.mark.parametrize(("n", "k"), [(40, 3), (5, 30)])
+def test_a_constant_that_its_mean_misses_by_rounding_is_nan(n, k):
+    x = np.random.default_rng(0).normal(size=(n, k))
+    for value in (0.1, 1 / 3, 1e9 + 0.1):
+        assert np.isnan(linear_cka(x, np.full((n, k), value)))
+        assert np.isnan(linear_cka(np.full((n, k), value), x))
+    assert linear_cka(x, np.where(np.arange(k) == 1, x, 0.1)) > 0.1
+
+
+@pytest.mark.parametrize("given", [np.array([["a"], ["b"], ["c"]]), np.ones((3, 2)) * 1j, 3.0])
+def test_what_are_no_real_numbers_is_refused_in_words(given):
+    with pytest.raises(TypeError, match=r"Expected activations as an array of real numbers"):
+        linear_cka(np.arange(6.0).reshape(3, 2), given)
+
+
 def test_many_features_take_little_memory():
     x = np.random.default_rng(4).normal(size=(20, 200_000)).astype(np.float16)
     tracemalloc.start()

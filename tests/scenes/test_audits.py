@@ -59,6 +59,8 @@ def test_asking_about_all_tells_what_cw_audit_tells(explorer, net, labelled):
     assert (found.accuracy.right, found.accuracy.count) == (COUNT // 2, COUNT)
     assert str(found.accuracy) in explorer._screen.views["audit"].value
     assert explorer.audit() is found  # it is not asked again
+    with pytest.raises(TypeError, match=r"Expected what cw\.audit\(\) returns. Received: int"):
+        explorer.audit(3)
 
 
 def test_the_mistakes_are_on_the_table_the_most_confident_first(explorer):

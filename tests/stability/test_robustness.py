@@ -108,8 +108,14 @@ def test_an_unreadable_photograph_is_left_out(bright, tmp_path):
 
 
 def test_bad_questions_are_refused_and_it_can_be_stopped(bright):
+    one = robustness(bright, [grey(200)], changes="darker")
+    assert [each.name for each in one] == ["darker"]
+    with pytest.raises(ValueError, match="Unknown change 'nope'"):
+        robustness(bright, [grey(1)], changes="nope")
     with pytest.raises(ValueError, match="Unknown change 'nope'"):
         robustness(bright, [grey(1)], changes=["nope"])
+    with pytest.raises(ValueError, match=r"Expected fit to be one of .* Received: 'foo'"):
+        robustness(bright, [grey(1)], changes=["darker"], fit="foo")
     with pytest.raises(ValueError, match="goes over the photographs again"):
         robustness(bright, iter([grey(1)]))
     with pytest.raises(CancelledError, match="after 2 of 5 passes"):
