@@ -28,6 +28,7 @@ from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import versions
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
+from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import check_count
 from cnn_widgets.telling import counted
@@ -86,7 +87,7 @@ def write_page(
 
 def _audited(found: Audit, net: Network, images: Any) -> ImageSet:
     """Return photographs as a set; a ValueError if they or the network are not those audited."""
-    photographs = open_images(images, channels=net.channels)
+    photographs = open_images(images, channels=checked_network(net).channels)
     if not photographs.repeatable:
         raise ValueError(
             "The mistakes of a data set or a generator cannot be shown: its photographs cannot be "
