@@ -49,21 +49,38 @@ def evaluation(scene: Scene) -> View:
 
 def _curves(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
     """Return deletion and insertion curves of the map (first) and of the maps to compare with."""
-    own, *others = standings
-    # Without the evidence against a class its probability must rise: the order is reversed
-    sign = -1 if scene.counter else 1
-    best = max(others, key=lambda each: sign * each.gain)
-    word = "better" if sign * own.gain > sign * best.gain else "no better"
+    own = standings[0]
     pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
     asked = f"{own.title} {'against' if scene.counter else 'for'} {scene.chosen.name}"
     line = (
-        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; {word} "
-        f"than the {best.title} ({best.deletion.area:.3f}, {best.insertion.area:.3f}). Pixels "
-        f"taken away are {pixels}."
+        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; "
+        f"{_verdict(standings, scene.counter)}. Pixels taken away are {pixels}."
     )
-    kinds = ("deletion", "insertion")
-    parts = [_curve_chart(kind, standings, scene.counter) for kind in kinds]
+    parts = [_curve_chart(kind, standings, scene.counter) for kind in _KINDS]
     return View(line, line, parts=(*parts, _area_table(standings)))
+
+
+def _verdict(standings: tuple[RankedMap, ...], counter: bool) -> str:
+    """Return in words whether the first map does better than the best of the others.
+
+    It is told by the difference of the two areas; where one of the two charts shows the opposite,
+    the words say that, too.
+    """
+    own, *others = standings
+    # Without the evidence against a class its probability must rise: the order is reversed
+    sign = -1 if counter else 1
+    best = max(others, key=lambda each: sign * each.gain)
+    ahead = {
+        "deletion": sign * (best.deletion.area - own.deletion.area),
+        "insertion": sign * (own.insertion.area - best.insertion.area),
+    }
+    better = sum(ahead.values()) > 0
+    contrary = [kind for kind in _KINDS if ahead[kind] and (ahead[kind] > 0) != better]
+    line = f"{'better' if better else 'no better'} than the {best.title}"
+    areas = f"({best.deletion.area:.3f}, {best.insertion.area:.3f})"
+    if not contrary:
+        return f"{line} {areas}"
+    return f"{line} overall {areas}, but {'worse' if better else 'better'} at {contrary[0]}"
 
 
 def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> View:
@@ -85,6 +102,7 @@ def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> 
     return View(f"Curve of {title}. Area under it: {summary}.", chart=draw, inches=_CHART_SIZE)
 
 
+_KINDS = ("deletion", "insertion")
 _PIXEL_ACTIONS = {"deletion": "taken away", "insertion": "given back"}
 
 

@@ -8,7 +8,9 @@ from helpers.networks import tiny
 
 import cnn_widgets as cw
 from cnn_widgets.attribution.depth_strip import film_strip
-from cnn_widgets.evaluation.ranking import EDGES, RANDOM
+from cnn_widgets.evaluation.faithfulness import Curve
+from cnn_widgets.evaluation.ranking import EDGES, RANDOM, RankedMap
+from cnn_widgets.panels import evaluation_panels
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,41 @@ def test_the_curves_stand_beside_chance(explorer):
     assert "Press Judge" in html(explorer)
     explorer.state.method = "grad-cam"  # the first is still known
     assert "cnnw-chart" in html(explorer)
+
+
+def flat(kind, area):
+    """A curve whose area is known without integrating: one height everywhere."""
+    return Curve(kind, np.array([0, 1], np.float32), np.array([area, area], np.float32))
+
+
+def ranked_map(title, deletion, insertion):
+    return RankedMap(title, None, flat("deletion", deletion), flat("insertion", insertion))
+
+
+@pytest.mark.parametrize(
+    ("own", "counter", "told"),
+    [
+        ((0.125, 0.75), False, "better than the edge detector (0.250, 0.500)"),
+        ((0.375, 0.875), False, "better than the edge detector overall (0.250, 0.500), "
+                                "but worse at deletion"),
+        ((0.0, 0.375), False, "better than the edge detector overall (0.250, 0.500), "
+                              "but worse at insertion"),
+        ((0.5, 0.25), False, "no better than the edge detector (0.250, 0.500)"),
+        ((0.5, 0.625), False, "no better than the edge detector overall (0.250, 0.500), "
+                              "but better at insertion"),
+        ((0.25, 0.5), False, "no better than the edge detector (0.250, 0.500)"),
+        ((0.875, 0.125), True, "better than the random map (0.500, 0.375)"),
+        ((0.375, 0.125), True, "better than the random map overall (0.500, 0.375), "
+                               "but worse at deletion"),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_each_of_the_two_charts_shows(own, counter, told):
+    maps = (
+        ranked_map("Grad-CAM", *own),
+        ranked_map(RANDOM, 0.5, 0.375),
+        ranked_map(EDGES, 0.25, 0.5),
+    )
+    assert evaluation_panels._verdict(maps, counter) == told
 
 
 @pytest.mark.slow
