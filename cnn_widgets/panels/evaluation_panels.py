@@ -10,17 +10,16 @@ import numpy as np
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.charts import HERE, INK, OTHERS, style_axes
-from cnn_widgets.drawing.color import diverging_colormap, overlay
 from cnn_widgets.evaluation.faithfulness import Curve
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.evaluation.localization import SUBJECTS, Pointing
 from cnn_widgets.evaluation.randomization import SanityCheck
 from cnn_widgets.evaluation.ranking import RankedMap
-from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import blended
 from cnn_widgets.views.view import View
 
 if TYPE_CHECKING:
@@ -175,12 +174,10 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
 
 def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
     """Return one picture of a film-strip: label, overlay (H, W, 3), text alternative."""
-    pixels = cached_thumbnail(scene.sample, _STRIP_PIXELS)
-    colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
-    picture = overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
+    picture = blended(scene, shown, _STRIP_PIXELS)
     summary = (
         "no evidence"
-        if shown.empty
+        if not shown.heatmap.any()
         else f"strongest at {captions.place_in_words(np.abs(shown.heatmap))}"
     )
     title = METHODS[shown.method].title
@@ -189,20 +186,18 @@ def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, P
 
 def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
     """Return the maps of one class taken at several layers as a film-strip."""
-    empty = [shown.layer for shown in found if shown.empty]
     title = METHODS[found[0].method].title
     line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
-    line += f" No evidence at {len(empty)} of them." if empty else ""
+    line += captions.empty_layers(found)
     pictures = tuple(
-        _strip_picture(
-            scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _map_size(shown)}"
-        )
-        for shown in found
+        _strip_picture(scene, shown, f"{shown.layer}\n{_map_size(shown)}") for shown in found
     )
     return View(line, line, strip=pictures)
 
 
 def _map_size(shown: Attribution) -> str:
+    if not shown.heatmap.any():
+        return "no evidence"
     height, width = shown.raw.shape
     return f"{width}×{height}"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.drawing.color import diverging_colormap, stretched
+from cnn_widgets.drawing.color import stretched
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
-from cnn_widgets.views.overlays import colors_over, over_photograph
+from cnn_widgets.views.overlays import colors_over, legend, over_photograph
 from cnn_widgets.views.view import View
 
 #: Longer side of the photographs and heat-maps sent to the page, in pixels.
@@ -65,11 +65,8 @@ def overlay(scene: Scene) -> View:
     picture = colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
     alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
-    low, high = ("against", "for") if found.signed else ("little", "much")
-    colors = diverging_colormap(scene.colormap) if found.signed else scene.colormap
-    legend = (colors, low, method.reads, high)
     line = captions.short_evidence(found)
-    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend)
+    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend(scene, found))
 
 
 def predictions(scene: Scene) -> View:
@@ -103,6 +100,7 @@ def pairs(scene: Scene) -> View:
         attribution = scene.attribution_of(sample, None)
         photo, shown = over_photograph(scene, sample, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
+        line += captions.if_empty(attribution.heatmap)
         found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
     alt = f"Original and heat-map of {len(found)} photographs."
     every, line = len(scene.samples), ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,28 @@ def _sentence(line: str) -> str:
     return f"{line[0].upper()}{line[1:]}."
 
 
+def _why_empty(found: Attribution) -> str:
+    """Return why a map holds no evidence, in plain words."""
+    speaks, rather = ("against", "for") if found.counter else ("for", "against")
+    line = f"no place at {found.layer or 'the input'} speaks {speaks} it"
+    return f"{line}, everything there speaks {rather} it" if found.removed else line
+
+
+def if_empty(heat: NDArray[Any]) -> str:
+    """Return " · no evidence" for a heat-map (h, w) that is zero everywhere, otherwise ""."""
+    return "" if heat.any() else " · no evidence"
+
+
+def empty_layers(maps: Sequence[Attribution]) -> str:
+    """Return a sentence that names the layers without evidence; "" if there is none."""
+    names = [str(each.layer) for each in maps if not each.heatmap.any()]
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" No evidence at {len(names)} of them: {', '.join(names[:_NAMED])}{more}."
+
+
+_NAMED = 6  # so many layers fit into a caption
 _SATURATED = "probability saturated: its gradient has all but vanished, ask for the score"
 
 
@@ -107,8 +130,7 @@ def short_evidence(found: Attribution) -> str:
     if found.empty and found.ranged:
         return f"the map is one value everywhere · {belief}"
     if found.empty:
-        took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
-        return f"no evidence {found.question}: the map is zero{took} · {belief}"
+        return f"no evidence {found.question}: {_why_empty(found)} · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
     if not found.heatmap.any():

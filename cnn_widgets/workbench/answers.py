@@ -65,6 +65,7 @@ def maps(scene: Scene, found: tuple[Floats, Floats], method: str, about: str) ->
         where = f"strongest at {captions.place_in_words(abs(heat))}"
         alt = f"{title} for {about}, {name}: {where if heat.any() else 'no evidence at all'}."
         caption = f"{title} {name}" if name == "before" else f"{name}, on the same scale"
+        caption += captions.if_empty(heat)
         views.append(View(alt, caption, colors, under=photo, alpha=scene.alpha))
     return views
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,32 @@ def test_a_map_without_evidence_is_called_so(raw, signed, empty):
     assert attribution.empty is empty
     assert captions.evidence(attribution).startswith("No evidence for cat") is empty
     assert captions.short_evidence(attribution).startswith("no evidence for cat") is empty
+
+
+@pytest.mark.parametrize(
+    ("counter", "removed", "why"),
+    [
+        (False, 1.0, "no place at conv speaks for it, everything there speaks against it"),
+        (True, 1.0, "no place at conv speaks against it, everything there speaks for it"),
+        (False, 0.0, "no place at conv speaks for it"),
+    ],
+)
+def test_an_empty_map_says_what_it_means(counter, removed, why):
+    empty = replace(found([[0, 0]], [[0, 0]]), counter=counter, removed=removed)
+    side = "against" if counter else "for"
+    line = captions.short_evidence(empty)
+    assert line == f"no evidence {side} cat: {why} · score −2.5 · 77 %"
+
+
+def test_the_layers_without_evidence_are_named_as_far_as_a_caption_holds():
+    full, empty = found([[1]], [[1]]), found([[0]], [[0]])
+    layers = [replace(empty, layer=f"layer{i}") for i in range(9)]
+    assert captions.empty_layers([full]) == ""
+    told = captions.empty_layers([full, *layers[:2], full])
+    assert told == " No evidence at 2 of them: layer0, layer1."
+    assert captions.empty_layers(layers) == (
+        " No evidence at 9 of them: layer0, layer1, layer2, layer3, layer4, layer5 and 3 more."
+    )
 
 
 def test_heat_that_lies_only_beside_the_photograph_is_called_so():
