@@ -101,7 +101,7 @@ def pairs(scene: Scene) -> View:
         photo, shown = over_photograph(scene, sample, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
         line += captions.if_empty(attribution.heatmap)
-        found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
+        found.append((line, photo, ((shown, f"{name}. {captions.evidence(attribution)}"),)))
     alt = f"Original and heat-map of {len(found)} photographs."
     every, line = len(scene.samples), ""
     if every > len(names):

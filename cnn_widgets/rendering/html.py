@@ -177,15 +177,16 @@ def _stops(colormap: str) -> str:
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
 
 
-def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) -> str:
+def _pair(title: str, photo: Pixels, maps: Sequence[tuple[Pixels, str]], layered: bool) -> str:
     data = encode_image(photo)
-    right = _img(
-        encode_image(colors), "jpeg", alt, "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb"
-    )
-    if layered:
-        right = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{right}</span>'
-    left = _img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")
-    return f"<figure>{left}{right}<figcaption>{escape(title)}</figcaption></figure>"
+    shown = [_img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")]
+    for colors, alt in maps:
+        style = "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb"
+        heat = _img(encode_image(colors), "jpeg", alt, style)
+        if layered:
+            heat = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{heat}</span>'
+        shown.append(heat)
+    return f"<figure>{''.join(shown)}<figcaption>{escape(title)}</figcaption></figure>"
 
 
 def _strip_item(title: str, picture: Pixels, alt: str) -> str:

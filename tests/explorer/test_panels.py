@@ -51,7 +51,7 @@ def test_where_nothing_is_evidence_the_photograph_is_not_darkened(small):
     assert view.legend is None
     assert "cnnw-legend" not in html(small, "overlay")
     assert "no evidence" in html(small, "labels")
-    ((title, photo, shown, _), *_) = PANELS["pairs"].view(small.scene).pairs
+    ((title, photo, ((shown, _),)), *_) = PANELS["pairs"].view(small.scene).pairs
     assert title.endswith(" · no evidence")
     np.testing.assert_array_equal(photo, shown)
     small.show(compare=True, compare_by="method", compare_with="layercam")
