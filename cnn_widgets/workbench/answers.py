@@ -47,7 +47,7 @@ def answer_table(answers: Answers, top: int = 5) -> View:
             str(each["name"]),
             captions.percent(each["probability_before"]),
             captions.percent(each["probability_after"]),
-            f"{'+' if each['difference'] > 0 else ''}{captions.fixed(each['difference'], 2)}",
+            captions.change(each["difference"]),
             f"{each['place_before']} → {each['place_after']}",
         )
         for each in answers.records(top)
@@ -70,8 +70,11 @@ def maps(scene: Scene, found: tuple[Floats, Floats], method: str, about: str) ->
     return views
 
 
-def draw_among(axes: Axes, values: Any, own: float) -> None:
-    """Draw how often random changes have which effect, and a line at an effect of its own."""
+def draw_among(axes: Axes, values: Any, own: float, title: str) -> None:
+    """Draw how often random changes have which effect, and a line at an effect of its own.
+
+    `title` says what is counted.
+    """
     low, high = min(float(values.min()), own), max(float(values.max()), own)
     spread = (high - low) or 1.0
     axes.hist(values, bins=np.linspace(low, low + spread, 31).tolist(), color=OTHERS[0])
@@ -79,4 +82,4 @@ def draw_among(axes: Axes, values: Any, own: float) -> None:
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(low - 0.03 * spread, low + 1.03 * spread)
-    style_axes(axes)
+    style_axes(axes, title)

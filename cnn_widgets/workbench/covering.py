@@ -105,7 +105,9 @@ def _beside_random(found: Occlusion, name: str) -> View:
     caption = f"What covering costs {name}: this place (line) and {len(values)} random ones"
     return View(
         f"{caption}. {found.told}", caption,
-        chart=lambda axes: draw_among(axes, values, effect),
+        chart=lambda axes: draw_among(
+            axes, values, effect, "number of places, by what covering them costs"
+        ),
         key=("random places", values.tobytes(), effect),
     )  # fmt: skip
 

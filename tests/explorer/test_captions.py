@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import normalize
 from cnn_widgets.records import LayerInfo, Prediction
+from cnn_widgets.rendering.html import to_html
 from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,46 @@ def test_a_share_is_a_percentage_of_two_digits(share, text):
 )
 def test_a_number_has_three_digits_and_a_true_minus(value, text):
     assert captions.number(value) == text
+
+
+def test_what_is_rounded_to_zero_has_no_sign():
+    assert [captions.fixed(value, 2) for value in (-0.004, 0.004, -0.006)] == [
+        "0.00", "0.00", "−0.01",
+    ]  # fmt: skip
+    assert [captions.change(value) for value in (0.004, -0.004, 0.0, 0.006, -0.006)] == [
+        "0.00", "0.00", "0.00", "+0.01", "−0.01",
+    ]  # fmt: skip
+    assert captions.change(float("nan")) == "nan"
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([-3, -3.01, -3.5], ["−3.00", "−3.01", "−3.50"]),
+        ([6.6, 4.96, 12.345], ["6.60", "4.96", "12.35"]),
+        ([0.00123, 0.0004], ["0.00123", "0.00040"]),  # a network of small numbers
+        ([1e-7, 0], ["1e−07", "0"]),
+        ([2.5e8, 1], ["2.5e+08", "1"]),
+        ([0.0, 0.0], ["0.00", "0.00"]),
+        ([float("nan"), 1.0], ["nan", "1.00"]),
+        ([], []),
+    ],
+)
+def test_the_numbers_of_a_column_have_the_same_decimals(values, texts):
+    assert captions.column(values) == texts
+
+
+def test_no_line_ends_between_a_number_and_its_per_cent_sign():
+    shown = to_html(View("", "84 % & more", parts=(View("", "5 % of it", table=(("a",), ("b",))),)))
+    assert ">84&nbsp;% &amp; more<" in shown
+    assert ">5&nbsp;% of it<" in shown
+    assert 'title="84 % &amp; more"' in shown  # what is read aloud
+
+
+def test_the_scores_of_the_answer_have_the_same_decimals():
+    rows = (("cat", 0.8, 6.6, True), ("dog", 0.2, 4.961, False), ("fox", 0.0, -3.0, False))
+    shown = to_html(View("", rows=rows))
+    assert re.findall(r"<td>([−0-9.]+)</td>", shown) == ["6.60", "4.96", "−3.00"]
 
 
 def spot(row: int, column: int, shape: tuple[int, int]) -> np.ndarray:

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from helpers.networks import tiny
+from matplotlib.figure import Figure
 
 import cnn_widgets as cw
 from cnn_widgets.experiments.ablation import ablate
 from cnn_widgets.explorer.bench import CONTROLS
 from cnn_widgets.scenes.choices import EXPERIMENTS
 from cnn_widgets.scenes.state import State
-from cnn_widgets.workbench import TABLE, found_by, keep, leads, question, view_of
+from cnn_widgets.workbench import TABLE, found_by, keep, leads, question, tracing, view_of
 from cnn_widgets.workbench.experiment import filters_of
 
 
@@ -191,6 +192,38 @@ def test_the_class_and_the_region_on_screen_are_those_of_the_experiment(explorer
     assert found.mask[3:9, 3:9].all()
     explorer.state.class_index = "a"
     assert found_by(explorer.scene).class_index == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "readable"),
+    [
+        ("less -0.00231357, times 1.21533, plus -5.19595 (batch normalization)",
+         "plus 0.0023136, times 1.2153, less 5.1959 (batch normalization)"),
+        ("less 2, times -0.5, plus 1e-07", "less 2, times −0.5, plus 1e−07"),
+        ("plus the bias", "plus the bias"),
+        ("sum of the products", "sum of the products"),
+    ],
+)  # fmt: skip
+def test_a_step_is_told_without_two_signs_beside_each_other(told, readable):
+    assert tracing._readable(told) == readable
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("cover", "number of places, by what covering them costs"),
+        ("votes", "number of the filter, and its weight × activation"),
+    ],
+)
+def test_the_charts_say_what_their_axes_are(explorer, name, title):
+    opened(explorer, name)
+    pressed(explorer)
+    charts = [each for each in view_of(explorer.scene).parts if each.chart is not None]
+    assert charts
+    for each in charts:
+        axes = Figure().add_subplot()
+        each.chart(axes)
+        assert axes.get_title(loc="left") == title
 
 
 def test_a_pinned_cell_is_the_one_that_is_traced(explorer):
