@@ -196,7 +196,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
     if name == "network":
         return list(networks)
     if name == "layer":
-        return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
+        every = dict.fromkeys((*scene.layers, scene.layer))  # one set from code is of another kind
+        return [(str(info), info.name) for info in every]
     if name == "class_index":
         return [*_classes(scene, scene.wanted_class), *_its_label(scene, state.class_index)]
     if name == "versus":

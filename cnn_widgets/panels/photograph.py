@@ -64,9 +64,11 @@ def overlay(scene: Scene) -> View:
         return View(f"The photograph {scene.image}. {line}", line, under=under, alpha=scene.alpha)
     picture = colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
-    alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
-    line = captions.short_evidence(found)
-    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend(scene, found))
+    line, details = captions.short_evidence(found), captions.evidence(found)
+    return View(
+        f"{method.title} {where} over {scene.image}. {details}", line, picture, under=under,
+        alpha=scene.alpha, legend=legend(scene, found), details=details,
+    )  # fmt: skip
 
 
 def predictions(scene: Scene) -> View:

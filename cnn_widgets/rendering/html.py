@@ -46,7 +46,7 @@ def to_html(view: View, frame: int = 0, separate: bool = False) -> str:
     """
     parts = [_beside_picture(view) if separate else _body(view)]
     if view.caption:
-        title = escape(view.caption)
+        title = escape(view.details or view.caption)
         parts.append(f'<div class="cnnw-caption" title="{title}">{_words(view.caption)}</div>')
     style = "cnnw-view cnnw-cover" if view.covers else "cnnw-view"
     return f'<div class="{style}" data-frame="{frame}">{"".join(parts)}</div>'
@@ -191,7 +191,7 @@ def _pair(title: str, photo: Pixels, maps: Sequence[tuple[Pixels, str]], layered
         if layered:
             heat = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{heat}</span>'
         shown.append(heat)
-    return f"<figure>{''.join(shown)}<figcaption>{escape(title)}</figcaption></figure>"
+    return f"<figure>{''.join(shown)}<figcaption>{_words(title)}</figcaption></figure>"
 
 
 def _strip_item(title: str, picture: Pixels, alt: str) -> str:

@@ -163,11 +163,12 @@ def short_evidence(found: Attribution) -> str:
         return f"no evidence {found.question}: {_why_empty(found)} · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
+    asked = found.question if found.versus or found.counter else found.class_name
     if not found.heatmap.any():
-        return f"{found.class_name} · {belief} · no evidence on the photograph itself"
+        return f"{asked} · {belief} · no evidence on the photograph itself"
     where = f"strongest at {place_in_words(np.abs(found.heatmap))}, {share} above half"
     note = f" · {_SATURATED}" if found.saturated else ""
-    return f"{where}{against} · {found.class_name} · {belief} · {measured(found)}{note}"
+    return f"{where}{against} · {asked} · {belief}{note}"
 
 
 def question(scene: Any) -> str:

@@ -94,6 +94,8 @@ class View:
         Several views side by side, each under its own caption, instead of a picture.
     inches : (width, height)
         Size of the chart in inches.
+    details : str
+        More words, shown while the pointer rests on the caption; by default the caption itself.
     """
 
     alt: str
@@ -116,6 +118,7 @@ class View:
     matrix: Matrix | None = None
     parts: tuple[View, ...] = ()
     inches: tuple[float, float] = (3.6, 2.2)
+    details: str = ""
 
     def flat(self) -> View:
         """Return the view with the heat-maps blended into the photographs under them."""

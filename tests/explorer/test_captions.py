@@ -136,9 +136,20 @@ def test_signed_evidence_says_how_much_speaks_against():
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
     assert captions.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
-        "strongest at the middle left, 50 % above half · 50 % against · cat · score −2.5 · 77 % · "
-        "map from −4 to 1"
+        "strongest at the middle left, 50 % above half · 50 % against · cat · score −2.5 · 77 %"
     )
+
+
+def test_the_caption_names_what_is_asked():
+    shown = found([[1, 0]], [[1, 0]])
+    asked = {
+        "cat": shown,
+        "for cat rather than dog": replace(shown, versus="dog"),
+        "against cat": replace(shown, counter=True),
+        "against cat rather than dog": replace(shown, versus="dog", counter=True),
+    }
+    for words, each in asked.items():
+        assert f" · {words} · score" in captions.short_evidence(each)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What the panels say of their maps, and how."""
 
+import re
+
 import numpy as np
 from helpers.shown import html, picture
 
@@ -64,6 +66,13 @@ def test_where_nothing_is_evidence_the_photograph_is_not_darkened(small):
     assert "no evidence" not in before.caption
     np.testing.assert_array_equal(after.picture, after.under)
     assert (before.picture != before.under).any()
+
+
+def test_the_range_of_the_map_is_told_where_the_pointer_rests(small):
+    shown = small._screen.views["overlay"].value
+    (words,) = re.findall(r'<div class="cnnw-caption" title="([^"]*)">([^<]*)<', shown)
+    assert "Map from " in words[0]
+    assert "ap from" not in words[1]
 
 
 def test_signed_maps_say_what_their_colours_mean(small):

@@ -273,6 +273,32 @@ def test_two_networks_are_compared_in_the_right_order(explorer, net, other_net, 
     assert "From before to" in shown(explorer)
 
 
+def test_where_there_is_no_other_one_it_is_said_and_nothing_can_be_pressed(net, pictures):
+    explorer = cw.CNNExplorer(net, pictures[:1])
+    use, button = explorer.controls.widgets, explorer.controls.buttons["experiment"]
+    opened(explorer, "training")
+    assert [label for label, _ in use["other_network"].options] == ["there is no other one"]
+    assert use["other_network"].disabled
+    assert button.disabled
+    assert "There is one network only" in shown(explorer)
+    assert "Press" not in shown(explorer)
+    opened(explorer, "transplant")
+    assert use["other_image"].disabled
+    opened(explorer, "votes")
+    assert not button.disabled
+    explorer.close()
+
+
+def test_what_there_is_another_one_of_can_be_chosen(explorer):
+    use = explorer.controls.widgets
+    opened(explorer, "training")
+    assert use["other_network"].options[0] == ("the first other one", "")
+    assert not use["other_network"].disabled
+    assert not use["other_image"].disabled
+    assert not explorer.controls.buttons["experiment"].disabled
+    assert "Press “Compare”" in shown(explorer)
+
+
 def test_a_film_made_elsewhere_is_shown(explorer, keras, pictures):
     model = tiny(keras)
     model.compile("sgd", "sparse_categorical_crossentropy")
