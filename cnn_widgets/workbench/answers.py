@@ -56,18 +56,23 @@ def answer_table(answers: Answers, top: int = 5) -> View:
     return View("The answer before and after.", "The answer before and after", table=(head, *rows))
 
 
-def maps(scene: Scene, found: tuple[Floats, Floats], method: str, about: str) -> list[View]:
-    """Return two maps over the photograph, before and after, whose colours can be compared."""
-    signed, title = METHODS[method].signed, METHODS[method].title
+def maps(scene: Scene, found: tuple[Floats, Floats], method: str, layer: str, about: str) -> View:
+    """Return two maps at a layer, before and after, side by side; their colours can be compared.
+
+    `about` is the class that they are the evidence for.
+    """
+    signed, title = METHODS[method].signed, f"{METHODS[method].title} at {layer}"
     views = []
+    before, after = (float(abs(heat).max()) for heat in found)
+    peak = f" · peak {captions.percent(after / before)} of before" if before and after else ""
     for name, heat in zip(("before", "after"), found, strict=True):
         photo, colors = over_photograph(scene, scene.sample, heat, signed, SIDE)
         where = f"strongest at {captions.place_in_words(abs(heat))}"
         alt = f"{title} for {about}, {name}: {where if heat.any() else 'no evidence at all'}."
-        caption = f"{title} {name}" if name == "before" else f"{name}, on the same scale"
+        caption = f"{title}, before" if name == "before" else f"after, on the same scale{peak}"
         caption += captions.if_empty(heat)
         views.append(View(alt, caption, colors, under=photo, alpha=scene.alpha))
-    return views
+    return View(" ".join(each.alt for each in views), parts=tuple(views))
 
 
 def draw_among(axes: Axes, values: Any, own: float, title: str) -> None:

@@ -76,8 +76,10 @@ def _shown(scene: Scene, found: Occlusion) -> View:
         f"The {what} covered{_by(scene)}, {captions.percent(found.share)} of the photograph: "
         f"{in_short(found.answers)}. "
     )
-    if len(found.controls_effects):
+    if count := len(found.controls_effects):
         line += found.told
+        if left_out := len(found.controls.places) - count:
+            line += f" {left_out} more are left out: they overlap it by more than half."
     else:
         line += (
             f"It costs {name} {captions.number(found.effect)}; whether the place matters is "
@@ -122,5 +124,5 @@ COVER = Experiment(
     _covered,
     _shown,
     ("covered", "covered_by", "other_image"),
-    "Beside 200 random places",
+    "Beside random places",
 )

@@ -60,8 +60,8 @@ def _shown(scene: Scene, found: Ablation) -> View:
     falls = [(name, fall) for name, fall in found.answers.most_lowered(3) if round(fall, 2) > 0]
     lowered = ", ".join(f"{name} −{fall:.2f}" for name, fall in falls) or "none"
     table = answer_table(found.answers)
-    both = maps(scene, found.heatmaps(), found.method or "", name)
-    return View(f"{line} Most lowered: {lowered}.", line, parts=(table, *both))
+    both = maps(scene, found.heatmaps(), found.method or "", found.layer, name)
+    return View(f"{line} Most lowered: {lowered}.", line, parts=(table, both))
 
 
 SILENCE = Experiment(

@@ -52,7 +52,8 @@ def _shown(scene: Scene, found: Votes) -> View:
     )
     first = ranking[:_SHOWN]
     records = {each["filter"]: each for each in found.records(by)}
-    rows = [(str(k), *(captions.number(records[k][name]) for name in MEASURES)) for k in first]
+    columns = [captions.column([records[k][name] for k in first]) for name in MEASURES]
+    rows = list(zip(map(str, first), *columns, strict=True))
     table = View(
         f"The {len(first)} filters with the largest {NAMES[by]}.",
         f"The {len(first)} filters with the largest {NAMES[by]}",

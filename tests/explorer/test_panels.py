@@ -61,9 +61,12 @@ def test_where_nothing_is_evidence_the_photograph_is_not_darkened(small):
     assert one.caption == "A: Grad-CAM · no evidence"
     assert one.legend is two.legend is None
     np.testing.assert_array_equal(one.picture, one.under)
-    before, after = maps(small.scene, (np.ones((6, 6)), np.zeros((6, 6))), "grad-cam", "b")
+    heats = np.ones((6, 6)), np.zeros((6, 6))
+    before, after = maps(small.scene, heats, "grad-cam", "conv2", "b").parts
     assert after.caption == "after, on the same scale · no evidence"
-    assert "no evidence" not in before.caption
+    assert before.caption == "Grad-CAM at conv2, before"
+    weaker = maps(small.scene, (heats[0], heats[0] / 4), "grad-cam", "conv2", "b").parts[1]
+    assert weaker.caption == "after, on the same scale · peak 25 % of before"
     np.testing.assert_array_equal(after.picture, after.under)
     assert (before.picture != before.under).any()
 

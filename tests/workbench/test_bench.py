@@ -226,6 +226,25 @@ def test_the_charts_say_what_their_axes_are(explorer, name, title):
         assert axes.get_title(loc="left") == title
 
 
+def test_a_place_beside_fewer_random_ones_says_why(explorer):
+    opened(explorer, "cover", region=(0, 0, 30, 12))  # the upper half: few places lie elsewhere
+    found = pressed(explorer)
+    count = len(found.controls_effects)
+    assert 0 < count < len(found.controls.places)
+    left_out = len(found.controls.places) - count
+    assert f"of {count} random places of the same shape" in shown(explorer)
+    assert f"{left_out} more are left out: they overlap it by more than half" in shown(explorer)
+
+
+def test_the_map_of_an_experiment_names_its_layer(explorer):
+    opened(explorer, "silence", layer="conv1")
+    assert explorer.scene.attribution.layer == "conv2"
+    (pair,) = (each.parts for each in view_of(explorer.scene).parts if each.parts)
+    assert [each.caption.split(" · ")[0] for each in pair] == [
+        "Grad-CAM at conv1, before", "after, on the same scale",
+    ]  # fmt: skip
+
+
 def test_a_pinned_cell_is_the_one_that_is_traced(explorer):
     scene = opened(explorer, "trace", pins=(("conv1", 1, 2),), layer="conv1", filter=1)
     found = found_by(scene)
