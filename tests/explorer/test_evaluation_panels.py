@@ -104,6 +104,20 @@ def test_evidence_against_is_judged_the_other_way_round(explorer):
     assert ("; better than" in shown) == (own < min(others))
 
 
+def test_a_map_has_the_same_areas_in_both_instruments(keras):
+    net = cw.Network(tiny(keras), preprocess="none")
+    made = cw.CNNExplorer(net, np.random.default_rng(0).integers(0, 256, (24, 30, 3), np.uint8))
+    made.show(method="grad-cam", trust=True, ranked=("grad-cam",))
+    areas = [
+        (each.deletion.area, each.insertion.area)
+        for instrument in ("curves", "ranking")
+        for each in made.judge(instrument)
+        if each.method == "grad-cam"
+    ]
+    assert areas[0] == pytest.approx(areas[1], abs=1e-6)
+    made.close()
+
+
 @pytest.mark.slow
 def test_the_ranking_lists_what_was_selected(explorer):
     explorer.show(image="espresso", trust=True, instrument="ranking")
