@@ -139,7 +139,7 @@ def set_usable(
     method = METHODS[scene.method]
     widgets["colormap"].disabled = method.signed
     widgets["cam_layer"].disabled = method.at == "input"
-    for name in ("other_image", "other_network"):
+    for name in ("other_image", "other_network", "fault"):  # lists of which all may be missing
         widgets[name].disabled = len(widgets[name].options) < 2
     buttons["compute"].layout.visibility = "visible" if method.slow else "hidden"
     buttons["experiment"].disabled = bool(refused(scene))

@@ -222,7 +222,9 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
 def fault_options(scene: Scene) -> Options:
     """Return the filters that have a fault over all photographs, the worst first."""
     index = indexed(scene)
-    found = [] if index is None else index.faults()
+    if index is None:
+        return [("filters with a fault: not looked for yet", "")]
+    found = index.faults()
     told = [
         (f"{each['layer']} {each['filter']}: {each['fault']}", (each["layer"], each["filter"]))
         for each in found[:FAULTS_LISTED]
