@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class Audit:
     def label_classes(self) -> tuple[tuple[int, ...], ...]:
         """The classes that each label stands for."""
         return self._labels.classes
+
+    @cached_property
+    def labels_cover(self) -> bool:
+        """Whether each class of the network belongs to a label: no answer is `ANOTHER` then."""
+        return len(set(chain(*self.label_classes))) == len(self.class_names)
 
     @property
     def has_probabilities(self) -> NDArray[np.bool_]:

@@ -67,18 +67,20 @@ def most_confused(
     """Return labels, answers, and how often each was given, (labels, answers).
 
     Of more labels than `most` those with the most mistakes, the worst first, and beside them the
-    answers that they are most often taken for. `ANOTHER` is the last answer.
+    answers that they are most often taken for. `ANOTHER` is the last one, if there can be such.
     """
     table, names = found.confusion, found.label_names
+    other = () if found.labels_cover else (len(names),)
     if len(names) <= most:
-        return names, (*names, ANOTHER), table
+        every = [*range(len(names)), *other]
+        return names, tuple((*names, ANOTHER)[n] for n in every), table[:, every]
     own = np.arange(len(names))
     wrong = table.copy()
     wrong[own, own] = 0
     rows = np.argsort(-wrong.sum(axis=1), kind="stable")[:most]
     taken = wrong[rows, : len(names)].sum(axis=0)
     others = [n for n in np.argsort(-taken, kind="stable") if taken[n] and n not in rows]
-    columns = [*rows.tolist(), *others[: most // 2], len(names)]
+    columns = [*rows.tolist(), *others[: most // 2], *other]
     labels = tuple(names[n] for n in rows)
     answers = tuple((*names, ANOTHER)[n] for n in columns)
     return labels, answers, table[np.ix_(rows, columns)]

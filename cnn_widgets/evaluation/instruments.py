@@ -63,6 +63,10 @@ class Subject:
         return self.network.revision
 
 
+#: Steps of each deletion and insertion curve: a map has the same areas in every instrument.
+_STEPS = 30
+
+
 @dataclass(frozen=True)
 class Instrument:
     """One instrument: its name, its description and its function.
@@ -113,13 +117,14 @@ def _curves(subject: Subject, progress: Progress | None) -> Any:
         progress=partial_progress(progress, 0, 2),
     )  # fmt: skip
     rest = progress if subject.known else partial_progress(progress, 1, 2)
-    return beside_chance(subject.network, shown, baseline=subject.baseline, steps=30, progress=rest)
+    return beside_chance(subject.network, shown, baseline=subject.baseline, steps=_STEPS,
+                         progress=rest)  # fmt: skip
 
 
 def _ranking(subject: Subject, progress: Progress | None) -> Any:
     return rank(
         subject.network, subject.sample, subject.ranked, subject.class_index, subject.place,
-        subject.target, baseline=subject.baseline, progress=progress,
+        subject.target, baseline=subject.baseline, steps=_STEPS, progress=progress,
     )  # fmt: skip
 
 

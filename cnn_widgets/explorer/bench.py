@@ -108,7 +108,8 @@ def others(name: str, scene: Scene) -> Options:
     wanted = chosen_other_one(name, scene)
     if wanted and wanted not in found:
         found.append(wanted)
-    return [("the first other one", ""), *((each, each) for each in found)]
+    first = "the first other one" if found or not scene.experiments else "there is no other one"
+    return [(first, ""), *((each, each) for each in found)]
 
 
 def shown(scene: Scene) -> set[str]:

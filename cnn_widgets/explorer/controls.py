@@ -13,7 +13,6 @@ from typing import Any
 
 import ipywidgets as w
 
-from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.classroom.desk import GuessBox, PinBoard
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.explorer import bench
@@ -29,6 +28,7 @@ from cnn_widgets.explorer.fields import (
     pins_text,
     region_of,
     region_text,
+    set_usable,
     taken,
 )
 from cnn_widgets.explorer.options import (
@@ -221,9 +221,7 @@ class Controls:
             faults, here = fault_options(scene), (scene.layer.name, scene.filter)
             self._select("fault", faults, here if here in [each for _, each in faults] else "")
             self.remove.layout.display = None if scene.added else "none"
-            self.widgets["colormap"].disabled = METHODS[scene.method].signed
-            slow = METHODS[scene.method].slow
-            self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"
+            set_usable(self.widgets, self.buttons, scene)
             for name in ("alpha", "zoom", "face"):
                 self.widgets[name].value = getattr(state, name)
             self.widgets["pins"].value = pins_text(state.pins)

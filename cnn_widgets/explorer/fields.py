@@ -14,6 +14,8 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.regions import Brush, Region
 from cnn_widgets.explorer.options import FIXED, LABELS, SAVES, TOOLTIPS, UNLABELLED, WIDTHS
 from cnn_widgets.scenes.choices import MAX_ZOOM
+from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.workbench.table import refused
 
 #: The sections that can be folded; each name is a Bool trait of the state: True means open.
 FOLDS = (
@@ -139,6 +141,19 @@ def region_text(region: Region | None) -> str:
         strokes = (", ".join(f"{x:.0f} {y:.0f}" for x, y in each) for each in region.strokes)
         return f"brush {region.radius:.1f}: {'; '.join(strokes)}"
     return "" if region is None else " ".join(f"{each:.0f}" for each in region)
+
+
+def set_usable(
+    widgets: Mapping[str, w.Widget], buttons: Mapping[str, w.Button], scene: Scene
+) -> None:
+    """Disable the controls that have no effect now, and hide *Compute* where nothing is slow."""
+    method = METHODS[scene.method]
+    widgets["colormap"].disabled = method.signed
+    widgets["cam_layer"].disabled = method.at == "input"
+    for name in ("other_image", "other_network", "fault"):  # lists of which all may be missing
+        widgets[name].disabled = len(widgets[name].options) < 2
+    buttons["compute"].layout.visibility = "visible" if method.slow else "hidden"
+    buttons["experiment"].disabled = bool(refused(scene))
 
 
 class TaskButtons:

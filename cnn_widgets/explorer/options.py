@@ -14,7 +14,7 @@ from cnn_widgets.explorer import bench
 from cnn_widgets.scenes.choices import COMPARED, ITS_LABEL
 from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.scenes.selection import audited, indexed
+from cnn_widgets.scenes.selection import audited, indexed, kind_shown, unlabelled
 from cnn_widgets.scenes.state import State
 from cnn_widgets.views import captions
 
@@ -187,6 +187,8 @@ WIDTHS = {
 
 def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str, str]]) -> Options:
     """Return the (label, value) pairs that the dropdown list of a trait offers now."""
+    if name == "audit_kind" and unlabelled(scene):
+        return [(SELECTIONS["all"], "all")]  # no label says what is a mistake
     if name in FIXED:
         return FIXED[name]
     if name == "method":  # read anew each time: users add methods of their own
@@ -194,7 +196,8 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
     if name == "network":
         return list(networks)
     if name == "layer":
-        return _with(scene.layer.name, [(str(info), info.name) for info in scene.layers])
+        every = dict.fromkeys((*scene.layers, scene.layer))  # one set from code is of another kind
+        return [(str(info), info.name) for info in every]
     if name == "class_index":
         return [*_classes(scene, scene.wanted_class), *_its_label(scene, state.class_index)]
     if name == "versus":
@@ -219,7 +222,9 @@ def options(name: str, scene: Scene, state: State, networks: Sequence[tuple[str,
 def fault_options(scene: Scene) -> Options:
     """Return the filters that have a fault over all photographs, the worst first."""
     index = indexed(scene)
-    found = [] if index is None else index.faults()
+    if index is None:
+        return [("filters with a fault: not looked for yet", "")]
+    found = index.faults()
     told = [
         (f"{each['layer']} {each['filter']}: {each['fault']}", (each["layer"], each["filter"]))
         for each in found[:FAULTS_LISTED]
@@ -234,6 +239,8 @@ def chosen_option(name: str, scene: Scene, state: State) -> Any:
         return chosen_other(scene)
     if name in bench.OTHERS:
         return bench.chosen_other_one(name, scene)
+    if name == "audit_kind":
+        return kind_shown(scene)
     value = getattr(scene if name in ("audit_label", "audit_answer") else state, name)
     if name in ("class_index", "versus"):
         return next((option for option, each in NO_CLASS.items() if each == value), value)
@@ -281,7 +288,8 @@ def _audited(name: str, scene: Scene) -> Options:
     found = audited(scene)
     rows = () if found is None else found.per_label
     if name == "audit_answer":
-        answers = [*(row.label for row in rows), *([ANOTHER] if rows else [])]
+        other = [] if found is None or found.labels_cover or not rows else [ANOTHER]
+        answers = [*(row.label for row in rows), *other]
         return [("every answer", ""), *((each, each) for each in answers)]
     worst = sorted(rows, key=lambda row: row.recall.value)
     told = ((f"{row.label} ({captions.percent(row.recall.value)} of {row.recall.count:,} right)",

@@ -181,7 +181,7 @@ def _what_arrives(model_input: ModelInput, entries: Entries, given: bool = False
     if not found:
         return "no layer has weights" if not given else ""
     first, *others = found
-    words = f"{first.range} reaches the first weights"
+    words = f"the network calculates with pixel values of {first.range}"
     if first.swaps_channels:
         words += ", in the order BGR"
     if first.matrix is None:
@@ -189,7 +189,7 @@ def _what_arrives(model_input: ModelInput, entries: Entries, given: bool = False
     if first.size is not None and _is_smaller(first.size, model_input.size):
         words += f", at {first.size[0]}×{first.size[1]}"
     if different := [each.range for each in others if each.range != first.range]:
-        words += f", {' and '.join(different)} those of another branch"
+        words += f", {' and '.join(different)} in another branch"
     return f"{words[0].upper() if given else words[0]}{words[1:]}."
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.panels.places import shown_confusion
+from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import about_selection, audited, selected
 from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
-from cnn_widgets.views.view import Matrix, View
+from cnn_widgets.views.view import Matrix, Pair, View
 
 #: So many of the photographs chosen are shown with their evidence.
 _SHOWN = 4
@@ -26,13 +27,12 @@ def audit_words(scene: Scene) -> View:
     terms = [("photographs", _counted(found))]
     if found.judged.any():
         terms.append(("right", str(found.accuracy)))
-        sure = captions.percent(float(found.confidence[found.judged].mean()))
-        error = captions.percent(found.calibration.error)
-        terms.append(("how sure", f"{sure} on average; expected calibration error {error}"))
+        terms.append(("how sure", _how_sure(found)))
     else:
         terms.append(("right", f"not known: {found.unjudged}"))
-    chosen = len(selected(scene) or ())
-    terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}"))
+    chosen, beside = len(selected(scene) or ()), len(first_chosen(scene))
+    below = f"; below, the first {beside} of them" if beside < chosen else ""
+    terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}{below}"))
     if found.judged.any() and len(found.label_names) > len(shown_confusion(found)[0]):
         told = "those with the most mistakes; every other is in the list of labels"
         terms.append(("table", f"{len(shown_confusion(found)[0])} labels of "
@@ -63,7 +63,7 @@ def confusion(scene: Scene) -> View:
 def chosen_evidence(scene: Scene) -> View:
     """Return the first photographs chosen, each with the evidence for its answer and its label."""
     names = first_chosen(scene)
-    if not names or METHODS[scene.method].slow:
+    if not names:
         return View("")
     found, net = [], scene.network
     for name in names:
@@ -77,13 +77,7 @@ def chosen_evidence(scene: Scene) -> View:
         asked = [("answer", best.class_index)]
         if meant not in (None, best.class_index):
             asked.append(("label", meant))
-        for word, index in asked:
-            evidence = scene.attribution_of(sample, index)
-            photo, colors = over_photograph(scene, sample, evidence.heatmap, evidence.signed)
-            line = (
-                f"{name}, {word}: {evidence.class_name} ({captions.percent(evidence.probability)})"
-            )
-            found.append((line, photo, colors, f"{line}. {captions.evidence(evidence)}"))
+        found.append(_explained(scene, sample, name, asked))
     return View(
         "The first photographs chosen, with the evidence for the answer and for the label.",
         pairs=tuple(found),
@@ -91,9 +85,24 @@ def chosen_evidence(scene: Scene) -> View:
     )
 
 
+def _explained(scene: Scene, sample: ImageSample, name: str, asked: list[tuple[str, int]]) -> Pair:
+    """Return a photograph beside the evidence for each class asked, in one figure."""
+    told, maps = [name], []
+    for word, index in asked:
+        evidence = scene.attribution_of(sample, index)
+        photo, colors = over_photograph(scene, sample, evidence.heatmap, evidence.signed)
+        line = f"{word}: {evidence.class_name} ({captions.percent(evidence.probability)})"
+        told.append(f"{line}{captions.if_empty(evidence.heatmap)}")
+        maps.append((colors, f"{name}, {line}. {captions.evidence(evidence)}"))
+    return "; ".join(told), photo, tuple(maps)
+
+
 def first_chosen(scene: Scene) -> tuple[str, ...]:
-    """Return the photographs chosen in the audit that are shown with their evidence."""
-    return (selected(scene) or ())[:_SHOWN]
+    """Return the photographs chosen in the audit that are shown with their evidence.
+
+    A slow method shows none.
+    """
+    return () if METHODS[scene.method].slow else (selected(scene) or ())[:_SHOWN]
 
 
 def about_cell(found: Audit, label: str, answer: str) -> str:
@@ -114,6 +123,16 @@ def about_cell(found: Audit, label: str, answer: str) -> str:
         return f"{wrong:,} of {total:,} photographs labelled {label} are wrong"
     count = int(row[answers.index(answer)])
     return f"{count:,} of {total:,} photographs labelled {label} were answered by {answer}"
+
+
+def _how_sure(found: Audit) -> str:
+    """Return how sure the network is, beside how often it is right."""
+    sure = captions.percent(float(found.confidence[found.judged].mean()))
+    return (
+        f"says {sure} on average and is right {captions.percent(found.accuracy.value)} of the "
+        f"time; among answers that are about equally sure the two are "
+        f"{captions.percent(found.calibration.error)} apart (expected calibration error)"
+    )
 
 
 def _counted(found: Audit) -> str:

@@ -12,6 +12,7 @@ from cnn_widgets.records import Floats
 from cnn_widgets.scenes.comparison import Comparison, compare
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import colors_over, legend
 from cnn_widgets.views.view import View
 
 #: Longer side of each picture, in pixels.
@@ -112,12 +113,11 @@ def _subject(scene: Scene) -> str:
 def _picture(scene: Scene, shown: Attribution, title: str) -> View:
     """Return one map over its photograph, with its title and its legend."""
     photo = cached_thumbnail(scene.sample, _SIDE)
-    colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
-    picture = colorize(_sized(shown.heatmap, photo.shape), colors, shown.signed)
-    low, high = ("against", "for") if shown.signed else ("little", "much")
+    picture = colors_over(photo, scene, shown.heatmap, shown.signed)
+    title += captions.if_empty(shown.heatmap)
     return View(
         f"{title}. {captions.evidence(shown)}", title, picture, under=photo, alpha=scene.alpha,
-        legend=(colors, low, METHODS[shown.method].reads, high),
+        legend=legend(scene, shown),
     )  # fmt: skip
 
 

@@ -10,17 +10,16 @@ import numpy as np
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.charts import HERE, INK, OTHERS, style_axes
-from cnn_widgets.drawing.color import diverging_colormap, overlay
 from cnn_widgets.evaluation.faithfulness import Curve
 from cnn_widgets.evaluation.instruments import INSTRUMENTS
 from cnn_widgets.evaluation.localization import SUBJECTS, Pointing
 from cnn_widgets.evaluation.randomization import SanityCheck
 from cnn_widgets.evaluation.ranking import RankedMap
-from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import blended
 from cnn_widgets.views.view import View
 
 if TYPE_CHECKING:
@@ -49,21 +48,38 @@ def evaluation(scene: Scene) -> View:
 
 def _curves(scene: Scene, standings: tuple[RankedMap, ...]) -> View:
     """Return deletion and insertion curves of the map (first) and of the maps to compare with."""
-    own, *others = standings
-    # Without the evidence against a class its probability must rise: the order is reversed
-    sign = -1 if scene.counter else 1
-    best = max(others, key=lambda each: sign * each.gain)
-    word = "better" if sign * own.gain > sign * best.gain else "no better"
+    own = standings[0]
     pixels = "blurred" if scene.baseline == "blur" else "of the mean colour"
     asked = f"{own.title} {'against' if scene.counter else 'for'} {scene.chosen.name}"
     line = (
-        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; {word} "
-        f"than the {best.title} ({best.deletion.area:.3f}, {best.insertion.area:.3f}). Pixels "
-        f"taken away are {pixels}."
+        f"{asked}: deletion {own.deletion.area:.3f}, insertion {own.insertion.area:.3f}; "
+        f"{_verdict(standings, scene.counter)}. Pixels taken away are {pixels}."
     )
-    kinds = ("deletion", "insertion")
-    parts = [_curve_chart(kind, standings, scene.counter) for kind in kinds]
+    parts = [_curve_chart(kind, standings, scene.counter) for kind in _KINDS]
     return View(line, line, parts=(*parts, _area_table(standings)))
+
+
+def _verdict(standings: tuple[RankedMap, ...], counter: bool) -> str:
+    """Return in words whether the first map does better than the best of the others.
+
+    It is told by the difference of the two areas; where one of the two charts shows the opposite,
+    the words say that, too.
+    """
+    own, *others = standings
+    # Without the evidence against a class its probability must rise: the order is reversed
+    sign = -1 if counter else 1
+    best = max(others, key=lambda each: sign * each.gain)
+    ahead = {
+        "deletion": sign * (best.deletion.area - own.deletion.area),
+        "insertion": sign * (own.insertion.area - best.insertion.area),
+    }
+    better = sum(ahead.values()) > 0
+    contrary = [kind for kind in _KINDS if ahead[kind] and (ahead[kind] > 0) != better]
+    line = f"{'better' if better else 'no better'} than the {best.title}"
+    areas = f"({best.deletion.area:.3f}, {best.insertion.area:.3f})"
+    if not contrary:
+        return f"{line} {areas}"
+    return f"{line} overall {areas}, but {'worse' if better else 'better'} at {contrary[0]}"
 
 
 def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> View:
@@ -85,6 +101,7 @@ def _curve_chart(kind: str, standings: tuple[RankedMap, ...], counter: bool) -> 
     return View(f"Curve of {title}. Area under it: {summary}.", chart=draw, inches=_CHART_SIZE)
 
 
+_KINDS = ("deletion", "insertion")
 _PIXEL_ACTIONS = {"deletion": "taken away", "insertion": "given back"}
 
 
@@ -157,12 +174,10 @@ def _sanity(scene: Scene, check: SanityCheck) -> View:
 
 def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, Pixels, str]:
     """Return one picture of a film-strip: label, overlay (H, W, 3), text alternative."""
-    pixels = cached_thumbnail(scene.sample, _STRIP_PIXELS)
-    colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
-    picture = overlay(pixels, shown.heatmap, scene.alpha, colors, shown.signed)
+    picture = blended(scene, shown, _STRIP_PIXELS)
     summary = (
         "no evidence"
-        if shown.empty
+        if not shown.heatmap.any()
         else f"strongest at {captions.place_in_words(np.abs(shown.heatmap))}"
     )
     title = METHODS[shown.method].title
@@ -171,20 +186,18 @@ def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, P
 
 def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
     """Return the maps of one class taken at several layers as a film-strip."""
-    empty = [shown.layer for shown in found if shown.empty]
     title = METHODS[found[0].method].title
     line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
-    line += f" No evidence at {len(empty)} of them." if empty else ""
+    line += captions.empty_layers(found)
     pictures = tuple(
-        _strip_picture(
-            scene, shown, f"{shown.layer}\n{'no evidence' if shown.empty else _map_size(shown)}"
-        )
-        for shown in found
+        _strip_picture(scene, shown, f"{shown.layer}\n{_map_size(shown)}") for shown in found
     )
     return View(line, line, strip=pictures)
 
 
 def _map_size(shown: Attribution) -> str:
+    if not shown.heatmap.any():
+        return "no evidence"
     height, width = shown.raw.shape
     return f"{width}×{height}"
 

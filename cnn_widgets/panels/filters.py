@@ -9,13 +9,14 @@ import numpy as np
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.drawing import mosaics
 from cnn_widgets.drawing.charts import style_axes
-from cnn_widgets.drawing.color import colorize, diverging_colormap, overlay, resize
+from cnn_widgets.drawing.color import colorize, resize
 from cnn_widgets.drawing.mosaics import CONSTANT_COLOR, tile_pictures
 from cnn_widgets.images.resizing import cached_thumbnail, visible_window
 from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
+from cnn_widgets.views.overlays import blended
 from cnn_widgets.views.view import View
 
 if TYPE_CHECKING:
@@ -103,17 +104,10 @@ def strip(scene: Scene) -> View:
         other = "looks at the input, not at a layer: choose a class activation map."
         line = f"{method.title} {slow if method.at == 'layer' else other}"
     else:
-        pictures = [
-            overlay(
-                photo, each.heatmap, scene.alpha,
-                diverging_colormap(scene.colormap) if each.signed else scene.colormap, each.signed,
-            )
-            for each in scene.film_strip
-        ]  # fmt: skip
-        empty = sum(each.empty for each in scene.film_strip)
+        pictures = [blended(scene, each, STRIP_TILE) for each in scene.film_strip]
         line = (
             f"{METHODS[scene.method].title} for {scene.chosen.name} at {len(names)} layers, from "
-            f"the input to the scores.{f' No evidence at {empty} of them.' if empty else ''}"
+            f"the input to the scores.{captions.empty_layers(scene.film_strip)}"
         )
     return View(line, line, tile_pictures(pictures, rows, columns, LABEL))
 

@@ -72,17 +72,22 @@ def here(scene: Scene) -> View:
 
 
 def labels(scene: Scene) -> View:
-    """Return the names of the layers, over the film-strip, and a frame around the one browsed."""
+    """Return the names of the layers, over the film-strip, and a frame around the one browsed.
+
+    A layer whose map holds no evidence is named so.
+    """
     if not scene.strip:
         return View("", covers=True)
     rows, columns, names = strip_grid(scene)
+    maps = scene.film_strip if scene.strip_of == "evidence" and scene.has_strip else ()
+    told = {each.layer: captions.if_empty(each.heatmap) for each in maps}
     found = []
     for index, name in enumerate(names):
         row, column = divmod(index, columns)
         place = (column / columns, row / rows, 1 / columns, 1 / rows)
         if name == scene.layer.name:
             found.append(Mark(*place))
-        found.append(Mark(*place, "label", name))
+        found.append(Mark(*place, "label", f"{name}{told.get(name, '')}"))
     return View("", marks=tuple(found), covers=True)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cnn_widgets.attribution.methods import METHODS
-from cnn_widgets.drawing.color import diverging_colormap, stretched
+from cnn_widgets.drawing.color import stretched
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.views import captions
-from cnn_widgets.views.overlays import colors_over, over_photograph
+from cnn_widgets.views.overlays import colors_over, legend, over_photograph
 from cnn_widgets.views.view import View
 
 #: Longer side of the photographs and heat-maps sent to the page, in pixels.
@@ -64,12 +64,11 @@ def overlay(scene: Scene) -> View:
         return View(f"The photograph {scene.image}. {line}", line, under=under, alpha=scene.alpha)
     picture = colors_over(under, scene, found.heatmap, found.signed)
     where = f"at {found.layer}" if found.layer else "at the input"
-    alt = f"{method.title} {where} over {scene.image}. {captions.evidence(found)}"
-    low, high = ("against", "for") if found.signed else ("little", "much")
-    colors = diverging_colormap(scene.colormap) if found.signed else scene.colormap
-    legend = (colors, low, method.reads, high)
-    line = captions.short_evidence(found)
-    return View(alt, line, picture, under=under, alpha=scene.alpha, legend=legend)
+    line, details = captions.short_evidence(found), captions.evidence(found)
+    return View(
+        f"{method.title} {where} over {scene.image}. {details}", line, picture, under=under,
+        alpha=scene.alpha, legend=legend(scene, found), details=details,
+    )  # fmt: skip
 
 
 def predictions(scene: Scene) -> View:
@@ -103,7 +102,8 @@ def pairs(scene: Scene) -> View:
         attribution = scene.attribution_of(sample, None)
         photo, shown = over_photograph(scene, sample, attribution.heatmap, attribution.signed)
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
-        found.append((line, photo, shown, f"{name}. {captions.evidence(attribution)}"))
+        line += captions.if_empty(attribution.heatmap)
+        found.append((line, photo, ((shown, f"{name}. {captions.evidence(attribution)}"),)))
     alt = f"Original and heat-map of {len(found)} photographs."
     every, line = len(scene.samples), ""
     if every > len(names):

@@ -209,7 +209,13 @@ def _key_layers(scene: Scene, key: str) -> Changes:
 
 def _click_confusion(scene: Scene, x: float, y: float) -> Changes:
     found = audited(scene)
-    return {} if found is None else _chosen_cell(scene, *confusion_cell(found, x, y))
+    if found is None:
+        return {}
+    label, answer = confusion_cell(found, x, y)
+    changes = _chosen_cell(scene, label, answer)
+    if (label or answer) and not scene.audits.selected(found, *changes.values()):
+        return {}  # it would take every photograph off the table
+    return changes
 
 
 def _key_confusion(scene: Scene, key: str) -> Changes:

@@ -57,7 +57,7 @@ def _draw_pairs(figure: Any, pairs: tuple[Any, ...], rows: int) -> None:
     places = figure.subplots(rows, 2 * _PAIRS_PER_ROW, squeeze=False).ravel()
     for axes in places:
         axes.set_axis_off()
-    for index, (title, left, right, _) in enumerate(pairs):
+    for index, (title, left, ((right, _), *_)) in enumerate(pairs):
         places[2 * index].imshow(left)
         places[2 * index + 1].imshow(right)
         places[2 * index].set_title(_wrapped(title, 34), fontsize=7, loc="left", parse_math=False)

@@ -46,8 +46,8 @@ def to_html(view: View, frame: int = 0, separate: bool = False) -> str:
     """
     parts = [_beside_picture(view) if separate else _body(view)]
     if view.caption:
-        text = escape(view.caption)
-        parts.append(f'<div class="cnnw-caption" title="{text}">{text}</div>')
+        title = escape(view.details or view.caption)
+        parts.append(f'<div class="cnnw-caption" title="{title}">{_words(view.caption)}</div>')
     style = "cnnw-view cnnw-cover" if view.covers else "cnnw-view"
     return f'<div class="{style}" data-frame="{frame}">{"".join(parts)}</div>'
 
@@ -92,6 +92,11 @@ def _body(view: View) -> str:
     return _layers(view)
 
 
+def _words(text: str) -> str:
+    """Return a line of text as HTML; no line ends between a number and its per cent sign."""
+    return escape(text).replace(" %", "&nbsp;%")
+
+
 def _layers(view: View) -> str:
     """Return a picture, over the photograph under it if it has one, with what lies over it."""
     heat = view.picture is not None and view.under is not None
@@ -111,7 +116,7 @@ def _part(view: View) -> str:
     """Return one of several views side by side, under its caption."""
     if not view.caption:
         return _body(view)
-    title = f"<figcaption>{escape(view.caption)}</figcaption>"
+    title = f"<figcaption>{_words(view.caption)}</figcaption>"
     return f'<figure class="cnnw-part">{title}{_body(view)}</figure>'
 
 
@@ -177,15 +182,16 @@ def _stops(colormap: str) -> str:
     return ",".join(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in table)
 
 
-def _pair(title: str, photo: Pixels, colors: Pixels, alt: str, layered: bool) -> str:
+def _pair(title: str, photo: Pixels, maps: Sequence[tuple[Pixels, str]], layered: bool) -> str:
     data = encode_image(photo)
-    right = _img(
-        encode_image(colors), "jpeg", alt, "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb"
-    )
-    if layered:
-        right = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{right}</span>'
-    left = _img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")
-    return f"<figure>{left}{right}<figcaption>{escape(title)}</figcaption></figure>"
+    shown = [_img(data, "jpeg", f"Photograph {title}", "cnnw-thumb")]
+    for colors, alt in maps:
+        style = "cnnw-thumb cnnw-heat" if layered else "cnnw-thumb"
+        heat = _img(encode_image(colors), "jpeg", alt, style)
+        if layered:
+            heat = f'<span class="cnnw-layers">{_img(data, "jpeg", "", "cnnw-thumb")}{heat}</span>'
+        shown.append(heat)
+    return f"<figure>{''.join(shown)}<figcaption>{_words(title)}</figcaption></figure>"
 
 
 def _strip_item(title: str, picture: Pixels, alt: str) -> str:

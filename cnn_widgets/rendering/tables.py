@@ -14,13 +14,14 @@ from cnn_widgets.views.view import Matrix, View
 def answer_rows(view: View) -> str:
     """Return the predictions as a table with bars, so that screen readers can read it too."""
     lines = []
-    for name, probability, score, marked in view.rows:
+    scores = captions.column([score for _, _, score, _ in view.rows])
+    for (name, probability, _, marked), score in zip(view.rows, scores, strict=True):
         width = 100 * probability if np.isfinite(probability) else 0
         lines.append(
             f'<tr class="{"cnnw-marked" if marked else ""}"><th scope="row">'
             f'<i class="cnnw-fill" style="width:{width:.1f}%"></i>'
             f'<span title="{escape(name)}">{escape(name)}</span></th>'
-            f"<td>{captions.percent(probability)}</td><td>{captions.number(score)}</td></tr>"
+            f"<td>{captions.percent(probability)}</td><td>{score}</td></tr>"
         )
     head = (
         '<tr><th scope="col">class</th><th scope="col">probability</th>'

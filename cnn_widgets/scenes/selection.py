@@ -32,11 +32,20 @@ def selected(scene: Scene) -> tuple[str, ...] | None:
     return scene.audits.selected(found, scene.audit_kind, scene.audit_label, scene.audit_answer)
 
 
+def unlabelled(scene: Scene) -> bool:
+    """Return whether all were asked about, and none has a label."""
+    found = audited(scene)
+    return found is not None and not found.judged.any()
+
+
+def kind_shown(scene: Scene) -> str:
+    """Return the kind of photographs chosen: "all" where no label says what is a mistake."""
+    return "all" if unlabelled(scene) else scene.audit_kind
+
+
 def about_selection(scene: Scene) -> str:
     """Return which photographs are chosen, in words: "mistakes …, labelled cat"."""
-    found = audited(scene)
-    judged = found is not None and found.judged.any()
-    line = SELECTIONS[scene.audit_kind if judged else "all"]
+    line = SELECTIONS[kind_shown(scene)]
     if scene.audit_label:
         line += f", labelled {scene.audit_label}"
     if scene.audit_answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,22 +36,51 @@ def percent(share: float) -> str:
     )
 
 
-def number(value: float) -> str:
-    """Return a value with three significant digits and a true minus sign.
+def number(value: float, digits: int = 3) -> str:
+    """Return a value with so many significant digits and a true minus sign.
 
-    >>> number(-0.012345)
-    '−0.0123'
+    >>> number(-0.012345), number(-0.012345, 4)
+    ('−0.0123', '−0.01235')
     """
-    return f"{value:.3g}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def fixed(value: float, digits: int = 3) -> str:
     """Return a value with a fixed number of decimals and a true minus sign, for a table column.
 
-    >>> fixed(-0.0304), fixed(0.15, 2)
-    ('−0.030', '0.15')
+    What is rounded to 0 has no sign.
+
+    >>> fixed(-0.0304), fixed(0.15, 2), fixed(-0.0004)
+    ('−0.030', '0.15', '0.000')
     """
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
+def change(value: float, digits: int = 2) -> str:
+    """Return a change as `fixed`, with a plus sign where it is above 0.
+
+    >>> change(3.926), change(-0.021), change(0.004)
+    ('+3.93', '−0.02', '0.00')
+    """
+    text = fixed(value, digits)
+    return f"+{text}" if value > 0 and text != fixed(0, digits) else text
+
+
+def column(values: Sequence[float]) -> list[str]:
+    """Return the numbers of a table's column, all with the same number of decimals.
+
+    Two, or as many as the largest needs for three significant digits; numbers that are too large
+    or too small for that are written with an exponent, as `number` does.
+
+    >>> column([6.6, 4.961, -3]), column([0.0123, 0.004])
+    (['6.60', '4.96', '−3.00'], ['0.0123', '0.0040'])
+    """
+    finite = [abs(value) for value in values if np.isfinite(value)]
+    largest = max(finite, default=0.0)
+    if largest and not 1e-4 <= largest < 1e6:
+        return [number(value) for value in values]
+    digits = 2 if largest == 0 else max(2, 2 - math.floor(math.log10(largest)))
+    return [fixed(value, digits) for value in values]
 
 
 def place_in_words(heat: NDArray[Any]) -> str:
@@ -98,6 +129,28 @@ def _sentence(line: str) -> str:
     return f"{line[0].upper()}{line[1:]}."
 
 
+def _why_empty(found: Attribution) -> str:
+    """Return why a map holds no evidence, in plain words."""
+    speaks, rather = ("against", "for") if found.counter else ("for", "against")
+    line = f"no place at {found.layer or 'the input'} speaks {speaks} it"
+    return f"{line}, everything there speaks {rather} it" if found.removed else line
+
+
+def if_empty(heat: NDArray[Any]) -> str:
+    """Return " · no evidence" for a heat-map (h, w) that is zero everywhere, otherwise ""."""
+    return "" if heat.any() else " · no evidence"
+
+
+def empty_layers(maps: Sequence[Attribution]) -> str:
+    """Return a sentence that names the layers without evidence; "" if there is none."""
+    names = [str(each.layer) for each in maps if not each.heatmap.any()]
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" No evidence at {len(names)} of them: {', '.join(names[:_NAMED])}{more}."
+
+
+_NAMED = 6  # so many layers fit into a caption
 _SATURATED = "probability saturated: its gradient has all but vanished, ask for the score"
 
 
@@ -107,15 +160,15 @@ def short_evidence(found: Attribution) -> str:
     if found.empty and found.ranged:
         return f"the map is one value everywhere · {belief}"
     if found.empty:
-        took = f" (ReLU took {percent(found.removed)})" if found.removed else ""
-        return f"no evidence {found.question}: the map is zero{took} · {belief}"
+        return f"no evidence {found.question}: {_why_empty(found)} · {belief}"
     share = percent(float((np.abs(found.heatmap) > 0.5).mean()))
     against = f" · {percent(float((found.raw < 0).mean()))} against" if found.signed else ""
+    asked = found.question if found.versus or found.counter else found.class_name
     if not found.heatmap.any():
-        return f"{found.class_name} · {belief} · no evidence on the photograph itself"
+        return f"{asked} · {belief} · no evidence on the photograph itself"
     where = f"strongest at {place_in_words(np.abs(found.heatmap))}, {share} above half"
     note = f" · {_SATURATED}" if found.saturated else ""
-    return f"{where}{against} · {found.class_name} · {belief} · {measured(found)}{note}"
+    return f"{where}{against} · {asked} · {belief}{note}"
 
 
 def question(scene: Any) -> str:

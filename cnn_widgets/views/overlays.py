@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cnn_widgets.drawing.color import colorize, diverging_colormap, resize
+from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.result import Attribution
+from cnn_widgets.drawing.color import blend, colorize, diverging_colormap, resize
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.records import Floats, ImageSample, Pixels
 from cnn_widgets.scenes.scene import Scene
@@ -31,7 +33,28 @@ def over_photograph(
 
 
 def colors_over(photo: Pixels, scene: Scene, heat: Floats, signed: bool) -> Pixels:
-    """Return a map (h, w) as colours (H, W, 3), in the size of the photograph under it."""
+    """Return a map (h, w) as colours (H, W, 3), in the size of the photograph under it.
+
+    A map without evidence leaves the photograph as it is: the colour of zero alone would darken
+    it, and look like a picture that failed.
+    """
+    if not heat.any():
+        return photo
     values = resize(heat, (photo.shape[0], photo.shape[1]))
     name = diverging_colormap(scene.colormap) if signed else scene.colormap
     return colorize(values, name, signed)
+
+
+def blended(scene: Scene, shown: Attribution, side: int) -> Pixels:
+    """Return evidence and its photograph as one picture with a longer side of `side` pixels."""
+    photo, colors = over_photograph(scene, scene.sample, shown.heatmap, shown.signed, side)
+    return blend(photo, colors, scene.alpha)
+
+
+def legend(scene: Scene, shown: Attribution) -> tuple[str, str, str, str] | None:
+    """Return what the colours of evidence mean, see `View.legend`; None where it has none."""
+    if not shown.heatmap.any():
+        return None
+    colors = diverging_colormap(scene.colormap) if shown.signed else scene.colormap
+    low, high = ("against", "for") if shown.signed else ("little", "much")
+    return colors, low, METHODS[shown.method].reads, high

@@ -43,6 +43,10 @@ class Matrix(NamedTuple):
     chosen: tuple[int, int] = (-1, -1)
 
 
+#: A photograph and its heat-maps, see `View.pairs`.
+Pair = tuple[str, Pixels, tuple[tuple[Pixels, str], ...]]
+
+
 @dataclass(frozen=True)
 class View:
     """What a panel shows.
@@ -77,9 +81,9 @@ class View:
         Rows of a list with bars, instead of a picture; `marked` is the class explained.
     terms : tuple of (term, text)
         Entries of a definition list, instead of a picture.
-    pairs : tuple of (title, original, colours, alt)
-        Pairs instead of one picture: a photograph, and the same photograph under a heat-map
-        with the opacity `alpha`. Both pictures are uint8 of shape (H, W, 3).
+    pairs : tuple of (title, original, heat-maps)
+        Photographs instead of one picture, each beside itself under heat-maps with the opacity
+        `alpha`: a tuple of (colours, alt). All pictures are uint8 of shape (H, W, 3).
     strip : tuple of (title, picture, alt)
         A row of small pictures, instead of one; a title may have two lines.
     table : tuple of rows of text
@@ -90,6 +94,8 @@ class View:
         Several views side by side, each under its own caption, instead of a picture.
     inches : (width, height)
         Size of the chart in inches.
+    details : str
+        More words, shown while the pointer rests on the caption; by default the caption itself.
     """
 
     alt: str
@@ -106,12 +112,13 @@ class View:
     covers: bool = False
     rows: tuple[tuple[str, float, float, bool], ...] = ()
     terms: tuple[tuple[str, str], ...] = ()
-    pairs: tuple[tuple[str, Pixels, Pixels, str], ...] = field(default=(), repr=False)
+    pairs: tuple[Pair, ...] = field(default=(), repr=False)
     strip: tuple[tuple[str, Pixels, str], ...] = field(default=(), repr=False)
     table: tuple[tuple[str, ...], ...] = ()
     matrix: Matrix | None = None
     parts: tuple[View, ...] = ()
     inches: tuple[float, float] = (3.6, 2.2)
+    details: str = ""
 
     def flat(self) -> View:
         """Return the view with the heat-maps blended into the photographs under them."""
@@ -122,7 +129,7 @@ class View:
         if self.under is not None:
             picture = self.under if picture is None else blend(self.under, picture, alpha)
         pairs = tuple(
-            (title, photo, blend(photo, colors, alpha), alt)
-            for title, photo, colors, alt in self.pairs
+            (title, photo, tuple((blend(photo, colors, alpha), alt) for colors, alt in maps))
+            for title, photo, maps in self.pairs
         )
         return replace(self, picture=picture, under=None, alpha=None, pairs=pairs, parts=parts)

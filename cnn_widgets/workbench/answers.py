@@ -47,7 +47,7 @@ def answer_table(answers: Answers, top: int = 5) -> View:
             str(each["name"]),
             captions.percent(each["probability_before"]),
             captions.percent(each["probability_after"]),
-            f"{'+' if each['difference'] > 0 else ''}{captions.fixed(each['difference'], 2)}",
+            captions.change(each["difference"]),
             f"{each['place_before']} → {each['place_after']}",
         )
         for each in answers.records(top)
@@ -56,21 +56,30 @@ def answer_table(answers: Answers, top: int = 5) -> View:
     return View("The answer before and after.", "The answer before and after", table=(head, *rows))
 
 
-def maps(scene: Scene, found: tuple[Floats, Floats], method: str, about: str) -> list[View]:
-    """Return two maps over the photograph, before and after, whose colours can be compared."""
-    signed, title = METHODS[method].signed, METHODS[method].title
+def maps(scene: Scene, found: tuple[Floats, Floats], method: str, layer: str, about: str) -> View:
+    """Return two maps at a layer, before and after, side by side; their colours can be compared.
+
+    `about` is the class that they are the evidence for.
+    """
+    signed, title = METHODS[method].signed, f"{METHODS[method].title} at {layer}"
     views = []
+    before, after = (float(abs(heat).max()) for heat in found)
+    peak = f" · peak {captions.percent(after / before)} of before" if before and after else ""
     for name, heat in zip(("before", "after"), found, strict=True):
         photo, colors = over_photograph(scene, scene.sample, heat, signed, SIDE)
         where = f"strongest at {captions.place_in_words(abs(heat))}"
         alt = f"{title} for {about}, {name}: {where if heat.any() else 'no evidence at all'}."
-        caption = f"{title} {name}" if name == "before" else f"{name}, on the same scale"
+        caption = f"{title}, before" if name == "before" else f"after, on the same scale{peak}"
+        caption += captions.if_empty(heat)
         views.append(View(alt, caption, colors, under=photo, alpha=scene.alpha))
-    return views
+    return View(" ".join(each.alt for each in views), parts=tuple(views))
 
 
-def draw_among(axes: Axes, values: Any, own: float) -> None:
-    """Draw how often random changes have which effect, and a line at an effect of its own."""
+def draw_among(axes: Axes, values: Any, own: float, title: str) -> None:
+    """Draw how often random changes have which effect, and a line at an effect of its own.
+
+    `title` says what is counted.
+    """
     low, high = min(float(values.min()), own), max(float(values.max()), own)
     spread = (high - low) or 1.0
     axes.hist(values, bins=np.linspace(low, low + spread, 31).tolist(), color=OTHERS[0])
@@ -78,4 +87,4 @@ def draw_among(axes: Axes, values: Any, own: float) -> None:
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlim(low - 0.03 * spread, low + 1.03 * spread)
-    style_axes(axes)
+    style_axes(axes, title)

@@ -101,7 +101,9 @@ def _concept_shown(scene: Scene, result: tuple[Concept, bool]) -> View:
     chart = View(
         "The effects of random sets of photographs, and that of the concept.",
         "Effects of random sets of photographs; the line is the concept",
-        chart=lambda axes: draw_among(axes, found.random_effects, found.effect),
+        chart=lambda axes: draw_among(
+            axes, found.random_effects, found.effect, "number of random sets, by their effect"
+        ),
         key=("concept", found.random_effects.tobytes(), found.effect),
     )
     table = View("The figures of the test.", "The figures", table=(("", "value"), *rows))

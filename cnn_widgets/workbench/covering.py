@@ -76,8 +76,10 @@ def _shown(scene: Scene, found: Occlusion) -> View:
         f"The {what} covered{_by(scene)}, {captions.percent(found.share)} of the photograph: "
         f"{in_short(found.answers)}. "
     )
-    if len(found.controls_effects):
+    if count := len(found.controls_effects):
         line += found.told
+        if left_out := len(found.controls.places) - count:
+            line += f" {left_out} more are left out: they overlap it by more than half."
     else:
         line += (
             f"It costs {name} {captions.number(found.effect)}; whether the place matters is "
@@ -105,7 +107,9 @@ def _beside_random(found: Occlusion, name: str) -> View:
     caption = f"What covering costs {name}: this place (line) and {len(values)} random ones"
     return View(
         f"{caption}. {found.told}", caption,
-        chart=lambda axes: draw_among(axes, values, effect),
+        chart=lambda axes: draw_among(
+            axes, values, effect, "number of places, by what covering them costs"
+        ),
         key=("random places", values.tobytes(), effect),
     )  # fmt: skip
 
@@ -120,5 +124,5 @@ COVER = Experiment(
     _covered,
     _shown,
     ("covered", "covered_by", "other_image"),
-    "Beside 200 random places",
+    "Beside random places",
 )

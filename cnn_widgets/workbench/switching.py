@@ -57,11 +57,11 @@ def _shown(scene: Scene, found: Ablation) -> View:
     """Return what was changed, the answer before and after, and both maps."""
     name = scene.network.class_names[found.class_index]
     line = sentence(f"{found.told}: {in_short(found.answers)}.")
-    falls = [(name, fall) for name, fall in found.answers.most_lowered(3) if fall > 0]
+    falls = [(name, fall) for name, fall in found.answers.most_lowered(3) if round(fall, 2) > 0]
     lowered = ", ".join(f"{name} −{fall:.2f}" for name, fall in falls) or "none"
     table = answer_table(found.answers)
-    both = maps(scene, found.heatmaps(), found.method or "", name)
-    return View(f"{line} Most lowered: {lowered}.", line, parts=(table, *both))
+    both = maps(scene, found.heatmaps(), found.method or "", found.layer, name)
+    return View(f"{line} Most lowered: {lowered}.", line, parts=(table, both))
 
 
 SILENCE = Experiment(

@@ -56,6 +56,17 @@ def question(scene: Scene) -> tuple[Hashable, ...]:
     return ("experiment", each.name, *audit_question(scene), about, asked)
 
 
+def refused(scene: Scene) -> str:
+    """Return why the chosen experiment cannot be asked now; "" if it can, or its fold is closed."""
+    if not scene.experiments:
+        return ""
+    try:
+        chosen(scene).asks(scene)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def run(scene: Scene, progress: Progress | None = None) -> Any:
     """Compute and return the result of the chosen experiment, which may take minutes.
 
@@ -104,7 +115,7 @@ def view_of(scene: Scene) -> View:
     try:
         found = found_by(scene)
         if found is None:
-            return View(f"{each.tells} Press “{each.button}”.")
+            return View(f"{each.tells} {refused(scene) or f'Press “{each.button}”.'}")
         return each.show(scene, found)
     except ValueError as error:
         return View(f"{each.tells} {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 
 import numpy as np
@@ -18,6 +19,7 @@ from cnn_widgets.workbench.experiment import Experiment
 
 #: Products in the table: the largest ones; the others stand in one row.
 _SHOWN = 9
+_DECIMALS = 5  # of products and sums, so that they can be added up by hand
 
 
 def _cell(scene: Scene) -> tuple[str, int, int, int]:
@@ -78,9 +80,29 @@ def _over_photo(scene: Scene, found: CellTrace) -> View:
 
 
 def _steps(found: CellTrace) -> View:
-    rows = [(each.layer, each.told, f"{each.value:.5g}".replace("-", "−")) for each in found.steps]
+    rows = [
+        (f"{each.layer}: {_readable(each.told)}", captions.fixed(each.value, _DECIMALS))
+        for each in found.steps
+    ]
     caption = "From the sum to the number"
-    return View(f"{caption}.", caption, table=(("layer", "step", "value"), *rows))
+    return View(f"{caption}.", caption, table=(("step", "value"), *rows))
+
+
+def _readable(told: str) -> str:
+    """Return a step with its numbers rounded, and without a sign after "less" and "plus".
+
+    >>> _readable("less -0.00231357, times -1.21533, plus -5.19595")
+    'plus 0.0023136, times −1.2153, less 5.1959'
+    """
+    opposite = {"less": "plus", "plus": "less"}
+
+    def rounded(match: re.Match[str]) -> str:
+        word, value = match[1], float(match[2])
+        if value < 0 and word in opposite:
+            word, value = opposite[word], -value
+        return f"{word} {captions.number(value, 5)}"
+
+    return re.sub(r"(less|times|plus) (-?\d+(?:\.\d+)?(?:e[+-]\d+)?)", rounded, told)
 
 
 def _products(found: Products) -> View:
@@ -95,13 +117,13 @@ def _products(found: Products) -> View:
             f"{place} · channel {found.channels[c]}",
             captions.fixed(float(found.patch[a, b, c]), 4),
             captions.fixed(float(found.kernel[a, b, c]), 4),
-            captions.fixed(float(found.products[a, b, c]), 5),
+            captions.fixed(float(found.products[a, b, c]), _DECIMALS),
         ))  # fmt: skip
     rest = found.products.reshape(-1)[order[_SHOWN:]]
     if len(rest):
-        rows.append((f"{len(rest):,} others", "", "", captions.fixed(float(rest.sum()), 5)))
-    rows.append(("bias", "", "", captions.fixed(found.bias, 5)))
-    rows.append(("sum", "", "", captions.fixed(found.total, 5)))
+        rows.append((f"{len(rest):,} others", "", "", captions.fixed(float(rest.sum()), _DECIMALS)))
+    rows.append(("bias", "", "", captions.fixed(found.bias, _DECIMALS)))
+    rows.append(("sum", "", "", captions.fixed(found.total, _DECIMALS)))
     rows_, columns = found.products.shape[:2]
     caption = (
         f"What the convolution adds up there: {found.products.size:,} products "

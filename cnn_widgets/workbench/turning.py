@@ -51,9 +51,11 @@ def _filters_shown(scene: Scene, found: tuple[Turning, SharedEvidence]) -> View:
     told = f"Classes that rest on the same filters as {shared.class_name}"
     count = len(shared.removed)
     evidence = View(
-        f"{told}.", f"{told}: 1 means all the same",
-        table=(("class", "same filters", f"falls without {count} of them"), *rows),
-    )  # fmt: skip
+        f"{told}.",
+        f"{told} (1: all the same), and how far each falls without the {count} filters that make "
+        f"up half of what adds to {shared.class_name}",
+        table=(("class", "same filters", f"falls without those {count}"), *rows),
+    )
     return View(line, line, parts=(answer_table(turned.answers), evidence))
 
 

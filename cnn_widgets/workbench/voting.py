@@ -52,7 +52,8 @@ def _shown(scene: Scene, found: Votes) -> View:
     )
     first = ranking[:_SHOWN]
     records = {each["filter"]: each for each in found.records(by)}
-    rows = [(str(k), *(captions.number(records[k][name]) for name in MEASURES)) for k in first]
+    columns = [captions.column([records[k][name] for k in first]) for name in MEASURES]
+    rows = list(zip(map(str, first), *columns, strict=True))
     table = View(
         f"The {len(first)} filters with the largest {NAMES[by]}.",
         f"The {len(first)} filters with the largest {NAMES[by]}",
@@ -62,7 +63,7 @@ def _shown(scene: Scene, found: Votes) -> View:
     bars = View(
         f"Bars of the {NAMES[by]} of filters {', '.join(map(str, first))}, and of the last three.",
         f"{NAMES[by]}: the first {len(first)} and the last 3",
-        chart=lambda axes: _draw_bars(axes, values, len(first)),
+        chart=lambda axes: _draw_bars(axes, values, len(first), NAMES[by]),
         key=("votes", by, tuple(values)),
     )
     size = min(len(first), 5)
@@ -85,14 +86,14 @@ def _agreement(found: Votes) -> str:
     return f"Rank correlation with the true effects: {', '.join(told)}." if told else ""
 
 
-def _draw_bars(axes: Axes, values: list[tuple[int, float]], first: int) -> None:
+def _draw_bars(axes: Axes, values: list[tuple[int, float]], first: int, name: str) -> None:
     places = [*range(first), *(first + 0.6 + n for n in range(len(values) - first))]
     colors = [HERE if n < first else OTHERS[0] for n in range(len(values))]
     axes.barh(places, [value for _, value in values], color=colors)
     axes.set_yticks(places, [str(k) for k, _ in values])
     axes.axvline(0, color=INK, linewidth=0.6)
     axes.invert_yaxis()
-    style_axes(axes)
+    style_axes(axes, f"number of the filter, and its {name}")
 
 
 def _leads(scene: Scene, found: Votes) -> list[Lead]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import normalize
 from cnn_widgets.records import LayerInfo, Prediction
+from cnn_widgets.rendering.html import to_html
 from cnn_widgets.views import captions
+from cnn_widgets.views.view import View
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,46 @@ def test_a_share_is_a_percentage_of_two_digits(share, text):
 )
 def test_a_number_has_three_digits_and_a_true_minus(value, text):
     assert captions.number(value) == text
+
+
+def test_what_is_rounded_to_zero_has_no_sign():
+    assert [captions.fixed(value, 2) for value in (-0.004, 0.004, -0.006)] == [
+        "0.00", "0.00", "−0.01",
+    ]  # fmt: skip
+    assert [captions.change(value) for value in (0.004, -0.004, 0.0, 0.006, -0.006)] == [
+        "0.00", "0.00", "0.00", "+0.01", "−0.01",
+    ]  # fmt: skip
+    assert captions.change(float("nan")) == "nan"
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([-3, -3.01, -3.5], ["−3.00", "−3.01", "−3.50"]),
+        ([6.6, 4.96, 12.345], ["6.60", "4.96", "12.35"]),
+        ([0.00123, 0.0004], ["0.00123", "0.00040"]),  # a network of small numbers
+        ([1e-7, 0], ["1e−07", "0"]),
+        ([2.5e8, 1], ["2.5e+08", "1"]),
+        ([0.0, 0.0], ["0.00", "0.00"]),
+        ([float("nan"), 1.0], ["nan", "1.00"]),
+        ([], []),
+    ],
+)
+def test_the_numbers_of_a_column_have_the_same_decimals(values, texts):
+    assert captions.column(values) == texts
+
+
+def test_no_line_ends_between_a_number_and_its_per_cent_sign():
+    shown = to_html(View("", "84 % & more", parts=(View("", "5 % of it", table=(("a",), ("b",))),)))
+    assert ">84&nbsp;% &amp; more<" in shown
+    assert ">5&nbsp;% of it<" in shown
+    assert 'title="84 % &amp; more"' in shown  # what is read aloud
+
+
+def test_the_scores_of_the_answer_have_the_same_decimals():
+    rows = (("cat", 0.8, 6.6, True), ("dog", 0.2, 4.961, False), ("fox", 0.0, -3.0, False))
+    shown = to_html(View("", rows=rows))
+    assert re.findall(r"<td>([−0-9.]+)</td>", shown) == ["6.60", "4.96", "−3.00"]
 
 
 def spot(row: int, column: int, shape: tuple[int, int]) -> np.ndarray:
@@ -91,9 +136,20 @@ def test_signed_evidence_says_how_much_speaks_against():
     assert "Strongest at the upper left" in line  # by strength, for or against
     assert line.endswith("25 % of the map speaks against.")
     assert captions.short_evidence(found([[-4, 1]], [[-1, 0.25]], signed=True)) == (
-        "strongest at the middle left, 50 % above half · 50 % against · cat · score −2.5 · 77 % · "
-        "map from −4 to 1"
+        "strongest at the middle left, 50 % above half · 50 % against · cat · score −2.5 · 77 %"
     )
+
+
+def test_the_caption_names_what_is_asked():
+    shown = found([[1, 0]], [[1, 0]])
+    asked = {
+        "cat": shown,
+        "for cat rather than dog": replace(shown, versus="dog"),
+        "against cat": replace(shown, counter=True),
+        "against cat rather than dog": replace(shown, versus="dog", counter=True),
+    }
+    for words, each in asked.items():
+        assert f" · {words} · score" in captions.short_evidence(each)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +170,32 @@ def test_a_map_without_evidence_is_called_so(raw, signed, empty):
     assert attribution.empty is empty
     assert captions.evidence(attribution).startswith("No evidence for cat") is empty
     assert captions.short_evidence(attribution).startswith("no evidence for cat") is empty
+
+
+@pytest.mark.parametrize(
+    ("counter", "removed", "why"),
+    [
+        (False, 1.0, "no place at conv speaks for it, everything there speaks against it"),
+        (True, 1.0, "no place at conv speaks against it, everything there speaks for it"),
+        (False, 0.0, "no place at conv speaks for it"),
+    ],
+)
+def test_an_empty_map_says_what_it_means(counter, removed, why):
+    empty = replace(found([[0, 0]], [[0, 0]]), counter=counter, removed=removed)
+    side = "against" if counter else "for"
+    line = captions.short_evidence(empty)
+    assert line == f"no evidence {side} cat: {why} · score −2.5 · 77 %"
+
+
+def test_the_layers_without_evidence_are_named_as_far_as_a_caption_holds():
+    full, empty = found([[1]], [[1]]), found([[0]], [[0]])
+    layers = [replace(empty, layer=f"layer{i}") for i in range(9)]
+    assert captions.empty_layers([full]) == ""
+    told = captions.empty_layers([full, *layers[:2], full])
+    assert told == " No evidence at 2 of them: layer0, layer1."
+    assert captions.empty_layers(layers) == (
+        " No evidence at 9 of them: layer0, layer1, layer2, layer3, layer4, layer5 and 3 more."
+    )
 
 
 def test_heat_that_lies_only_beside_the_photograph_is_called_so():

@@ -140,6 +140,25 @@ def test_previous_and_next_walk_through_the_layers(explorer):
     assert explorer.state.layer == names[0]
 
 
+def test_a_layer_that_the_list_leaves_out_is_listed_with_its_kind_and_shape(keras):
+    layers = keras.layers
+    image = keras.Input((12, 12, 3))
+    x = layers.ReLU(name="behind")(layers.Conv2D(4, 3, name="conv")(image))
+    model = keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    made = cw.CNNExplorer(cw.Network(model, preprocess="none"), np.ones((12, 12, 3), np.uint8))
+    made.show(layer="behind")
+    listed = {value: label for label, value in made.controls.widgets["layer"].options}
+    assert listed == {"conv": "conv · Conv2D · 10×10×4", "behind": "behind · ReLU · 10×10×4"}
+    made.close()
+
+
+def test_a_method_that_looks_at_the_input_has_no_layer_to_choose(explorer):
+    use = explorer.controls.widgets
+    for method, without in (("saliency", True), ("grad-cam", False)):
+        explorer.state.method = method
+        assert use["cam_layer"].disabled is without
+
+
 def test_slider_and_number_box_are_one_and_their_range_follows_the_layer(explorer):
     controls = explorer.controls
     explorer.show(layer="head", filter=1279)

@@ -8,7 +8,9 @@ from helpers.networks import tiny
 
 import cnn_widgets as cw
 from cnn_widgets.attribution.depth_strip import film_strip
-from cnn_widgets.evaluation.ranking import EDGES, RANDOM
+from cnn_widgets.evaluation.faithfulness import Curve
+from cnn_widgets.evaluation.ranking import EDGES, RANDOM, RankedMap
+from cnn_widgets.panels import evaluation_panels
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,41 @@ def test_the_curves_stand_beside_chance(explorer):
     assert "cnnw-chart" in html(explorer)
 
 
+def flat(kind, area):
+    """A curve whose area is known without integrating: one height everywhere."""
+    return Curve(kind, np.array([0, 1], np.float32), np.array([area, area], np.float32))
+
+
+def ranked_map(title, deletion, insertion):
+    return RankedMap(title, None, flat("deletion", deletion), flat("insertion", insertion))
+
+
+@pytest.mark.parametrize(
+    ("own", "counter", "told"),
+    [
+        ((0.125, 0.75), False, "better than the edge detector (0.250, 0.500)"),
+        ((0.375, 0.875), False, "better than the edge detector overall (0.250, 0.500), "
+                                "but worse at deletion"),
+        ((0.0, 0.375), False, "better than the edge detector overall (0.250, 0.500), "
+                              "but worse at insertion"),
+        ((0.5, 0.25), False, "no better than the edge detector (0.250, 0.500)"),
+        ((0.5, 0.625), False, "no better than the edge detector overall (0.250, 0.500), "
+                              "but better at insertion"),
+        ((0.25, 0.5), False, "no better than the edge detector (0.250, 0.500)"),
+        ((0.875, 0.125), True, "better than the random map (0.500, 0.375)"),
+        ((0.375, 0.125), True, "better than the random map overall (0.500, 0.375), "
+                               "but worse at deletion"),
+    ],
+)  # fmt: skip
+def test_the_verdict_says_what_each_of_the_two_charts_shows(own, counter, told):
+    maps = (
+        ranked_map("Grad-CAM", *own),
+        ranked_map(RANDOM, 0.5, 0.375),
+        ranked_map(EDGES, 0.25, 0.5),
+    )
+    assert evaluation_panels._verdict(maps, counter) == told
+
+
 @pytest.mark.slow
 def test_evidence_against_is_judged_the_other_way_round(explorer):
     explorer.show(image="espresso", method="hirescam", counter=True, trust=True)
@@ -65,6 +102,20 @@ def test_evidence_against_is_judged_the_other_way_round(explorer):
     own, *others = re.findall(r'scope="row">.+?</th><td>.+?</td><td>.+?</td><td>(.+?)</td>', shown)
     own, *others = (float(each.replace("−", "-")) for each in (own, *others))
     assert ("; better than" in shown) == (own < min(others))
+
+
+def test_a_map_has_the_same_areas_in_both_instruments(keras):
+    net = cw.Network(tiny(keras), preprocess="none")
+    made = cw.CNNExplorer(net, np.random.default_rng(0).integers(0, 256, (24, 30, 3), np.uint8))
+    made.show(method="grad-cam", trust=True, ranked=("grad-cam",))
+    areas = [
+        (each.deletion.area, each.insertion.area)
+        for instrument in ("curves", "ranking")
+        for each in made.judge(instrument)
+        if each.method == "grad-cam"
+    ]
+    assert areas[0] == pytest.approx(areas[1], abs=1e-6)
+    made.close()
 
 
 @pytest.mark.slow

@@ -279,7 +279,7 @@ def test_preprocessing_written_into_the_model_is_not_done_twice(keras):
     )
     model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(base(x)))
     net = cw.Network(model)
-    assert any("−1…1 reaches the first weights" in note for note in net.notes)
+    assert any("calculates with pixel values of −1…1" in note for note in net.notes)
     white = cw.load_image(np.full((8, 8, 3), 255, np.uint8))
     assert net.input_tensor(white).max() == 255.0
     divided = inputs / 255.0

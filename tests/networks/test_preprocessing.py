@@ -133,7 +133,8 @@ RESCALING_MODELS = {
 def test_a_model_that_rescales_gets_pixels_and_is_measured(keras, photo, kind):
     net = cw.Network(RESCALING_MODELS[kind](keras))
     assert range_of(given(net, photo)) == (0, 255)
-    assert any("as they are: −1…1 reaches the first weights" in note for note in net.notes)
+    told = "as they are: the network calculates with pixel values of −1…1"
+    assert any(told in note for note in net.notes)
 
 
 def scaled_at_the_end(keras):
@@ -143,7 +144,9 @@ def scaled_at_the_end(keras):
 def test_a_rescaling_behind_weights_is_no_preprocessing(keras, photo):
     net = cw.Network(scaled_at_the_end(keras))
     assert range_of(given(net, photo)) == (0, 1)
-    assert "divided by 255, a guess (preprocess= changes it): 0…1 reaches" in net.notes[0]
+    assert (
+        "divided by 255, a guess (preprocess= changes it): the network calculates" in net.notes[0]
+    )
 
 
 def test_batch_normalization_counts_as_weights(keras, photo):
@@ -169,7 +172,7 @@ def test_what_stands_before_the_model_s_own_scaling_fits_it(
 ):
     net = cw.Network(classifier(keras, before(keras)))
     assert range_of(given(net, photo)) == received
-    assert f"{reaches} reaches the first weights" in net.notes[0]
+    assert f"calculates with pixel values of {reaches}" in net.notes[0]
 
 
 def test_an_adapted_normalization_is_no_weight(keras, photo):
@@ -190,7 +193,10 @@ def test_whole_numbers_go_in_as_they_are(keras, photo):
     model = classifier(keras, lambda x: keras.ops.cast(x, "float32") / 255, dtype="uint8")
     net = cw.Network(model)
     assert range_of(given(net, photo)) == (0, 255)
-    assert "whole numbers 0…255 that the model takes: 0…1 reaches" in net.notes[0]
+    assert (
+        "whole numbers 0…255 that the model takes: the network calculates with pixel"
+        in net.notes[0]
+    )
 
 
 def test_standardization_of_each_picture_is_told_apart(keras, photo):
@@ -210,7 +216,7 @@ def test_branches_that_prepare_differently_are_both_named(keras, photo):
     x = layers.GlobalAveragePooling2D()(one + other)
     net = cw.Network(keras.Model(image, layers.Dense(3, activation="softmax")(x)))
     assert range_of(given(net, photo)) == (0, 255)
-    assert "−1…1 reaches the first weights, 0…1 those of another branch" in net.notes[0]
+    assert "pixel values of −1…1, 0…1 in another branch" in net.notes[0]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 13])
@@ -219,8 +225,8 @@ def test_any_number_of_channels_is_measured(keras, channels):
         return classifier(keras, before, shape=(16, 16, channels))
 
     net = cw.Network(model(keras.layers.Rescaling(1 / 127.5, -1)))
-    assert "as they are: −1…1 reaches the first weights" in net.notes[0]
-    assert "0…1 reaches the first weights" in cw.Network(model()).notes[0]
+    assert "as they are: the network calculates with pixel values of −1…1" in net.notes[0]
+    assert "calculates with pixel values of 0…1" in cw.Network(model()).notes[0]
 
 
 def test_a_fixed_batch_size_is_measured_too(keras):
@@ -228,7 +234,7 @@ def test_a_fixed_batch_size_is_measured_too(keras):
     image = keras.Input(batch_shape=(4, *SIZE))
     x = layers.Conv2D(4, 3)(layers.Rescaling(1 / 127.5, -1)(image))
     x = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
-    assert "−1…1 reaches" in cw.Network(keras.Model(image, x)).notes[0]
+    assert "pixel values of −1…1" in cw.Network(keras.Model(image, x)).notes[0]
 
 
 INLINED = {
@@ -274,7 +280,7 @@ def inlined(keras, name, **options):
 )
 def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):
     net = cw.Network(inlined(keras, name))
-    assert f"{INLINED[name]} reaches the first weights" in net.notes[0]
+    assert f"calculates with pixel values of {INLINED[name]}" in net.notes[0]
     known = name if name == "ConvNeXtTiny" else f"the {name} family"  # its stem keeps its name
     assert cw.networks.families.family_inside(net.model).name == known
 
@@ -286,7 +292,7 @@ def test_a_backbone_made_part_of_a_model_is_known_by_its_layers(keras, name):
 def test_a_backbone_without_the_preprocessing_it_usually_holds_is_given_it(keras, name):
     net = cw.Network(inlined(keras, name, include_preprocessing=False))
     assert re.search(f"Preprocessing of (the )?{name}( family)? is used", net.notes[0])
-    assert f"{INLINED[name].replace('0.992', '1')} reaches the first weights" in net.notes[0]
+    assert f"calculates with pixel values of {INLINED[name].replace('0.992', '1')}" in net.notes[0]
 
 
 def test_pixels_divided_twice_are_said(keras):
@@ -294,7 +300,8 @@ def test_pixels_divided_twice_are_said(keras):
     image = keras.Input(SIZE)
     base = backbone(keras, "MobileNetV3Small")
     net = cw.Network(headed(keras, base, keras.layers.Rescaling(1 / 255)(image), image))
-    assert "would bring them to −1…1): −1…−0.992 reaches the first weights" in net.notes[0]
+    told = "would bring them to −1…1): the network calculates with pixel values of −1…−0.992"
+    assert told in net.notes[0]
 
 
 def test_a_model_s_own_scaling_is_kept_where_it_is_not_its_family_s(keras, photo):
@@ -303,15 +310,15 @@ def test_a_model_s_own_scaling_is_kept_where_it_is_not_its_family_s(keras, photo
     net = cw.Network(headed(keras, backbone(keras, alpha=0.35), x, image))
     assert range_of(given(net, photo)) == (0, 255)
     assert "the recipe of MobileNetV2 would bring them to −1…1" in net.notes[0]
-    assert "0…1 reaches the first weights" in net.notes[0]
+    assert "calculates with pixel values of 0…1" in net.notes[0]
 
 
 def test_a_given_function_is_kept_and_measured(keras, photo):
     net = cw.Network(classifier(keras), preprocess=lambda x: x / 64)
     assert given(net, photo).max() == pytest.approx(255 / 64)
-    assert net.notes[0] == "0…3.98 reaches the first weights."
+    assert net.notes[0] == "The network calculates with pixel values of 0…3.98."
     raw = cw.Network(classifier(keras), preprocess="none")
-    assert raw.notes[0] == "0…255 reaches the first weights."
+    assert raw.notes[0] == "The network calculates with pixel values of 0…255."
 
 
 def test_a_given_function_that_fails_says_so_and_fails_again_for_a_photograph(keras, photo):
@@ -325,4 +332,4 @@ def test_a_given_function_that_fails_says_so_and_fails_again_for_a_photograph(ke
 
 
 def test_the_bundled_network_says_what_reaches_its_weights(lite0):
-    assert lite0.notes == ("−0.992…1 reaches the first weights.",)
+    assert lite0.notes == ("The network calculates with pixel values of −0.992…1.",)

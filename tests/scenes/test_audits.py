@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import threading
 from concurrent.futures import CancelledError
 
@@ -101,12 +102,19 @@ def test_a_click_into_the_table_chooses_its_cell(explorer):
             assert confusion_cell(found, x, y) == expected
             gesture = {"kind": "click", "picture": "confusion", "x": x, "y": y}
             changes = wanted(explorer.scene, gesture)
-            assert (changes["audit_label"], changes["audit_answer"]) == expected
             if row >= 0 and column >= 0:
                 told = describe(explorer.scene, "confusion", x, y)
                 assert told.startswith(f"{counts[row, column]:,} of ")
-                right = expected[0] == expected[1]
-                assert changes["audit_kind"] == ("narrowly right" if right else "mistakes")
+            wrong = counts * (np.array(labels)[:, None] != np.array(answers))
+            some = counts[row, column] if min(row, column) >= 0 else (
+                wrong[slice(None) if row < 0 else row, slice(None) if column < 0 else column].sum()
+            )  # fmt: skip
+            if not some and expected != ("", ""):  # no photograph would be left on the table
+                assert changes == {}
+                continue
+            right = row >= 0 and expected[0] == expected[1]
+            assert changes["audit_kind"] == ("narrowly right" if right else "mistakes")
+            assert (changes["audit_label"], changes["audit_answer"]) == expected
 
 
 def test_keys_move_the_chosen_cell_and_stay_inside(explorer):
@@ -260,6 +268,7 @@ def test_another_network_has_its_own_audit(keras, net, labelled):
 
 def test_of_many_labels_those_with_most_mistakes_are_in_the_table():
     class Found:
+        labels_cover = False
         label_names = tuple("abcdef")
         confusion = np.array([
             [9, 0, 0, 0, 0, 0, 0],
@@ -274,6 +283,33 @@ def test_of_many_labels_those_with_most_mistakes_are_in_the_table():
     assert labels == ("d", "b")
     assert answers == ("d", "b", "f", ANOTHER)
     assert counts.tolist() == [[1, 0, 7, 1], [0, 5, 0, 0]]
+    Found.labels_cover = True
+    assert most_confused(Found(), 2)[1] == ("d", "b", "f")
+    assert most_confused(Found(), 2)[2].tolist() == [[1, 0, 7], [0, 5, 0]]
+
+
+def test_a_column_for_other_classes_stands_where_there_can_be_one(net, pictures):
+    for labels, other in ((NAMES, []), (NAMES[:3], [ANOTHER])):
+        photographs = [(each, labels[n % len(labels)]) for n, each in enumerate(pictures)]
+        explorer = cw.CNNExplorer(net, photographs)
+        found = explorer.audit()
+        assert list(most_confused(found, 99)[1]) == [*found.label_names, *other]
+        listed = [value for _, value in explorer.controls.widgets["audit_answer"].options]
+        assert [each for each in listed if each == ANOTHER] == other
+        explorer.close()
+
+
+def test_without_labels_the_list_of_kinds_offers_what_is_shown(net, pictures):
+    explorer = cw.CNNExplorer(net, list(pictures[:6]))
+    explorer.audit()
+    kinds = explorer.controls.widgets["audit_kind"]
+    assert [label for label, _ in kinds.options] == ["all photographs, in their order"]
+    assert kinds.value == "all"
+    told = explorer._screen.views["audit"].value
+    assert "6: all photographs, in their order; below, the first 4 of them" in told
+    explorer.state.audit = False
+    assert (kinds.value, len(kinds.options)) == ("mistakes", 4)
+    explorer.close()
 
 
 def test_the_page_shows_the_table_and_the_evidence_for_answer_and_label(explorer):
@@ -285,9 +321,14 @@ def test_the_page_shows_the_table_and_the_evidence_for_answer_and_label(explorer
         assert f"{row.recall.right / row.recall.count:.0%}".replace("%", " %") in html
     first = selected(explorer.scene)[0]
     shown = views["chosen"].value
-    assert f"{first}, answer: " in shown
-    assert f"{first}, label: " in shown
-    assert shown.count("<figure>") == 8  # four photographs, each with two pieces of evidence
+    assert re.search(rf">{first}; answer: \w+ \([^)]+\)[^<]*; label: \w+ \([^)]+\)", shown)
+    assert shown.count("<figure>") == 4  # each photograph once, and two pieces of evidence
+    assert shown.count('alt="Photograph ') == 4
+    assert shown.count("cnnw-heat") == 8
+    told = views["audit"].value
+    assert f"{COUNT // 2}: mistakes, the most confident first; below, the first 4 of them" in told
+    sure = found.confidence[found.judged].mean()
+    assert f"says {sure:.0%}".replace("%", " %") + " on average and is right 50 % of" in told
     explorer.state.method = "rise"  # too slow to be shown at once
     assert "<figure>" not in views["chosen"].value
     page = to_page(explorer.scene)

@@ -51,6 +51,9 @@ def test_nothing_is_computed_before_the_button_is_pressed(explorer):
     explorer.state.survey = True
     assert indexed(explorer.scene) is None
     assert "Press the button" in shown(explorer)
+    faults = explorer.controls.widgets["fault"]
+    assert [told for told, _ in faults.options] == ["filters with a fault: not looked for yet"]
+    assert faults.disabled
 
 
 def test_the_patches_of_the_filter_on_screen_are_those_of_the_index(explorer, net, pictures):
@@ -69,6 +72,8 @@ def test_the_patches_of_the_filter_on_screen_are_those_of_the_index(explorer, ne
 def test_a_filter_with_a_fault_is_listed_and_gone_to(explorer):
     looked_through(explorer)
     options = explorer.controls.widgets["fault"].options
+    assert not explorer.controls.widgets["fault"].disabled
+    assert options[0][0] == f"{len(options) - 1} filters with a fault …"
     dead = [value for told, value in options if told.startswith(f"conv2 {DEAD}: dead")]
     assert dead == [("conv2", DEAD)]
     explorer.controls.widgets["fault"].value = dead[0]

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from helpers.networks import tiny
+from matplotlib.figure import Figure
 
 import cnn_widgets as cw
 from cnn_widgets.experiments.ablation import ablate
 from cnn_widgets.explorer.bench import CONTROLS
 from cnn_widgets.scenes.choices import EXPERIMENTS
 from cnn_widgets.scenes.state import State
-from cnn_widgets.workbench import TABLE, found_by, keep, leads, question, view_of
+from cnn_widgets.workbench import TABLE, found_by, keep, leads, question, tracing, view_of
 from cnn_widgets.workbench.experiment import filters_of
 
 
@@ -193,6 +194,57 @@ def test_the_class_and_the_region_on_screen_are_those_of_the_experiment(explorer
     assert found_by(explorer.scene).class_index == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "readable"),
+    [
+        ("less -0.00231357, times 1.21533, plus -5.19595 (batch normalization)",
+         "plus 0.0023136, times 1.2153, less 5.1959 (batch normalization)"),
+        ("less 2, times -0.5, plus 1e-07", "less 2, times −0.5, plus 1e−07"),
+        ("plus the bias", "plus the bias"),
+        ("sum of the products", "sum of the products"),
+    ],
+)  # fmt: skip
+def test_a_step_is_told_without_two_signs_beside_each_other(told, readable):
+    assert tracing._readable(told) == readable
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("cover", "number of places, by what covering them costs"),
+        ("votes", "number of the filter, and its weight × activation"),
+    ],
+)
+def test_the_charts_say_what_their_axes_are(explorer, name, title):
+    opened(explorer, name)
+    pressed(explorer)
+    charts = [each for each in view_of(explorer.scene).parts if each.chart is not None]
+    assert charts
+    for each in charts:
+        axes = Figure().add_subplot()
+        each.chart(axes)
+        assert axes.get_title(loc="left") == title
+
+
+def test_a_place_beside_fewer_random_ones_says_why(explorer):
+    opened(explorer, "cover", region=(0, 0, 30, 12))  # the upper half: few places lie elsewhere
+    found = pressed(explorer)
+    count = len(found.controls_effects)
+    assert 0 < count < len(found.controls.places)
+    left_out = len(found.controls.places) - count
+    assert f"of {count} random places of the same shape" in shown(explorer)
+    assert f"{left_out} more are left out: they overlap it by more than half" in shown(explorer)
+
+
+def test_the_map_of_an_experiment_names_its_layer(explorer):
+    opened(explorer, "silence", layer="conv1")
+    assert explorer.scene.attribution.layer == "conv2"
+    (pair,) = (each.parts for each in view_of(explorer.scene).parts if each.parts)
+    assert [each.caption.split(" · ")[0] for each in pair] == [
+        "Grad-CAM at conv1, before", "after, on the same scale",
+    ]  # fmt: skip
+
+
 def test_a_pinned_cell_is_the_one_that_is_traced(explorer):
     scene = opened(explorer, "trace", pins=(("conv1", 1, 2),), layer="conv1", filter=1)
     found = found_by(scene)
@@ -238,6 +290,32 @@ def test_two_networks_are_compared_in_the_right_order(explorer, net, other_net, 
         e.name: (e.before, e.after) for e in alone.answers
     }
     assert "From before to" in shown(explorer)
+
+
+def test_where_there_is_no_other_one_it_is_said_and_nothing_can_be_pressed(net, pictures):
+    explorer = cw.CNNExplorer(net, pictures[:1])
+    use, button = explorer.controls.widgets, explorer.controls.buttons["experiment"]
+    opened(explorer, "training")
+    assert [label for label, _ in use["other_network"].options] == ["there is no other one"]
+    assert use["other_network"].disabled
+    assert button.disabled
+    assert "There is one network only" in shown(explorer)
+    assert "Press" not in shown(explorer)
+    opened(explorer, "transplant")
+    assert use["other_image"].disabled
+    opened(explorer, "votes")
+    assert not button.disabled
+    explorer.close()
+
+
+def test_what_there_is_another_one_of_can_be_chosen(explorer):
+    use = explorer.controls.widgets
+    opened(explorer, "training")
+    assert use["other_network"].options[0] == ("the first other one", "")
+    assert not use["other_network"].disabled
+    assert not use["other_image"].disabled
+    assert not explorer.controls.buttons["experiment"].disabled
+    assert "Press “Compare”" in shown(explorer)
 
 
 def test_a_film_made_elsewhere_is_shown(explorer, keras, pictures):
