@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 
 def counted(count: int, one: str, more: str | None = None) -> str:
     """Return a number of things in words; `more` is their plural where it is not `one` and an s."""
@@ -32,5 +30,9 @@ def stopped(progress: Callable[..., Any] | None, *steps: int) -> bool:
     Any other answer, such as the None of a function that returns nothing, goes on.
     """
     check_progress(progress)
-    answer = None if progress is None else progress(*steps)
+    if progress is None:
+        return False
+    import numpy as np  # the doctor, which counts in words too, has to come without it
+
+    answer = progress(*steps)
     return isinstance(answer, bool | np.bool_) and not answer
