@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnn_widgets.datasets.image_set import Label
 from cnn_widgets.datasets.labels import label_of, labels_of
@@ -40,7 +41,7 @@ def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[
         else:
             batches = source
         for element in batches:
-            yield from _taken_apart(element, channels, named)
+            yield from taken_apart(element, lambda shape: is_many(shape, channels), named)
 
     return frames
 
@@ -80,21 +81,92 @@ def is_named(element: Any) -> bool:
     return isinstance(element, Mapping) and "content" not in element
 
 
-def _taken_apart(
-    element: Any, channels: int | None, names: list[str] | None
+def is_batch(shape: tuple[int, ...]) -> bool:
+    """Return whether an array in a list holds many pictures; of three axes it is one picture."""
+    return len(shape) == 4
+
+
+def taken_apart(
+    element: Any, many: Callable[[tuple[int, ...]], bool], names: list[str] | None = None
 ) -> Iterator[tuple[Any, Label]]:
-    """Yield the pictures of one element, alone or a batch, with or without labels."""
-    if is_named(element):
-        element = named_parts(element)
-    pair = isinstance(element, tuple | list) and 2 <= len(element) <= 3
-    given, label = (element[0], element[1]) if pair else (element, None)
-    if is_picture(given) or not (isinstance(given, np.ndarray) or hasattr(given, "numpy")):
-        yield given, label_of(label)
+    """Yield the pictures of one element, alone or a batch, with or without labels.
+
+    Pictures in tensors come as arrays, paths in them as texts. `many` says of which shapes an array
+    holds many pictures.
+
+    Raises
+    ------
+    ValueError
+        If a batch has not one label for each picture, or a label is no class.
+    """
+    given, label = parted(element)
+    if not isinstance(given, np.ndarray) or not (_is_text(given) or many(given.shape)):
+        yield given, label_of(label, names)
         return
-    pixels = np.asarray(getattr(given, "numpy", lambda: given)())
-    told = None if label is None else np.asarray(getattr(label, "numpy", lambda: label)())
-    if not is_many(pixels.shape, channels):
-        yield pixels, None if told is None else labels_of(told[None], names)[0]
-        return
-    labels = [None] * len(pixels) if told is None else labels_of(told, names)
-    yield from zip(pixels, labels, strict=True)
+    labels = [None] * len(given) if label is None else labels_of(label, names)
+    if len(labels) != len(given):
+        raise ValueError(
+            f"Expected a label for each of the {len(given)} pictures of a batch. "
+            f"Received: {len(labels)} labels"
+        )
+    pictures = (
+        [plain_picture(np.array(each, object)) for each in given] if _is_text(given) else given
+    )
+    yield from zip(pictures, labels, strict=True)
+
+
+def parted(element: Any) -> tuple[Any, Any]:
+    """Return (picture or pictures, label or labels) of an element of a list or of a data set.
+
+    A third part, the weight that Keras gives a picture, is left out.
+    """
+    given, label = element, None
+    if _is_pair(element):
+        given, label = element[0], element[1] if len(element) > 1 else None
+    if is_named(given):
+        given, own = named_parts(given)
+        label = own if label is None else label
+    return plain_picture(given), label
+
+
+def _is_pair(element: Any) -> bool:
+    """Return whether an element is (picture, label), or one of such tuples as Keras takes.
+
+    Lists of numbers, and of rows of numbers, are not.
+    """
+    if not isinstance(element, tuple | list) or not 1 <= len(element) <= 3:
+        return False
+    first, listed = element[0], isinstance(element, list)
+    if listed and (len(element) == 1 or (hasattr(first, "__array__") and np.ndim(first) == 1)):
+        return False
+    return not isinstance(first, list | tuple | int | float | np.number)
+
+
+def plain_picture(given: Any) -> Any:
+    r"""Return a tensor as an array, and a single text in an array or a tensor as that text.
+
+    >>> plain_picture(np.array(b"cats/a.png")), plain_picture(np.array(b"GIF89a\x07"))
+    ('cats/a.png', b'GIF89a\x07')
+    """
+    if isinstance(given, np.ndarray | np.generic):
+        single = given.ndim == 0 and given.dtype.kind in "OUS"
+        array = given.item() if single else np.asarray(given)
+    elif is_picture(given) or not hasattr(given, "__array__"):
+        return given
+    else:  # a text in TensorFlow is bytes, whose last zeros an array would cut off
+        array = given.numpy() if hasattr(given, "numpy") else np.asarray(given)
+    return _path_or_content(array) if isinstance(array, bytes) else array
+
+
+def _path_or_content(data: bytes) -> str | bytes:
+    """Return bytes of TensorFlow as a path if they are one line of text; else a file is in them."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data
+    return text if text.isprintable() else data
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Return whether an array is a row of texts: paths, or the content of files."""
+    return array.ndim == 1 and array.dtype.kind in "OUS"

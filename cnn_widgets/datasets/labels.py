@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -15,23 +15,28 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
 
     Raises
     ------
+    TypeError
+        If they are not one after the other: a text, a mapping or a set, for example.
     ValueError
         If they are anything else, several classes to a picture for example.
 
     >>> labels_of([[0, 0, 1], [1, 0, 0]], ["cat", "dog", "fox"])
     ['fox', 'cat']
     """
-    if isinstance(values, list | tuple) and all(np.ndim(each) == 0 for each in values):
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
+        raise TypeError(
+            "Expected labels one after the other, such as a list or an array. "
+            f"Received: {type(values).__name__}"
+        )
+    if not hasattr(values, "__array__"):
         return [label_of(each, names) for each in values]  # of several types, each as it is
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "fiub":
-        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise ValueError(
-                "Expected one class to a picture: whole numbers, names, or one-hot rows. Received "
-                f"rows such as {array[0].tolist()!r:.80}"
-            )
+        wrong = ~(np.isin(array, (0, 1)).all(axis=1) & (array.sum(axis=1) == 1))
+        if wrong.any():
+            raise ValueError(_one_class(array[wrong.argmax()]))
         array = array.argmax(axis=1)
     if array.ndim != 1:
         raise ValueError(f"Expected one label to a picture. Received shape: {array.shape}")
@@ -40,9 +45,14 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
 
 
 def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
-    """Return a label as a plain number or text; None for NaN. A ValueError says what came."""
-    if isinstance(value, np.generic | np.ndarray) and np.ndim(value) == 0:
-        value = value.item()
+    """Return a label as a plain number or text; None for NaN. A ValueError says what came.
+
+    It may be in an array or a tensor, and may be a one-hot row.
+    """
+    if hasattr(value, "__array__"):  # NumPy, TensorFlow, PyTorch, JAX
+        value = np.asarray(value).tolist()
+    if isinstance(value, list | tuple):
+        return label_of(_in_row(value), names)
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value != value:
@@ -53,6 +63,24 @@ def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
         index = int(value)
         return names[index] if names is not None and 0 <= index < len(names) else index
     raise ValueError(f"Expected a label to be a whole number or a name. Received: {value!r:.80}")
+
+
+def _in_row(row: Sequence[Any]) -> Any:
+    """Return the only value of a row, or the place of the one in a one-hot row."""
+    if len(row) == 1:
+        return row[0]
+    plain = [each.item() if hasattr(each, "item") else each for each in row]
+    numbers = all(isinstance(each, bool | int | float) for each in plain)
+    if numbers and sorted(plain) == [0] * (len(plain) - 1) + [1]:
+        return plain.index(1)
+    raise ValueError(_one_class(plain))
+
+
+def _one_class(row: Any) -> str:
+    return (
+        "Expected one class to a picture: whole numbers, names, or one-hot rows. Received rows "
+        f"such as {list(row)!r:.80}"
+    )
 
 
 def as_labels(texts: Iterable[str]) -> list[Label]:

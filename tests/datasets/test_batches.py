@@ -9,6 +9,7 @@ from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.datasets import batches, open_images
+from cnn_widgets.datasets.elements import plain_picture
 
 RNG = np.random.default_rng(0)
 COLORS = RNG.integers(0, 256, (6, 9, 8, 3), np.uint8)
@@ -291,6 +292,92 @@ def test_labels_of_any_type_beside_any_source(tmp_path, tiny_net):
     assert open_images([(COLORS[0], np.bool_(True)), (COLORS[1], "cat")]).labels == (1, "cat")
     assert open_images(COLORS[:2], labels=["cat", float("nan")]).labels == ("cat", None)
     assert open_images(COLORS[:2], labels=[1, "cat"]).labels == (1, "cat")
+
+
+def forms(tf):
+    """Return forms of the label 1 of three, as people have it."""
+    return {
+        "float": 1.0, "0-d": np.array(1), "tensor": tf.constant(1), "tensor of int8":
+        tf.constant(1, tf.int8), "one-hot": np.eye(3)[1], "one-hot tensor": tf.one_hot(1, 3),
+        "one-hot list": [0, 1, 0], "one-hot bool": np.eye(3, dtype=bool)[1], "row": np.array([1]),
+    }  # fmt: skip
+
+
+def test_every_form_of_a_label_is_taken_wherever_it_stands(tf, tmp_path):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    for form, label in forms(tf).items():
+        for picture in (COLORS[0], str(tmp_path / "a.png"), Image.fromarray(COLORS[0])):
+            for source in ([(picture, label)], iter([(picture, label)]), {"a": (picture, label)}):
+                images = open_images(source)
+                assert images.labels == (1,), form
+                np.testing.assert_array_equal(images.read(0).pixels, COLORS[0])
+        assert open_images(COLORS[:2], labels=[label, label]).labels == (1, 1), form
+    for name in (b"red", "red", tf.constant("red"), np.array("red"), ["red"]):
+        assert open_images([(COLORS[0], name)]).labels == ("red",)
+
+
+def test_a_list_of_what_a_data_set_gives_is_that_data_set(tf, keras, tiny_net):
+    data = {kind: each for kind, each in sets(tf, keras).items() if "generator" not in kind}
+    for kind, (source, labels) in data.items():
+        given = [source[n] for n in range(2)] if kind == "PyDataset" else list(source)
+        images = open_images(given)
+        assert images.labels == labels, kind
+        np.testing.assert_array_equal(pixels(images), COLORS)
+        found = cw.audit(tiny_net, given, classes={n: n for n in range(3)})
+        assert len(found) == 6
+    weighted = data["batched"][0].map(lambda x, y: (x, y, 0.5))
+    assert open_images(list(weighted)).labels == data["batched"][1]
+
+
+def test_paths_in_tensors_are_paths(tf, tmp_path):
+    paths = [str(tmp_path / f"{n}.png") for n in range(4)]
+    for path, each in zip(paths, COLORS, strict=False):
+        Image.fromarray(each).save(path)
+    data = tf.data.Dataset.from_tensor_slices((paths, [0, 1, 2, 1]))
+    contents = data.map(lambda path, label: (tf.io.read_file(path), label))
+    for source in (data, data.batch(2), contents, contents.batch(3), list(data), list(contents)):
+        images = open_images(source)
+        assert images.labels == (0, 1, 2, 1)
+        np.testing.assert_array_equal(pixels(images), COLORS[:4])
+    content = tf.constant((tmp_path / "0.png").read_bytes() + bytes(3))
+    assert plain_picture(content) == content.numpy()  # NumPy's own texts would lose the zeros
+    rows = np.array([[path, "cat"] for path in paths], dtype=object)
+    assert open_images(rows).labels == ("cat",) * 4
+    assert open_images(np.array(paths)).names == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "said"),
+    [
+        ("redred", TypeError, "Received: str"),
+        ({0: "red"}, TypeError, "Received: dict"),
+        (3, TypeError, "Received: int"),
+        ([[0], [1, 2], [0], [1], [2], [0]], ValueError, r"rows such as \[1, 2\]"),
+        (itertools.count(), ValueError, "Expected 6 labels. Received: 7"),
+    ],
+)
+def test_labels_that_are_none_are_told_in_words(labels, error, said):
+    with pytest.raises(error, match=said):
+        open_images(COLORS, labels=labels)
+
+
+def test_labels_may_be_generated():
+    assert open_images(COLORS, labels=(n % 2 for n in range(6))).labels == (0, 1) * 3
+
+
+class Truncated(Image.Image):
+    """An image whose file ends too early, as Pillow finds out when it is asked for the pixels."""
+
+    @property
+    def __array_interface__(self):
+        raise OSError("image file is truncated")
+
+
+@pytest.mark.parametrize("bad", [None, 5, object(), (1, 2), [[1, 2], [3]], Truncated()])
+def test_what_is_no_picture_has_a_mark_that_stays(bad):
+    marks = [open_images([COLORS[0], bad]).fingerprint() for _ in range(2)]
+    assert marks[0] == marks[1]
+    assert marks[0] != open_images([COLORS[0], COLORS[1]]).fingerprint()
 
 
 @pytest.mark.parametrize("wrapped", [list, iter])
