@@ -1,22 +1,19 @@
-"""Picture files: those of a folder, of a pattern, of a zip, and those that a CSV names."""
+"""Picture files: those of a folder, of a pattern, and of a zip."""
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 import lzma
 import os
 import posixpath
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
 from cnn_widgets.datasets.image_set import ImageSet
-from cnn_widgets.datasets.labels import as_labels
 from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
@@ -29,7 +26,6 @@ SUFFIXES = (
 _UNPACKING = (
     RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
-_HEADS = {"path", "file", "filename", "file_name", "image", "image_path", "img", "name", "filepath"}
 
 
 def folder_set(folder: Path) -> ImageSet:
@@ -249,48 +245,3 @@ def is_picture_file(name: str) -> bool:
     parts = [part for part in name.split("/") if part not in (".", "..")]
     hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
     return not hidden and name.lower().endswith(SUFFIXES)
-
-
-def csv_set(path: Path) -> ImageSet:
-    """Return the files that a CSV of ``path,label`` names, relative to its own folder.
-
-    The first row may be a head; the label may be missing. Labels that are all whole numbers are
-    the numbers of classes.
-
-    Raises
-    ------
-    ValueError
-        If the file is no text of such rows.
-    """
-    rows = csv_rows(path.read_bytes(), path.name, lambda name: (path.parent / name).exists())
-    files = [
-        name if "://" in name else os.path.abspath(path.parent / Path(name).expanduser())
-        for name, _ in rows
-    ]
-    return ImageSet(
-        [name for name, _ in rows],
-        as_labels([label for _, label in rows]),
-        lambda index, at_least: read_file(files[index], at_least),
-        mark=lambda index: file_mark(files[index]),
-        reader=lambda index: partial(read_file, files[index]),
-    )
-
-
-def csv_rows(data: bytes, name: str, there: Callable[[str], bool]) -> list[tuple[str, str]]:
-    """Return (path, label or "") of each row of a CSV; `there` says whether a path is a file."""
-    try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        first = text.partition("\n")[0]
-        mark = next((each for each in "\t;" if each in first and "," not in first), ",")
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-        rows = [[cell.strip() for cell in row] for row in lines if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{name} is no CSV that can be read: {error}.") from None
-    if rows and rows[0][0].lower() in _HEADS and not there(rows[0][0]):
-        rows = rows[1:]
-    if not rows or any(len(row) > 2 or not row[0] for row in rows):
-        raise ValueError(
-            f"Expected rows of path and label, or of a path alone, in {name}. Received: "
-            f"{next((row for row in rows if len(row) > 2 or not row[0]), 'no row')!r:.120}"
-        )
-    return [(row[0], row[1] if len(row) == 2 else "") for row in rows]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
 from cnn_widgets.datasets.image_set import Label
+
+_WHOLE = re.compile(r"[0-9]+(\.0*)?")  # pandas writes 1.0 where a label is missing elsewhere
 
 
 def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
@@ -36,7 +39,7 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
     if array.ndim == 2 and array.dtype.kind in "fiub":
         wrong = ~(np.isin(array, (0, 1)).all(axis=1) & (array.sum(axis=1) == 1))
         if wrong.any():
-            raise ValueError(_one_class(array[wrong.argmax()]))
+            raise ValueError(_one_class(array[wrong.argmax()].tolist()))
         array = array.argmax(axis=1)
     if array.ndim != 1:
         raise ValueError(f"Expected one label to a picture. Received shape: {array.shape}")
@@ -76,23 +79,19 @@ def _in_row(row: Sequence[Any]) -> Any:
     raise ValueError(_one_class(plain))
 
 
-def _one_class(row: Any) -> str:
+def _one_class(row: list[Any]) -> str:
     return (
         "Expected one class to a picture: whole numbers, names, or one-hot rows. Received rows "
-        f"such as {list(row)!r:.80}"
+        f"such as {row!r:.80}"
     )
 
 
 def as_labels(texts: Iterable[str]) -> list[Label]:
-    """Return texts as labels: numbers if they all are, None for an empty one.
+    """Return texts as labels: numbers if all are whole, None for an empty one.
 
-    >>> as_labels(["1", "", "12"]), as_labels(["1", "cat"])
-    ([1, None, 12], ['1', 'cat'])
+    >>> as_labels(["1", "", "12"]), as_labels(["1.0", "2.0"]), as_labels(["1", "cat"])
+    ([1, None, 12], [1, 2], ['1', 'cat'])
     """
     listed = list(texts)
-    whole = all(text.isascii() and text.isdigit() for text in _filled(listed))
-    return [None if not text else int(text) if whole else text for text in listed]
-
-
-def _filled(texts: Iterable[str]) -> Iterator[str]:
-    return (text for text in texts if text)
+    whole = all(_WHOLE.fullmatch(text) for text in listed if text)
+    return [None if not text else int(float(text)) if whole else text for text in listed]

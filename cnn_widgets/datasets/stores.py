@@ -13,13 +13,12 @@ from cnn_widgets import storage
 from cnn_widgets.datasets.files import (
     SUFFIXES,
     beside,
-    csv_rows,
     folders_as_labels,
     is_picture_file,
     read_file,
 )
 from cnn_widgets.datasets.image_set import ImageSet
-from cnn_widgets.datasets.labels import as_labels
+from cnn_widgets.datasets.tables import read_table
 from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
@@ -111,8 +110,8 @@ def _file_set(kind: str, system: Any, path: str) -> ImageSet:
         )
     if suffix not in (".csv", ".tsv"):
         return _files_set(kind, {path: system.info(path)}, [])
-    rows = csv_rows(system.cat_file(path), name, lambda each: system.exists(f"{folder}/{each}"))
-    paths = [each if "://" in each else f"{folder}/{each}" for each, _ in rows]
+    table = read_table(system.cat_file(path), name, lambda each: system.isfile(f"{folder}/{each}"))
+    paths = [each if "://" in each else f"{folder}/{each}" for each in table.paths]
     readers = [partial(read_file, each) if "://" in each
                else partial(read_stored, _address(kind, each)) for each in paths]  # fmt: skip
 
@@ -120,10 +119,11 @@ def _file_set(kind: str, system: Any, path: str) -> ImageSet:
         return paths[index]
 
     return ImageSet(
-        [each for each, _ in rows],
-        as_labels([label for _, label in rows]),
+        table.paths,
+        table.labels,
         lambda index, at_least: readers[index](at_least),
-        mark=mark,
+        table.notes,
+        mark,
         reader=lambda index: readers[index],
     )
 

@@ -223,6 +223,69 @@ def test_a_table_names_files_and_labels(zoo, text, labels):
     assert [level(images, i) for i in range(2)] == [10, 30]
 
 
+HEADS = [
+    "path,label", "photo,label", "picture,class", "image_id,label", "Image Path,Label", "Foto,Art",
+    "label,path", "Art,Foto", "split,label,file", ",path,label",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_head_of_a_table_says_which_columns_are_path_and_label(zoo, head, mark):
+    """As pandas writes tables, whatever their columns are called and stand."""
+    parts = {"label": 0, "Label": 0, "class": 0, "Art": 0, "split": "train", "": "7"}
+    rows = [
+        [parts.get(name, "cats/a.png") for name in head.split(",")],
+        [{**parts, "label": 1, "Label": 1, "class": 1, "Art": 1}.get(name, "dogs/d.png")
+         for name in head.split(",")],
+    ]  # fmt: skip
+    text = "\n".join(mark.join(map(str, row)) for row in [head.split(","), *rows])
+    (zoo / "list.csv").write_text(text + "\n", "utf-8")
+    images = open_images(zoo / "list.csv")
+    assert images.names == ("cats/a.png", "dogs/d.png")
+    assert images.labels == (0, 1)
+    assert [level(images, i) for i in range(2)] == [10, 30]
+    guessed = head in ("Foto,Art", "Art,Foto")
+    assert [("taken as its head" in note) for note in images.notes] == [True] * guessed
+
+
+def test_the_first_row_of_a_table_without_head_is_a_photograph(zoo, tiny_net):
+    (zoo / "cats" / "a.png").rename(zoo / "cats" / "no_suffix")
+    for text in ("cats/no_suffix,cats\ndogs/d.png,dogs\n", "gone.png,cats\ndogs/d.png,dogs\n",
+                 "cats,cats/no_suffix\ndogs,dogs/d.png", "gone,cats\nlost,dogs\n"):  # fmt: skip
+        (zoo / "list.csv").write_text(text, "utf-8")
+        images = open_images(zoo / "list.csv")
+        assert images.labels == ("cats", "dogs"), text
+        assert images.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "labels"),
+    [
+        ("list.tsv", "cats/a.png\tred, dark\ndogs/d.png\tgreen;x\n", ("red, dark", "green;x")),
+        ("list.csv", "cats/a.png;a,b\ndogs/d.png;c\n", ("a,b", "c")),
+        ("list.csv", "sep=;\npath;label\ncats/a.png;a,b\ndogs/d.png;c\n", ("a,b", "c")),
+        ("list.csv", "path,label\n   \ncats/a.png,a\n , \ndogs/d.png,b\n  \n", ("a", "b")),
+        ("list.csv", "path,label,\ncats/a.png,a,\ndogs/d.png,b,\n", ("a", "b")),
+        ("list.csv", "path,label\ncats/a.png,0.0\ndogs/d.png,12.0\n", (0, 12)),
+        ("list.csv", "path,label\ncats/a.png,\ndogs/d.png,1.0\n", (None, 1)),
+        ("list.csv", "path,label\ncats/a.png,0.5\ndogs/d.png,1.0\n", ("0.5", "1.0")),
+    ],
+)
+def test_a_table_as_programs_write_it(zoo, name, text, labels):
+    (zoo / name).write_text(text, "utf-8")
+    images = open_images(zoo / name)
+    assert images.labels == labels
+    assert [level(images, i) for i in range(2)] == [10, 30]
+
+
+def test_of_more_columns_the_head_must_name_two(zoo):
+    for text in ("photo,a,b\ncats/a.png,1,2\n", "path,label\ncats/a.png,1,2\n"):
+        (zoo / "list.csv").write_text(text, "utf-8")
+        with pytest.raises(ValueError, match=r"names these two\. Received: \['"):
+            open_images(zoo / "list.csv")
+
+
 def test_a_table_may_name_files_elsewhere_and_files_that_are_missing(zoo, tmp_path, tiny_net):
     outside = save(tmp_path / "new\nline.png", 90)
     (zoo / "list.csv").write_text(f'"{outside}",x\nnowhere.png,y\n', "utf-8")
