@@ -105,7 +105,7 @@ def stream(
     ValueError
         If there is no photograph, or for the same reasons as `attribute`; or with an executor
         for a data set or a generator. These errors are raised by the call itself, before a
-        photograph is read.
+        photograph is read; that a generator yields nothing, when it is asked for the first one.
 
     Examples
     --------

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title, unique
+from cnn_widgets.images.bands import looks_channels_first
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
 
@@ -35,10 +36,16 @@ def array_set(
     Raises
     ------
     ValueError
-        If the array is empty, or its values are in none of the usual ranges.
+        If the array is empty, its channels come first, or its values are in none of the usual
+        ranges.
     """
     if not array.size:
         raise ValueError(f"Expected at least one picture. Received an array of shape {array.shape}")
+    if array.ndim == 4 and looks_channels_first(array.shape[1:]):
+        raise ValueError(
+            "Expected an array of shape (N, H, W) or (N, H, W, C). Received shape: "
+            f"{array.shape}. It looks channels-first: pass array.transpose(0, 2, 3, 1)."
+        )
     pieces = (array[start : start + 256] for start in range(0, len(array), 256))
     as_picture, note = reader(array[0], pieces, bands)
     names = [f"image {index}" for index in range(len(array))]
@@ -167,9 +174,17 @@ class StreamSet(ImageSet):
     def walk(
         self, at_least: int | None = None
     ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
-        """Yield (name, label, how to read it) of every picture, from the first on."""
+        """Yield (name, label, how to read it) of every picture, from the first on.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
         frames = self._frames()
         first = deque(islice(frames, 1))
+        if not first:
+            raise ValueError("Expected at least one image. Received an empty data set or iterator.")
         as_picture: Callable[[Any], ImageSample] = partial(load_image, bands=self._bands)
         if first and has_range(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))

@@ -67,8 +67,9 @@ def open_images(
     FileNotFoundError
         If there is no such file or folder, or nothing matches the pattern.
     ValueError
-        If there is no picture, the numbers of an array are in no usual range, or the labels are
-        not one for each picture.
+        If there is no picture (in a data set of unknown size and in an iterator, when it is gone
+        through), the numbers of an array are in no usual range, or the labels are not one for each
+        picture.
     TypeError
         If the labels do not come one after the other.
 
@@ -108,6 +109,11 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
         return store_set(str(source))
     if isinstance(source, str | os.PathLike) and "://" not in str(source):
         return _on_disk(os.fspath(source))
+    if isinstance(source, np.ndarray) and source.ndim not in (2, 3, 4):
+        raise ValueError(
+            "Expected an array (N, H, W) or (N, H, W, C) of pictures, or one picture. "
+            f"Received shape: {source.shape}"
+        )
     if isinstance(source, np.ndarray) and is_many(source.shape, channels):
         return array_set(source, bands=bands)
     if isinstance(source, np.ndarray | dict) and (isinstance(source, np.ndarray) or
@@ -132,9 +138,12 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
         pairs = [pair for each in source for pair in taken_apart(each, is_batch)]
         given, told = [each for each, _ in pairs], [label for _, label in pairs]
         return _listed(given, told, bands, allow_private)
-    if isinstance(source, Iterable) or hasattr(source, "__getitem__"):
-        endless = hasattr(source, "cardinality") and int(source.cardinality()) == -1
-        return StreamSet(frames_of(source, channels), bands, endless)
+    sequence = isinstance(source, Iterable) or hasattr(source, "__getitem__")
+    if sequence and not isinstance(source, np.generic):
+        size = int(source.cardinality()) if hasattr(source, "cardinality") else None
+        if size == 0:
+            raise ValueError("Expected at least one image. Received an empty data set.")
+        return StreamSet(frames_of(source, channels), bands, endless=size == -1)
     return _listed([source], [None], bands, allow_private)
 
 

@@ -365,6 +365,55 @@ def test_labels_may_be_generated():
     assert open_images(COLORS, labels=(n % 2 for n in range(6))).labels == (0, 1) * 3
 
 
+def test_nothing_is_an_error_whatever_it_is_given_as(tf, keras, tiny_net):
+    class Empty(keras.utils.PyDataset):
+        def __len__(self):
+            return 0
+
+        def __getitem__(self, index):
+            raise IndexError
+
+    data = tf.data.Dataset.from_tensor_slices((COLORS, np.arange(6)))
+    for made in (
+        list, dict, tuple, lambda: iter([]), Empty, lambda: data.take(0), lambda: COLORS[:0],
+        lambda: data.filter(lambda x, y: y > 9).batch(2), lambda: (COLORS[:0], []),
+    ):  # fmt: skip
+        for ask in (cw.audit, cw.CNNExplorer, lambda net, images: list(cw.stream(net, images))):
+            with pytest.raises(ValueError, match="Expected at least one"):
+                ask(tiny_net, made())
+
+
+@pytest.mark.parametrize("labels", [np.arange(6) % 3, np.eye(3)[np.arange(6) % 3], list("abcabc"),
+                                    np.arange(6)[:, None] % 3])  # fmt: skip
+@pytest.mark.parametrize("pictures", [COLORS, COLORS[..., 0], COLORS / 255])
+def test_a_pair_of_arrays_is_pictures_and_labels(tf, labels, pictures):
+    expected = tuple("abcabc") if isinstance(labels, list) else (0, 1, 2, 0, 1, 2)
+    for pair in ((pictures, labels), (tf.constant(pictures), tf.constant(labels))):
+        images = open_images(pair)
+        assert images.labels == expected
+        assert len(images) == 6
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
+    assert open_images((pictures, labels), labels=range(6)).labels == tuple(range(6))
+    both = open_images(((COLORS, labels), (COLORS[:2], labels[:2])))  # as of load_data
+    assert (len(both), both.labels[6:]) == (8, expected[:2])
+
+
+def test_a_pair_of_arrays_of_other_lengths_is_told():
+    with pytest.raises(ValueError, match=r"Expected 6 labels\. Received: 5"):
+        open_images((COLORS, np.arange(5)))
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 3, 32, 32), np.uint8), np.zeros(5), np.zeros((1, 2, 9, 8, 3))]
+)
+def test_an_array_of_no_pictures_is_refused_when_it_is_opened(array):
+    with pytest.raises(ValueError, match=r"Expected an array.*Received shape: \("):
+        open_images(array)
+    if array.ndim == 4:
+        with pytest.raises(ValueError, match=r"pass array\.transpose\(0, 2, 3, 1\)"):
+            open_images((array, [0, 1]))
+
+
 class Truncated(Image.Image):
     """An image whose file ends too early, as Pillow finds out when it is asked for the pixels."""
 
