@@ -1,20 +1,14 @@
-"""Picture files: those of a folder, of a pattern, and of a zip."""
+"""Picture files: those of a folder, and those that match a pattern."""
 
 from __future__ import annotations
 
 import glob
-import lzma
 import os
-import posixpath
-import threading
-import zipfile
-import zlib
-from collections.abc import Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from cnn_widgets.datasets.image_set import ImageSet
-from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
 
@@ -22,9 +16,6 @@ from cnn_widgets.records import ImageSample
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".avif", ".heic", ".heif",
-)  # fmt: skip
-_UNPACKING = (
-    RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 
 
@@ -80,38 +71,53 @@ def _without_folder(error: OSError | ValueError, path: str) -> OSError | ValueEr
 
 
 def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the pictures below a folder, as sorted relative paths with "/", and what is to say.
+    """Return the pictures below a folder, as sorted relative paths with "/", and what is to say."""
+    found, notes, others = [], [], 0
+    for prefix, entries, error in _walked(folder):
+        if error:
+            name = prefix.rstrip("/") or folder.name
+            notes.append(f"The folder {name!r} could not be read: {error}")
+        found += [prefix + entry.name for entry, kind in entries if kind == "picture"]
+        others += sum(kind == "other" for _, kind in entries)
+    return sorted(found, key=lambda path: path.split("/")), notes + left_out(others)
+
+
+def left_out(count: int) -> list[str]:
+    """Return what is to be said of so many files that are no pictures."""
+    if not count:
+        return []
+    return [
+        f"{'1 file is no picture' if count == 1 else f'{count} files are no pictures'}, left out"
+    ]
+
+
+def _walked(
+    folder: str | Path,
+) -> Iterator[tuple[str, list[tuple[os.DirEntry[str], str]], str]]:
+    """Yield (prefix of its paths, entries with their kinds, error) of a folder and each below it.
 
     A folder that is reached twice, through a link, is read once; hidden files are left out.
     """
-    found, notes, others, seen = [], [], 0, set()
-    waiting, links = [("", folder)], list[tuple[str, Path]]()
+    seen = set[tuple[int, int]]()
+    waiting, links = [("", str(folder))], list[tuple[str, str]]()
     while waiting or links:  # links last: what lies below the folder itself has its own path
         prefix, here = waiting.pop() if waiting else links.pop(0)
         try:
-            about = here.stat()
+            about = os.stat(here)
             if (about.st_dev, about.st_ino) in seen:
                 continue
             seen.add((about.st_dev, about.st_ino))
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    if entry.name.startswith((".", "__MACOSX")):
-                        continue
-                    kind = _kind(entry)
-                    if kind == "folder":
-                        later = links if entry.is_symlink() else waiting
-                        later.append((f"{prefix}{entry.name}/", Path(entry.path)))
-                    elif kind == "picture":
-                        found.append(prefix + entry.name)
-                    else:
-                        others += 1
+            with os.scandir(here) as listed:
+                entries = [(entry, _kind(entry)) for entry in listed
+                           if not entry.name.startswith((".", "__MACOSX"))]  # fmt: skip
         except OSError as error:
-            name = prefix.rstrip("/") or folder.name
-            notes.append(f"The folder {name!r} could not be read: {error.strerror}")
-    if others:
-        said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
-        notes.append(f"{said}, left out")
-    return sorted(found, key=lambda path: path.split("/")), notes
+            yield prefix, [], error.strerror or type(error).__name__
+            continue
+        for entry, kind in entries:
+            if kind == "folder":
+                later = links if entry.is_symlink() else waiting
+                later.append((f"{prefix}{entry.name}/", entry.path))
+        yield prefix, entries, ""
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -152,12 +158,14 @@ def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
 def pattern_set(pattern: str) -> ImageSet:
     """Return the files that match a pattern such as ``photos/**/*.jpg``, sorted by name.
 
+    A folder that is reached twice, through a link, is read once.
+
     Raises
     ------
     FileNotFoundError
         If no file matches.
     """
-    found = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
+    found = _once_each(path for path in _matches(pattern) if os.path.isfile(path))
     if not found:
         raise FileNotFoundError(f"No file matches the pattern {pattern!r}.")
     base = os.path.commonpath([os.path.dirname(path) for path in found])
@@ -172,73 +180,45 @@ def pattern_set(pattern: str) -> ImageSet:
     )
 
 
-def zip_set(path: Path) -> ImageSet:
-    """Return the pictures in a zip; the names of its own folders are their labels.
-
-    Raises
-    ------
-    ValueError
-        If the file is no zip, or holds no pictures.
-    """
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
-    members = sorted(
-        (
-            each
-            for each in archive.infolist()
-            if not each.is_dir() and is_picture_file(each.filename)
-        ),
-        key=lambda each: _normal(each.filename).split("/"),
-    )
-    if not members:
-        archive.close()
-        raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
-    names = [_normal(each.filename) for each in members]
-    common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
-    below = [name[len(common) + 1 :] for name in names]
-    lock = threading.Lock()
-    return ImageSet(
-        below,
-        folders_as_labels(below),
-        lambda index, at_least: _read_member(archive, lock, members[index], at_least),
-        beside(below),
-        lambda index: (members[index].CRC, members[index].file_size),
-        reader=lambda index: partial(
-            _read_zipped, os.path.abspath(path), file_mark(path), members[index]
-        ),
-    )
+def _matches(pattern: str) -> Iterable[str]:
+    """Return the paths that match a pattern; unlike in `glob`, ``**`` takes each folder once."""
+    pieces: list[list[str]] = [[]]
+    for part in Path(pattern).parts:
+        if part != "**":
+            pieces[-1].append(part)
+        elif len(pieces) == 1 or pieces[-1]:  # several in a row are as one
+            pieces.append([])
+    first, *further = pieces
+    found: Iterable[str] = glob.iglob(os.path.join(*first)) if first else [""]
+    for piece in further:
+        rest = os.path.join(*(piece or ["*"]))
+        folders = {
+            os.path.join(start, prefix)
+            for start in found
+            for prefix, _, error in _walked(start or ".")
+            if not error
+        }
+        found = [path for folder in folders
+                 for path in glob.iglob(os.path.join(glob.escape(folder), rest))]  # fmt: skip
+    return found
 
 
-def _read_member(
-    archive: zipfile.ZipFile, lock: threading.Lock, member: zipfile.ZipInfo, at_least: int | None
-) -> ImageSample:
-    if member.file_size > 10 * MAX_BYTES:
-        raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
-    try:
-        with lock, archive.open(member) as file:
-            data = file.read(member.file_size + 1)
-    except _UNPACKING as error:
-        raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
-    return load_image({"name": member.filename, "content": data}, at_least=at_least)
+def _once_each(paths: Iterable[str]) -> list[str]:
+    """Return paths sorted; of those that lead into one folder, the one with the fewest links."""
+    by_folder: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        by_folder.setdefault(folder, set()).add(name)
 
+    def links(folder: str) -> int:
+        return sum(map(os.path.islink, (Path(folder), *Path(folder).parents)))
 
-def _read_zipped(
-    path: str, mark: object, member: zipfile.ZipInfo, at_least: int | None
-) -> ImageSample:
-    return _read_member(*_opened_zip(path, mark), member, at_least)
-
-
-@lru_cache(maxsize=2)
-def _opened_zip(path: str, mark: object) -> tuple[zipfile.ZipFile, threading.Lock]:
-    """Return a zip that another process has listed; it stays open for the next picture."""
-    return zipfile.ZipFile(path), threading.Lock()
-
-
-def _normal(name: str) -> str:
-    """Return the name of a zip's member as a path from its top: "/cats/a.png"."""
-    return posixpath.normpath("/" + name.lstrip("/"))
+    taken: dict[tuple[object, str], str] = {}
+    for folder in sorted(by_folder, key=lambda each: (links(each), each)):
+        about = os.stat(folder or ".")
+        for name in by_folder[folder]:
+            taken.setdefault(((about.st_dev, about.st_ino), name), os.path.join(folder, name))
+    return sorted(taken.values())
 
 
 def is_picture_file(name: str) -> bool:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from cnn_widgets.datasets.batches import StreamSet, array_set, has_range, reader
 from cnn_widgets.datasets.elements import frames_of, is_batch, is_many, parted, taken_apart
-from cnn_widgets.datasets.files import file_mark, folder_set, pattern_set, zip_set
+from cnn_widgets.datasets.files import file_mark, folder_set, pattern_set
 from cnn_widgets.datasets.image_set import ImageSet, Label, Reader, title
 from cnn_widgets.datasets.labels import label_of, labels_of
 from cnn_widgets.datasets.stores import store_set
 from cnn_widgets.datasets.tables import csv_set
+from cnn_widgets.datasets.zips import zip_set
 from cnn_widgets.images.loading import is_picture, load_image, read_limited
 from cnn_widgets.records import ImageSample
 from cnn_widgets.storage import is_store

@@ -1,6 +1,7 @@
 """Folders, patterns, zips and tables of picture files: names, labels, what is left out."""
 
 import errno
+import glob
 import os
 import zipfile
 from pathlib import Path
@@ -160,6 +161,41 @@ def test_a_pattern_names_files_below_what_they_have_in_common(zoo):
     assert open_images(zoo / "cats" / "*.png").names == ("a.png", "b.png")
     with pytest.raises(FileNotFoundError, match="No file matches"):
         open_images(str(zoo / "*.tif"))
+
+
+PATTERNS = [
+    "**", "**/*", "*/**", "zoo/**", "**/*.png", "**/**/*.png", "**/young/**/*.png", "**/.h/*",
+    "**/.*", "*/*/*.png", "./zoo/**/*.png", "zoo/**/d*/*.png", "**/[[]a]/*", "zoo/cats/**/../*.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_without_links_a_pattern_matches_what_glob_matches(zoo, monkeypatch, pattern, absolute):
+    monkeypatch.chdir(zoo.parent)
+    for name in (".h/e.png", "dogs/.f.png", "[a]/g.png", "cats/old/h.png"):
+        save(zoo / name)
+    pattern = str(zoo.parent / pattern) if absolute else pattern
+    found = glob.glob(pattern, recursive=True)
+    expected = {os.path.realpath(path) for path in found if os.path.isfile(path)}
+    images = open_images(pattern)
+    base = os.path.commonpath([os.path.dirname(path) for path in expected])
+    assert {os.path.join(base, name) for name in images.names} == expected
+
+
+@pytest.mark.parametrize("pattern", ["**/*.png", "**/**/*.png", "**", "*/**/*.png", "*/*.png"])
+def test_a_pattern_reads_a_folder_with_links_once_and_comes_to_an_end(zoo, pattern):
+    """Two links that lead back give `glob` more paths than it could list in a lifetime."""
+    (zoo / "loop").symlink_to(".")
+    (zoo / "cats" / "up").symlink_to("..")
+    (zoo / "alias").symlink_to("cats")
+    images = open_images(str(zoo / pattern))
+    expected = open_images(zoo)
+    shallow = pattern == "*/*.png"
+    assert images.names == tuple(n for n in expected.names if not shallow or n.count("/") < 2)
+    assert set(images.labels) == {"cats", "dogs"}
+    aliased = open_images(str(zoo / "alia*" / "*.png"))
+    assert aliased.names == ("a.png", "b.png")
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path):

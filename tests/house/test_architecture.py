@@ -48,7 +48,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"image_set"},
         {"labels"},
         {"elements", "files", "batches"},
-        {"tables"},
+        {"tables", "zips"},
         {"stores"},
         {"opening"},
     ],
