@@ -1,14 +1,10 @@
-"""Pictures in arrays: one array of many, or a stream of batches, as `tf.data` and Keras have them.
-
-Whether numbers are in [0, 1] or in [0, 255] is decided for all pictures at once: a single dark
-picture of 0 to 255 may hold nothing above 1.
-"""
+"""Pictures in arrays: one array of many, or a stream of batches, as `tf.data` and Keras have."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
@@ -18,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title, unique
+from cnn_widgets.datasets.ranges import kind_of, needs_others, reader
 from cnn_widgets.images.bands import looks_channels_first
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
@@ -25,7 +22,6 @@ from cnn_widgets.records import ImageSample
 #: Of a stream, so many pictures are kept, and at most so many bytes, where one chooses among them.
 KEPT, KEPT_BYTES = 500, 256 * 2**20
 _LOOKED_AT = 16  # pictures of a stream by which the range of its numbers is decided
-_ROUNDING = 1e-3  # beyond the ends of a range
 
 
 def array_set(
@@ -47,7 +43,9 @@ def array_set(
             f"{array.shape}. It looks channels-first: pass array.transpose(0, 2, 3, 1)."
         )
     pieces = (array[start : start + 256] for start in range(0, len(array), 256))
-    as_picture, note = reader(array[0], pieces, bands)
+    as_picture, notes = reader(pieces, bands, array[0])
+    if bands is None and kind_of(array[0]) and not as_picture.meanings:
+        raise ValueError("The pictures hold NaN or infinite values.")
     names = [f"image {index}" for index in range(len(array))]
 
     def mark(index: int) -> str:
@@ -57,7 +55,7 @@ def array_set(
         names,
         labels,
         lambda index, _: as_picture(array[index]),
-        note,
+        notes,
         mark,
         reader=lambda index: partial(_picture_of, array[index], as_picture),
     )
@@ -67,57 +65,6 @@ def _picture_of(
     one: NDArray[Any], as_picture: Callable[[NDArray[Any]], ImageSample], at_least: int | None
 ) -> ImageSample:
     return as_picture(one)
-
-
-def has_range(one: Any) -> bool:
-    """Return whether the range of a picture's numbers is to be found out: grey or RGB, no bytes."""
-    if not isinstance(one, np.ndarray) or one.dtype.kind not in "fi":
-        return False
-    return one.ndim == 2 or (one.ndim == 3 and one.shape[-1] in (1, 3))
-
-
-def reader(
-    one: NDArray[Any], pieces: Iterable[NDArray[Any]], bands: Sequence[int] | None
-) -> tuple[Callable[[NDArray[Any]], ImageSample], list[str]]:
-    """Return how pictures such as `one` are read, and what is to be said of their range.
-
-    The range is that of all `pieces` together: pictures, or arrays of many.
-    """
-    if bands is not None or not has_range(one):
-        return lambda picture: load_image(picture, bands=bands), []
-    low, high = _range_of(pieces)
-    if one.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
-        factor, most, told = 255, 1.0, "shares of full brightness"
-    elif low >= -_ROUNDING and high <= 255 + _ROUNDING:
-        factor, most, told = 1, 255.0, "brightness from 0 to 255"
-    else:
-        every = tuple(range(one.shape[-1])) if one.ndim == 3 else (0,)
-        raise ValueError(
-            "Expected values in [0, 255], or floats in [0, 1]. Received "
-            f"{one.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
-            f"bands={every} gives their values to the network as they are."
-        )
-
-    def read(picture: NDArray[Any]) -> ImageSample:
-        values = np.asarray(picture, np.float64)
-        if not (values.min() >= -_ROUNDING and values.max() <= most + _ROUNDING):  # also NaN
-            raise ValueError(
-                f"The picture holds values from {values.min():g} to {values.max():g}, the others "
-                f"from 0 to {most:g}."
-            )
-        return load_image(np.round(values.clip(0, most) * factor).astype(np.uint8))
-
-    if one.dtype.kind == "i":
-        return read, []
-    return read, [f"Values from {low:.3g} to {high:.3g} are taken as {told}"]
-
-
-def _range_of(pieces: Iterable[NDArray[Any]]) -> tuple[float, float]:
-    """Return the smallest and the largest value; the arrays may lie on the disk."""
-    ends = [(float(piece.min()), float(piece.max())) for piece in pieces if piece.size]
-    if not np.isfinite(ends).all():
-        raise ValueError("The pictures hold NaN or infinite values.")
-    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 class StreamSet(ImageSet):
@@ -139,7 +86,8 @@ class StreamSet(ImageSet):
     ) -> None:
         self._frames, self._bands, self.endless, self.start = frames, bands, endless, 0
         self._kept: list[tuple[Label, ImageSample | Exception]] | None = None
-        self._notes: tuple[str, ...] = ()
+        self._notes: list[str] = []
+        self._cut: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -162,7 +110,7 @@ class StreamSet(ImageSet):
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         """What was assumed; after the first pictures were read, whether there are more."""
         self._first()
-        return self._notes
+        return (*self._notes, *self._cut)
 
     def read(self, index: int, at_least: int | None = None) -> ImageSample:
         """Return one of the pictures that are kept."""
@@ -185,13 +133,9 @@ class StreamSet(ImageSet):
         first = deque(islice(frames, 1))
         if not first:
             raise ValueError("Expected at least one image. Received an empty data set or iterator.")
-        as_picture: Callable[[Any], ImageSample] = partial(load_image, bands=self._bands)
-        if first and has_range(first[0][0]):
+        if needs_others(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))
-            arrays = [each for each, _ in first if has_range(each)]
-            as_picture, note = reader(arrays[0], arrays, self._bands)
-            self._notes = tuple(note)
-            del arrays
+        as_picture, self._notes = reader([each for each, _ in first], self._bands)
         taken: set[str] = set()
         for index in count():
             if not first:
@@ -211,7 +155,7 @@ class StreamSet(ImageSet):
             size = 0
             for name, label, read in self.walk():
                 if len(kept) == KEPT or size > KEPT_BYTES:
-                    self._notes += (
+                    self._cut = (
                         f"The first {len(kept)} pictures are shown; stream() reads all of them",
                     )
                     break

@@ -150,7 +150,7 @@ def plain_picture(given: Any) -> Any:
     """
     if isinstance(given, np.ndarray | np.generic):
         single = given.ndim == 0 and given.dtype.kind in "OUS"
-        array = given.item() if single else np.asarray(given)
+        array = given.item() if single else given
     elif is_picture(given) or not hasattr(given, "__array__"):
         return given
     else:  # a text in TensorFlow is bytes, whose last zeros an array would cut off

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnn_widgets.datasets.batches import StreamSet, array_set, has_range, reader
+from cnn_widgets.datasets.batches import StreamSet, array_set
 from cnn_widgets.datasets.elements import frames_of, is_batch, is_many, parted, taken_apart
 from cnn_widgets.datasets.files import file_mark, folder_set, pattern_set
 from cnn_widgets.datasets.image_set import ImageSet, Label, Reader, title
 from cnn_widgets.datasets.labels import label_of, labels_of
+from cnn_widgets.datasets.ranges import Ranges, reader
 from cnn_widgets.datasets.stores import store_set
 from cnn_widgets.datasets.tables import csv_set
 from cnn_widgets.datasets.zips import zip_set
@@ -189,9 +189,7 @@ def _listed(
     given: Sequence[Any], labels: Sequence[Label], bands: Any, allow_private: bool
 ) -> ImageSet:
     """Return a list of pictures, each read when it is asked for."""
-    ranged = [each for each in given if has_range(each)]
-    as_picture, notes = reader(ranged[0], ranged, bands) if ranged else (None, [])
-
+    as_picture, notes = reader(given, bands)
     names = [title(each, index) for index, each in enumerate(given)]
     given = [_OpenFile(each) if hasattr(each, "read") else each for each in given]
 
@@ -201,13 +199,13 @@ def _listed(
             one = one.named()  # a file that is open stays where it is
         if isinstance(one, str | os.PathLike) and "://" not in str(one):
             one = Path(one).expanduser().absolute()  # a worker may run in another folder
-        return partial(_read_one, one, as_picture, bands, allow_private)
+        return partial(_read_one, one, as_picture, allow_private)
 
     uploads = [index for index, each in enumerate(given) if _is_upload(each)]
     return ImageSet(
         names,
         labels,
-        lambda index, at_least: _read_one(given[index], as_picture, bands, allow_private, at_least),
+        lambda index, at_least: _read_one(given[index], as_picture, allow_private, at_least),
         notes,
         lambda index: _mark(given[index]),
         uploads,
@@ -217,18 +215,16 @@ def _listed(
 
 def _read_one(
     one: Any,
-    as_picture: Callable[[NDArray[Any]], ImageSample] | None,
-    bands: Any,
+    as_picture: Ranges,
     allow_private: bool,
     at_least: int | None,
 ) -> ImageSample:
-    """Return a picture of a list; `as_picture` reads arrays whose numbers have a range."""
+    """Return a picture of a list; `as_picture` reads arrays."""
     if isinstance(one, _OpenFile):
         return replace(load_image(one.named(), at_least=at_least), source=one.name)
-    if as_picture is not None and has_range(one):
+    if isinstance(one, np.ndarray):
         return as_picture(one)
-    only = bands if isinstance(one, np.ndarray) else None
-    return load_image(one, bands=only, allow_private=allow_private, at_least=at_least)
+    return load_image(one, allow_private=allow_private, at_least=at_least)
 
 
 class _OpenFile:

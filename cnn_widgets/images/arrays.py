@@ -27,8 +27,8 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     ----------
     array : ndarray
         One channel is grey and three are RGB, of uint8, bool, uint16, floats in [0, 1] or numbers
-        in [0, 255]. Four are RGBA if their values are such, of uint16 with an opaque pixel. Other
-        channels may hold any numbers.
+        in [0, 255], also if these are uint16. Four are RGBA if their values are such, of uint16
+        with an opaque pixel. Other channels may hold any numbers.
     as_stored : bool
         Whether all numbers but uint8 are channels in their own values, also one, three or four.
 
@@ -96,7 +96,8 @@ def _uint8_converter(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np
         return np.ascontiguousarray
     if array.dtype == np.bool_:
         return lambda rows: rows.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # matches uint16 of both byte orders
+    deep = array.dtype.kind == "u" and array.dtype.itemsize == 2  # of both byte orders
+    if deep and int(array.max()) > 255:
         return lambda rows: np.round(rows / 257).astype(np.uint8)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")

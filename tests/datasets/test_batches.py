@@ -90,6 +90,82 @@ def test_three_axes_are_one_picture_only_with_channels_at_the_end():
     assert open_images(np.zeros((5, 6, 7, 13), np.float32)).read(0).data.shape == (6, 7, 13)
 
 
+WAYS = {"array": np.stack, "list": list, "mapping": lambda each: dict(enumerate(each)),
+        "generator": iter}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("bad", "most"), [(np.nan, 1), (-np.inf, 255)])
+def test_a_picture_that_holds_nan_costs_only_itself(tiny_net, way, bad, most):
+    given = [each.astype(np.float32) / 255 * most for each in COLORS]
+    given[1][2, 3, 0] = bad
+    found = list(cw.stream(tiny_net, WAYS[way](given)))
+    assert [n for n, each in enumerate(found) if each.error] == [1]
+    assert "NaN or infinite" in str(found[1].error)
+    shown = np.stack([each.sample.pixels for each in found if each.sample])
+    np.testing.assert_array_equal(shown, COLORS[[0, 2, 3, 4, 5]])
+    assert found[1].name == ("1" if way == "mapping" else "image 1")
+
+
+def test_a_first_picture_of_nothing_but_nan_costs_only_itself():
+    for way in ("list", "generator"):
+        images = open_images(WAYS[way]([np.full((9, 8, 3), np.nan), COLORS[0] / 255]))
+        np.testing.assert_array_equal(images.read(1).pixels, COLORS[0])
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            images.read(0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_uint16_that_holds_bytes_is_shown_as_them_and_that_is_said(way):
+    for pictures in (COLORS, COLORS[..., 0]):
+        images = open_images(WAYS[way](pictures.astype(np.uint16)))
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
+        told = f"Values from {pictures.min()} to {pictures.max()} are taken as brightness"
+        assert images.notes == (f"{told} from 0 to 255",)
+    dark = np.concatenate([np.full((1, 9, 8, 3), 200), COLORS.astype(int) * 257])
+    dark = dark.astype(np.uint16)
+    images = open_images(WAYS[way](dark))
+    assert images.read(0).pixels.max() == 1  # 200 of 65535
+    np.testing.assert_array_equal(images.read(1).pixels, COLORS[0])
+    assert images.notes == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.uint32])
+def test_of_masks_of_0_and_1_it_is_said_that_they_are_nearly_black(way, dtype):
+    masks = (COLORS[..., 0] > 100).astype(dtype)
+    notes = open_images(WAYS[way](masks)).notes
+    assert len(notes) == 1
+    assert "pass array.astype(bool)" in notes[0]
+    assert open_images(WAYS[way](masks.astype(bool))).notes == ()
+    assert not any("masks" in note.lower() for note in open_images(WAYS[way](masks * 0)).notes)
+    masks[5, 0, 0] = 2
+    assert open_images(WAYS[way](masks)).notes[:1] != notes
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_range_of_four_channels_is_that_of_all_pictures_too(way):
+    opaque = np.full((6, 9, 8, 1), 255, np.uint8)
+    rgba = np.concatenate([COLORS, opaque], -1).astype(np.float32)
+    rgba[0] = 1.0  # alone, this would be white; among the others it is nearly transparent
+    rgba[1, ..., :3] = 0.75
+    images = open_images(WAYS[way](rgba))
+    np.testing.assert_array_equal(pixels(images)[2:], COLORS[2:])
+    assert images.read(1).pixels.max() == 1
+    np.testing.assert_array_equal(images.read(1).data, rgba[1])
+    np.testing.assert_array_equal(pixels(open_images(WAYS[way](rgba / 255)))[2:], COLORS[2:])
+    bands = rgba * 9 - 3
+    images = open_images(WAYS[way](bands))
+    np.testing.assert_array_equal(images.read(0).data, bands[0])
+    assert images.read(0).bands == (0, 1, 2)
+
+
+def test_kinds_of_numbers_in_one_list_are_each_taken_for_what_they_are():
+    given = [COLORS[0], COLORS[1] / 255, COLORS[2].astype(np.uint16) * 257, COLORS[3].astype(int)]
+    for way in ("list", "mapping", "generator"):
+        np.testing.assert_array_equal(pixels(open_images(WAYS[way](given))), COLORS[:4])
+
+
 # --- lists and mappings --------------------------------------------------------------------------
 
 

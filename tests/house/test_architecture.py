@@ -46,7 +46,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "datasets": [
         {"image_set"},
-        {"labels"},
+        {"labels", "ranges"},
         {"elements", "files", "batches"},
         {"tables", "zips"},
         {"stores"},
