@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnn_widgets.datasets.image_set import Label
 from cnn_widgets.datasets.labels import label_of, labels_of
+from cnn_widgets.images.arrays import usual_numbers
 from cnn_widgets.images.loading import is_picture
 
 #: Names of the parts of an element that is a mapping.
@@ -100,19 +100,30 @@ def taken_apart(
         If a batch has not one label for each picture, or a label is no class.
     """
     given, label = parted(element)
-    if not isinstance(given, np.ndarray) or not (_is_text(given) or many(given.shape)):
+    pictures = _pictures_of(given, many)
+    if pictures is None:
         yield given, label_of(label, names)
         return
-    labels = [None] * len(given) if label is None else labels_of(label, names)
-    if len(labels) != len(given):
+    labels = [None] * len(pictures) if label is None else labels_of(label, names)
+    if len(labels) != len(pictures):
         raise ValueError(
-            f"Expected a label for each of the {len(given)} pictures of a batch. "
+            f"Expected a label for each of the {len(pictures)} pictures of a batch. "
             f"Received: {len(labels)} labels"
         )
-    pictures = (
-        [plain_picture(np.array(each, object)) for each in given] if _is_text(given) else given
-    )
     yield from zip(pictures, labels, strict=True)
+
+
+def _pictures_of(given: Any, many: Callable[[tuple[int, ...]], bool]) -> Sequence[Any] | None:
+    """Return the pictures of a batch; None if it is one picture."""
+    if hasattr(given, "ragged_rank"):  # pictures of different sizes, as TensorFlow has them
+        rows = [given[index] for index in range(int(given.nrows()))]
+        whole = [row.to_tensor() if hasattr(row, "ragged_rank") else row for row in rows]
+        return [plain_picture(row) for row in whole]
+    if not isinstance(given, np.ndarray):
+        return None
+    if given.ndim == 1 and given.dtype.kind in "OUS":  # paths, or the content of files
+        return [plain_picture(np.array(each, object)) for each in given]
+    return list(given) if many(given.shape) else None
 
 
 def parted(element: Any) -> tuple[Any, Any]:
@@ -150,11 +161,12 @@ def plain_picture(given: Any) -> Any:
     """
     if isinstance(given, np.ndarray | np.generic):
         single = given.ndim == 0 and given.dtype.kind in "OUS"
-        array = given.item() if single else given
+        array = given.item() if single else usual_numbers(np.asanyarray(given))
     elif is_picture(given) or not hasattr(given, "__array__"):
         return given
     else:  # a text in TensorFlow is bytes, whose last zeros an array would cut off
         array = given.numpy() if hasattr(given, "numpy") else np.asarray(given)
+        array = usual_numbers(array) if isinstance(array, np.ndarray) else array
     return _path_or_content(array) if isinstance(array, bytes) else array
 
 
@@ -165,8 +177,3 @@ def _path_or_content(data: bytes) -> str | bytes:
     except UnicodeDecodeError:
         return data
     return text if text.isprintable() else data
-
-
-def _is_text(array: NDArray[Any]) -> bool:
-    """Return whether an array is a row of texts: paths, or the content of files."""
-    return array.ndim == 1 and array.dtype.kind in "OUS"

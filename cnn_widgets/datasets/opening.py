@@ -24,6 +24,7 @@ from cnn_widgets.datasets.ranges import Ranges, reader
 from cnn_widgets.datasets.stores import store_set
 from cnn_widgets.datasets.tables import csv_set
 from cnn_widgets.datasets.zips import zip_set
+from cnn_widgets.images.arrays import usual_numbers
 from cnn_widgets.images.loading import is_picture, load_image, read_limited
 from cnn_widgets.records import ImageSample
 from cnn_widgets.storage import is_store
@@ -152,6 +153,7 @@ def _plain(source: Any) -> Any:
     """Return a tensor of pictures as an array, and an array of paths as a list."""
     if hasattr(source, "numpy") and hasattr(source, "__array__"):  # TensorFlow, PyTorch
         source = np.asarray(source)
+    source = usual_numbers(source) if isinstance(source, np.ndarray) else source
     texts = isinstance(source, np.ndarray) and source.dtype.kind in "OUS"
     return source.tolist() if texts and source.ndim in (1, 2) else source
 

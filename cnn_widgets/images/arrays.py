@@ -40,7 +40,7 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     """
     if np.ma.is_masked(array):
         raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
-    array = np.asarray(array)  # np.matrix would keep two axes when indexed with None
+    array = usual_numbers(np.asarray(array))  # np.matrix would keep two axes when indexed with None
     shape = array.shape
     if array.ndim == 2:
         array = array[..., None]
@@ -59,6 +59,12 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     if array.shape[2] != 4 or as_stored or not _is_rgba(array):
         return Picture(None, data)
     return Picture(_to_pixels(array, _uint8_converter(array)), data)
+
+
+def usual_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of bfloat16, or of other floats that NumPy does not know, as float32."""
+    unknown = array.dtype.kind == "V" and array.dtype.names is None
+    return array.astype(np.float32) if unknown and "float" in array.dtype.name else array
 
 
 def _hint(shape: tuple[int, ...]) -> str:

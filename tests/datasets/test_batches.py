@@ -357,6 +357,33 @@ def test_a_pipe_in_a_list_says_that_it_is_read_only_once(tmp_path):
         images.read(0)
 
 
+@pytest.mark.parametrize("wrapped", [iter, list])
+def test_a_batch_with_other_labels_than_pictures_is_told(wrapped):
+    for labels in ([0, 1, 2], [0, 1, 2, 0, 1], [2]):
+        with pytest.raises(ValueError, match=rf"each of the 4 pictures .* Received: {len(labels)}"):
+            open_images(wrapped([(COLORS[:4], np.array(labels))])).labels  # noqa: B018
+
+
+def test_a_batch_of_pictures_of_different_sizes(tf):
+    data = tf.data.Dataset.from_generator(
+        lambda: ((COLORS[n][: 4 + n], n % 3) for n in range(6)),
+        output_signature=(tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int64)),
+    ).ragged_batch(4)
+    for source in (data, list(data)):
+        images = open_images(source)
+        assert images.labels == (0, 1, 2, 0, 1, 2)
+        for index in range(6):
+            np.testing.assert_array_equal(images.read(index).pixels, COLORS[index][: 4 + index])
+
+
+def test_numbers_that_numpy_does_not_know_are_numbers(tf):
+    shares = tf.constant(COLORS / 255, tf.bfloat16)
+    data = tf.data.Dataset.from_tensor_slices(shares)
+    for source in (data, data.batch(4), list(data), shares, shares.numpy(), shares.numpy()[0]):
+        shown = pixels(open_images(source))
+        assert abs(shown.astype(int) - COLORS[: len(shown)]).max() <= 1  # of 8 bits
+
+
 # --- what went wrong once ------------------------------------------------------------------------
 
 
