@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -141,12 +142,19 @@ def file_mark(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 def beside(paths: Sequence[str]) -> list[str]:
-    """Return what is to be said if pictures beside the folders keep these from being labels."""
+    """Return what is to be said if folders are no labels, though there are several."""
     alone = [path for path in paths if "/" not in path]
-    if not alone or len({path.split("/", 1)[0] for path in paths if "/" in path}) < 2:
-        return []
-    more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
-    return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
+    folders = {path.split("/", 1)[0] for path in paths if "/" in path}
+    if alone and len(folders) > 1:
+        more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+        return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
+    common = "" if alone else posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    if common and folders_as_labels([path[len(common) + 1 :] for path in paths]):
+        return [
+            f"All pictures lie in the folder {common!r}, so nothing is taken as labels: the "
+            "folders in it are, if it is opened itself"
+        ]
+    return []
 
 
 def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
@@ -158,26 +166,33 @@ def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
 def pattern_set(pattern: str) -> ImageSet:
     """Return the files that match a pattern such as ``photos/**/*.jpg``, sorted by name.
 
-    A folder that is reached twice, through a link, is read once.
+    A folder that is reached twice, through a link, is read once. Files that are no pictures by
+    their names are left out, unless all are such.
 
     Raises
     ------
     FileNotFoundError
         If no file matches.
     """
-    found = _once_each(path for path in _matches(pattern) if os.path.isfile(path))
-    if not found:
+    every = _once_each(path for path in _matches(pattern) if os.path.isfile(path))
+    if not every:
         raise FileNotFoundError(f"No file matches the pattern {pattern!r}.")
+    found = pictures_of(every)
     base = os.path.commonpath([os.path.dirname(path) for path in found])
     below = [Path(os.path.relpath(path, base or ".")).as_posix() for path in found]
     return ImageSet(
         below,
         folders_as_labels(below),
         lambda index, at_least: read_file(found[index], at_least),
-        beside(below),
+        [*left_out(len(every) - len(found)), *beside(below)],
         lambda index: file_mark(found[index]),
         reader=lambda index: partial(read_file, os.path.abspath(found[index])),
     )
+
+
+def pictures_of(paths: Sequence[str]) -> Sequence[str]:
+    """Return those of some files that are pictures by their names; all if none is."""
+    return [path for path in paths if path.lower().endswith(SUFFIXES)] or paths
 
 
 def _matches(pattern: str) -> Iterable[str]:
@@ -221,7 +236,7 @@ def _once_each(paths: Iterable[str]) -> list[str]:
     return sorted(taken.values())
 
 
-def is_picture_file(name: str) -> bool:
-    parts = [part for part in name.split("/") if part not in (".", "..")]
-    hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-    return not hidden and name.lower().endswith(SUFFIXES)
+def is_hidden(path: str) -> bool:
+    """Return whether systems hide a path below a folder, or macOS has added it to a zip."""
+    parts = [part for part in path.split("/") if part not in (".", "..")]
+    return any(part.startswith((".", "__MACOSX")) for part in parts)

@@ -14,7 +14,9 @@ from cnn_widgets.datasets.files import (
     SUFFIXES,
     beside,
     folders_as_labels,
-    is_picture_file,
+    is_hidden,
+    left_out,
+    pictures_of,
     read_file,
 )
 from cnn_widgets.datasets.image_set import ImageSet
@@ -49,22 +51,22 @@ def store_set(address: str) -> ImageSet:
                  if about["type"] == "file"}  # fmt: skip
         if not found:
             raise FileNotFoundError(f"No file matches the pattern {address!r}.")
-        return _files_set(kind, found, [])
+        pictures = pictures_of(list(found))
+        notes = left_out(len(found) - len(pictures))
+        return _files_set(kind, {each: found[each] for each in pictures}, notes)
     if system.isfile(path):
         return _file_set(kind, system, path)
     every = system.find(path, detail=True)
     if not every:
         raise FileNotFoundError(f"There is no file or folder {address[:200]!r}.")
     base = path.rstrip("/")
-    found = {each: about for each, about in every.items()
-             if is_picture_file(each[len(base):])}  # fmt: skip
+    seen = [each for each in every if not is_hidden(each[len(base) :])]
+    found = {each: every[each] for each in seen if each.lower().endswith(SUFFIXES)}
     if not found:
         raise ValueError(
             f"The folder {address!r} holds no pictures: no file that ends in {', '.join(SUFFIXES)}."
         )
-    others = len(every) - len(found)
-    said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
-    return _files_set(kind, found, [f"{said}, left out"] if others else [], base)
+    return _files_set(kind, found, left_out(len(seen) - len(found)), base)
 
 
 def _files_set(

@@ -16,7 +16,8 @@ from cnn_widgets.datasets.files import (
     beside,
     file_mark,
     folders_as_labels,
-    is_picture_file,
+    is_hidden,
+    left_out,
 )
 from cnn_widgets.datasets.image_set import ImageSet
 from cnn_widgets.images.download import MAX_BYTES
@@ -40,18 +41,18 @@ def zip_set(path: Path) -> ImageSet:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
-    members = sorted(
-        (
-            each
-            for each in archive.infolist()
-            if not each.is_dir() and is_picture_file(each.filename)
-        ),
-        key=lambda each: _normal(each.filename).split("/"),
-    )
-    if not members:
+    every = [(_normal(each.filename), each) for each in archive.infolist() if not each.is_dir()]
+    seen = [(name, each) for name, each in every if not is_hidden(name)]
+    found = [(name, each) for name, each in seen if name.lower().endswith(SUFFIXES)]
+    others = left_out(len(seen) - len(found))
+    if not found:
         archive.close()
-        raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
-    names = [_normal(each.filename) for each in members]
+        raise ValueError(
+            f"{path.name} holds no pictures: no file that ends in {', '.join(SUFFIXES)}."
+            f"{''.join(f' {note}.' for note in others)}"
+        )
+    found.sort(key=lambda each: each[0].split("/"))
+    names, members = [name for name, _ in found], [member for _, member in found]
     common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
     below = [name[len(common) + 1 :] for name in names]
     lock = threading.Lock()
@@ -59,7 +60,7 @@ def zip_set(path: Path) -> ImageSet:
         below,
         folders_as_labels(below),
         lambda index, at_least: _read_member(archive, lock, members[index], at_least),
-        beside(below),
+        [*others, *beside(below)],
         lambda index: (members[index].CRC, members[index].file_size),
         reader=lambda index: partial(
             _read_zipped, os.path.abspath(path), file_mark(path), members[index]
@@ -93,5 +94,8 @@ def _opened_zip(path: str, mark: object) -> tuple[zipfile.ZipFile, threading.Loc
 
 
 def _normal(name: str) -> str:
-    """Return the name of a zip's member as a path from its top: "/cats/a.png"."""
-    return posixpath.normpath("/" + name.lstrip("/"))
+    r"""Return the name of a zip's member as a path from its top: "/cats/a.png".
+
+    Some programs of Windows write ``cats\a.png``.
+    """
+    return posixpath.normpath("/" + name.replace("\\", "/").lstrip("/"))

@@ -49,6 +49,58 @@ def test_a_picture_beside_the_folders_or_a_single_folder_makes_no_labels(zoo):
     assert not open_images(zoo).labelled
 
 
+def zipped(folder, path, written=str):
+    """Return a zip of what lies in a folder, with names as some program writes them."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in sorted(folder.rglob("*")):
+            if each.is_file():
+                info = zipfile.ZipInfo()
+                info.filename = written(each.relative_to(folder).as_posix())
+                archive.writestr(info, each.read_bytes())
+    return path
+
+
+def test_a_folder_around_the_class_folders_is_said(zoo):
+    images = open_images(zoo.parent)
+    assert images.names[0] == "zoo/cats/a.png"
+    assert len(images.notes) == 1
+    assert "All pictures lie in the folder 'zoo'" in images.notes[0]
+    assert open_images(zoo.parent / "zoo").labelled
+    assert open_images(zoo / "dogs").notes == ()  # one picture, and one folder beside it
+    (zoo.parent / "wrap").mkdir()
+    zoo.parent.joinpath("zoo").rename(zoo.parent / "wrap" / "zoo")
+    assert "in the folder 'wrap/zoo'" in open_images(zoo.parent).notes[0]
+
+
+def test_folder_pattern_and_zip_of_one_folder_say_the_same(zoo, tmp_path):
+    (zoo / "cats" / "notes.txt").write_text("not a picture")
+    (zoo / "dogs" / "list.csv").write_text("not a picture")
+    save(zoo / ".cache" / "x.png")
+    (zoo / "cats" / ".notes").write_text("hidden")
+    folder = open_images(zoo)
+    assert folder.notes == ("2 files are no pictures, left out",)
+    for name, written in (
+        ("plain", str), ("windows", lambda each: each.replace("/", "\\")),
+        ("wrapped", lambda each: f"zoo\\{each}"),
+    ):  # fmt: skip
+        other = open_images(zipped(zoo, tmp_path / f"{name}.zip", written))
+        assert (other.names, other.labels) == (folder.names, folder.labels), name
+        assert other.notes == folder.notes
+        assert [level(other, i) for i in range(4)] == [level(folder, i) for i in range(4)]
+    pattern = open_images(str(zoo / "**"))
+    assert (pattern.names, pattern.labels, pattern.notes) == (
+        folder.names, folder.labels, folder.notes,
+    )  # fmt: skip
+
+
+def test_a_pattern_of_other_names_takes_what_it_says(zoo):
+    for each in ("a", "b"):
+        (zoo / "cats" / f"{each}.png").rename(zoo / "cats" / f"{each}.photo")
+    images = open_images(str(zoo / "cats" / "*.photo"))
+    assert images.names == ("a.photo", "b.photo")
+    assert (level(images, 0), images.notes) == (10, ())
+
+
 def test_other_files_are_counted_and_hidden_ones_are_not(zoo):
     (zoo / "cats" / "notes.txt").write_text("not a picture")
     (zoo / "Thumbs.db").write_bytes(b"x")
