@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,12 @@ def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[
 
     Yielded are pictures, each with its label or None; batches are taken apart, and so are elements
     with names (`named_parts`). `class_names` of a data set name the labels.
+
+    Raises
+    ------
+    ValueError
+        While it is gone through: if TensorFlow cannot make an element, a file is broken for
+        example; or if a batch has not one label for each picture.
     """
     names = getattr(source, "class_names", None)
     named = list(names) if isinstance(names, list | tuple) else None
@@ -43,7 +50,33 @@ def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[
         for element in batches:
             yield from taken_apart(element, lambda shape: is_many(shape, channels), named)
 
-    return frames
+    return lambda: _told_in_words(frames())
+
+
+def _told_in_words(pictures: Iterator[tuple[Any, Label]]) -> Iterator[tuple[Any, Label]]:
+    """Yield pictures; an error inside TensorFlow, many lines about its graph, is a ValueError.
+
+    What else is raised comes from the user's own code, and passes through.
+    """
+    given = 0
+    try:
+        for each in pictures:
+            yield each
+            given += 1
+    except Exception as error:
+        if not type(error).__module__.startswith("tensorflow"):
+            raise
+        raise ValueError(
+            f"The data set failed after {given} pictures: {_reason(error)}. If it reads files, "
+            "give their folder itself: broken ones are named and skipped."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error of TensorFlow says, without the places in its graph."""
+    told = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*", " ", str(error), flags=re.DOTALL)
+    told = re.sub(r"^.*? with iterator: [^ ]+: ", "", " ".join(told.split()))
+    return told.rstrip(" .:") or type(error).__name__
 
 
 def _is_py_dataset(source: Any) -> bool:

@@ -384,6 +384,33 @@ def test_numbers_that_numpy_does_not_know_are_numbers(tf):
         assert abs(shown.astype(int) - COLORS[: len(shown)]).max() <= 1  # of 8 bits
 
 
+def test_a_broken_file_in_a_data_set_is_told_in_one_sentence(keras, tmp_path, tiny_net):
+    for number, each in enumerate(COLORS):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        Image.fromarray(each).save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    (tmp_path / "b" / "3.png").write_bytes(b"broken")
+    source = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(9, 8), batch_size=2, shuffle=False, verbose=False
+    )
+    for ask in (cw.audit, lambda net, images: list(cw.stream(net, images))):
+        with pytest.raises(ValueError, match=r"failed after 4 pictures: Unknown image") as caught:
+            ask(tiny_net, source)
+        told = str(caught.value)
+        assert "give their folder itself" in told
+        assert not any(mark in told for mark in ("\n", "{{", "[[", "Op:", "Iterator"))
+    names = [each.name for each in cw.stream(tiny_net, tmp_path) if each.error]
+    assert names == ["b/3.png"]
+
+
+def test_an_error_of_a_generator_is_the_generators():
+    def faulty():
+        yield COLORS[0]
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        len(open_images(faulty()))
+
+
 # --- what went wrong once ------------------------------------------------------------------------
 
 
