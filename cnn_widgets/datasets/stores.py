@@ -45,7 +45,7 @@ def store_set(address: str) -> ImageSet:
         If there are no pictures.
     """
     system, path = storage.store(address)
-    kind = address.partition("://")[0]
+    kind = address.partition("://")[0].lower()
     if any(mark in path for mark in "*?["):
         found = {each: about for each, about in system.glob(path, detail=True).items()
                  if about["type"] == "file"}  # fmt: skip
@@ -138,7 +138,11 @@ def read_stored(address: str, at_least: int | None) -> ImageSample:
     [[[97, 98, 99]]]
     """
     system, path = storage.store(address)
-    with system.open(path, "rb") as opened:
-        file = io.BytesIO(opened.read(10 * MAX_BYTES + 1))
-    file.name = posixpath.basename(path)
+    name = posixpath.basename(path)
+    try:
+        with system.open(path, "rb") as opened:
+            file = io.BytesIO(opened.read(10 * MAX_BYTES + 1))
+    except FileNotFoundError:  # of which the stores say no more than the path
+        raise FileNotFoundError(f"There is no file {name!r}.") from None
+    file.name = name
     return replace(load_image(file, at_least=at_least), source=address)

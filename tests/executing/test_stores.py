@@ -56,6 +56,21 @@ def test_patterns_a_csv_and_single_pictures(bucket):
     assert cw.open_images(f"{bucket}/red/00.png").read(0).size == (12, 10)
 
 
+def test_a_file_that_a_csv_names_and_that_is_not_there_is_told(bucket, colors):
+    storage.write(bucket, {"some.csv": b"photo,label\nred/00.png,wine\nred/nope.png,wine\n"})
+    found = list(cw.stream(colors, f"{bucket}/some.csv"))
+    assert [str(each.error) for each in found] == ["None", "There is no file 'nope.png'."]
+
+
+def test_the_kind_of_a_store_may_be_written_large(bucket):
+    large = bucket.replace("memory", "MEMORY")
+    found = cw.open_images(large)
+    assert found.names == cw.open_images(bucket).names
+    assert found.read(0).source == cw.open_images(bucket).read(0).source
+    storage.write("Memory://bucket/out", {"a.txt": b"a"})
+    assert storage.read("memory://bucket/out/a.txt") == b"a"
+
+
 def test_what_is_not_there_is_told(bucket):
     with pytest.raises(FileNotFoundError, match="memory://bucket/none"):
         cw.open_images("memory://bucket/none")
