@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title, unique
+from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title
 from cnn_widgets.datasets.ranges import kind_of, needs_others, reader
 from cnn_widgets.images.bands import looks_channels_first
 from cnn_widgets.images.loading import load_image
@@ -21,6 +22,7 @@ from cnn_widgets.records import ImageSample
 
 #: Of a stream, so many pictures are kept, and at most so many bytes, where one chooses among them.
 KEPT, KEPT_BYTES = 500, 256 * 2**20
+_NUMBERED = re.compile(r"image \d+")  # what arrays are called
 _LOOKED_AT = 16  # pictures of a stream by which the range of its numbers is decided
 
 
@@ -85,26 +87,24 @@ class StreamSet(ImageSet):
         self, frames: Callable[[], Iterator[tuple[Any, Label]]], bands: Any, endless: bool = False
     ) -> None:
         self._frames, self._bands, self.endless, self.start = frames, bands, endless, 0
-        self._kept: list[tuple[Label, ImageSample | Exception]] | None = None
+        self._kept: list[tuple[str, Label, ImageSample | Exception]] | None = None
         self._notes: list[str] = []
         self._cut: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """One for each picture that is kept."""
-        kept = enumerate(each for _, each in self._first())
-        return unique([e.name if isinstance(e, ImageSample) else title(None, i) for i, e in kept])
+        return tuple(name for name, _, _ in self._first())
 
     @property
     def labels(self) -> tuple[Label, ...]:  # type: ignore[override]
         """What each picture that is kept shows."""
-        return tuple(label for label, _ in self._first())
+        return tuple(label for _, label, _ in self._first())
 
     @property
     def private(self) -> frozenset[str]:  # type: ignore[override]
         """The names of uploaded pictures."""
-        kept = zip(self.names, self._first(), strict=True)
-        return frozenset(name for name, (_, one) in kept if _is_upload(one))
+        return frozenset(name for name, _, one in self._first() if _is_upload(one))
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -114,10 +114,10 @@ class StreamSet(ImageSet):
 
     def read(self, index: int, at_least: int | None = None) -> ImageSample:
         """Return one of the pictures that are kept."""
-        found = self._first()[index][1]
+        found = self._first()[index][2]
         if isinstance(found, Exception):
             raise found
-        return replace(found, name=self.names[index])
+        return found
 
     def walk(
         self, at_least: int | None = None
@@ -136,22 +136,25 @@ class StreamSet(ImageSet):
         if needs_others(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))
         as_picture, self._notes = reader([each for each, _ in first], self._bands)
-        taken: set[str] = set()
+        taken, numbered = set[str](), False
         for index in count():
             if not first:
                 first.extend(islice(frames, 1))
             if not first:
                 return
             given, label = first.popleft()
-            name = plain(title(given, index))
-            if not isinstance(given, np.ndarray):  # those of arrays have a number already
-                name = f"{name} {index}" if name in taken else name
+            array, name = isinstance(given, np.ndarray), plain(title(given, index))
+            while name in taken or (numbered and not array and _NUMBERED.fullmatch(name)):
+                name = f"{name} {index}"
+            if array:  # its name has a number already: millions of them need not be kept
+                numbered = True
+            else:
                 taken.add(name)
             yield name, label, partial(_named, given, name, as_picture, at_least)
 
-    def _first(self) -> list[tuple[Label, ImageSample | Exception]]:
+    def _first(self) -> list[tuple[str, Label, ImageSample | Exception]]:
         if self._kept is None:
-            kept: list[tuple[Label, ImageSample | Exception]] = []
+            kept: list[tuple[str, Label, ImageSample | Exception]] = []
             size = 0
             for name, label, read in self.walk():
                 if len(kept) == KEPT or size > KEPT_BYTES:
@@ -162,10 +165,10 @@ class StreamSet(ImageSet):
                 try:
                     sample = read()
                 except (ValueError, TypeError, OSError) as error:
-                    kept.append((label, ValueError(f"{name}: {error}")))
+                    kept.append((name, label, ValueError(f"{name}: {error}")))
                     continue
                 size += sample.pixels.nbytes + (0 if sample.data is None else sample.data.nbytes)
-                kept.append((label, sample))
+                kept.append((name, label, sample))
             self._kept = kept
         return self._kept
 

@@ -574,6 +574,22 @@ def test_names_of_a_stream_are_told_apart(tmp_path, tiny_net):
     assert len(set(found)) == 3
 
 
+def test_names_of_a_stream_are_told_apart_whatever_they_are(tmp_path, tiny_net):
+    """Also where a picture has a name by now that another got with a number, or an array."""
+    given = [tmp_path / "a 2", tmp_path / "a", tmp_path / "x" / "a", COLORS[0],
+             tmp_path / "image 5", COLORS[1], tmp_path / "image 3", tmp_path / "image 3",
+             tmp_path / "a 2"]  # fmt: skip
+    for source in (given, given[::-1]):
+        found = list(cw.stream(tiny_net, iter(source)))
+        names = [each.name for each in found]
+        assert len(set(names)) == len(given), names
+        assert sum(each.error is not None for each in found) == 7
+        images = open_images(iter(source))
+        assert list(images.names) == names
+        audit = cw.audit(tiny_net, iter(source))
+        assert (len(audit), len(set(audit.names))) == (9, 9)
+
+
 def test_labels_for_a_stream_come_with_its_pictures():
     with pytest.raises(ValueError, match=r"yield \(picture, label\)"):
         open_images(iter(COLORS), labels=range(6))
