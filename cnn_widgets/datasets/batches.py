@@ -90,6 +90,7 @@ class StreamSet(ImageSet):
         self._kept: list[tuple[str, Label, ImageSample | Exception]] | None = None
         self._notes: list[str] = []
         self._cut: tuple[str, ...] = ()
+        self._begun = False
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -109,7 +110,8 @@ class StreamSet(ImageSet):
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         """What was assumed; after the first pictures were read, whether there are more."""
-        self._first()
+        if not self._begun:
+            self._first()
         return (*self._notes, *self._cut)
 
     def read(self, index: int, at_least: int | None = None) -> ImageSample:
@@ -127,12 +129,18 @@ class StreamSet(ImageSet):
         Raises
         ------
         ValueError
-            If there is none.
+            If there is none, or if an iterator has been gone through already.
         """
         frames = self._frames()
         first = deque(islice(frames, 1))
         if not first:
-            raise ValueError("Expected at least one image. Received an empty data set or iterator.")
+            raise ValueError(
+                "The pictures have been gone through already, and come only once. Make the "
+                "iterator anew, or pass a list."
+                if self._begun
+                else "Expected at least one image. Received an empty data set or iterator."
+            )
+        self._begun = True
         if needs_others(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))
         as_picture, self._notes = reader([each for each, _ in first], self._bands)

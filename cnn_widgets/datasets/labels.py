@@ -48,17 +48,18 @@ def labels_of(values: Any, names: Sequence[str] | None = None) -> list[Label]:
 
 
 def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
-    """Return a label as a plain number or text; None for NaN. A ValueError says what came.
+    """Return a label as a plain number or text; None for a missing one.
 
-    It may be in an array or a tensor, and may be a one-hot row.
+    It may be in an array or a tensor, and may be a one-hot row. A ValueError says what came.
     """
     if hasattr(value, "__array__"):  # NumPy, TensorFlow, PyTorch, JAX
         value = np.asarray(value).tolist()
     if isinstance(value, list | tuple):
         return label_of(_in_row(value), names)
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value
-    if isinstance(value, float) and value != value:
+    missing = value is None or type(value).__name__ == "NAType"  # the latter of pandas
+    if missing or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

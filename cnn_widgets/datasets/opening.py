@@ -45,12 +45,12 @@ def open_images(
     source : object
         A folder, with all folders in it (the names of its own folders are the labels, if there
         are several and nothing lies beside them); a pattern such as ``photos/**/*.jpg``; a zip; a
-        CSV of path and label; the address of a folder, a pattern, a CSV or a picture in a store,
-        ``s3://bucket/photos`` (see `cnn_widgets.storage`); a list of anything that `load_image`
+        CSV of path and label, whose first row may name its columns; the address of a folder, a
+        pattern, a CSV or a picture in a store, ``s3://bucket/photos`` (see
+        `cnn_widgets.storage`); a list of anything that `load_image`
         takes, or of (picture, label), or of batches; a mapping from names to such; an array
-        (N, H, W),
-        (N, H, W, 1) or (N, H, W, C), or a pair of such an array and its labels, as `load_data` of
-        Keras gives it; a `tf.data.Dataset`, a Keras `PyDataset` or any other
+        (N, H, W), (N, H, W, 1) or (N, H, W, C), or a pair of such an array and its labels, as
+        `load_data` of Keras gives it; a `tf.data.Dataset`, a Keras `PyDataset` or any other
         iterable, of pictures or batches, with or without labels; or a single picture. Elements of
         a list or a data set may be mappings with an ``image`` and a ``label``, as those of
         `tensorflow_datasets`.

@@ -112,12 +112,12 @@ def reader(
     for piece in pieces:
         picture = piece if one is None else one
         kind = kind_of(picture)
-        if kind and piece.size:
+        if kind:
             low, high, _ = found.get(kind, (np.inf, -np.inf, ""))
             least, most = _ends(piece)
             found[kind] = min(low, least), max(high, most), str(piece.dtype)
         elif _is_bytes(picture) and brightest <= 1:
-            brightest = max(brightest, int(piece.max(initial=0)))
+            brightest = max(brightest, int(np.asarray(piece).max(initial=0)))
     ranges = Ranges(None, {kind: _meaning(kind, *ends) for kind, ends in found.items()
                            if ends[0] <= ends[1]})  # fmt: skip
     notes = [each.note for each in ranges.meanings.values() if each.note]
@@ -126,7 +126,7 @@ def reader(
 
 def needs_others(one: Any) -> bool:
     """Return whether what a picture's numbers mean is known only by those of others."""
-    return bool(kind_of(one)) or (_is_bytes(one) and int(one.max(initial=0)) <= 1)
+    return bool(kind_of(one)) or (_is_bytes(one) and int(np.asarray(one).max(initial=0)) <= 1)
 
 
 def _is_bytes(one: Any) -> bool:
@@ -137,6 +137,10 @@ def _is_bytes(one: Any) -> bool:
 
 def _ends(piece: NDArray[Any]) -> tuple[float, float]:
     """Return the smallest and the largest finite value; the array may lie on the disk."""
+    if np.ma.isMaskedArray(piece):
+        piece = piece.compressed()
+    if not piece.size:
+        return np.inf, -np.inf
     low, high = float(piece.min()), float(piece.max())
     if np.isfinite(low) and np.isfinite(high):
         return low, high

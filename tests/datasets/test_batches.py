@@ -491,6 +491,13 @@ def test_labels_that_are_none_are_told_in_words(labels, error, said):
         open_images(COLORS, labels=labels)
 
 
+def test_missing_labels_of_pandas_are_none():
+    pandas = pytest.importorskip("pandas")
+    for values, dtype in ((["red", None], "string"), ([3, None], "Int64"), ([3, None], float)):
+        labels = pandas.Series(values, dtype=dtype)
+        assert open_images(COLORS[:2], labels=labels).labels == (values[0], None)
+
+
 def test_labels_may_be_generated():
     assert open_images(COLORS, labels=(n % 2 for n in range(6))).labels == (0, 1) * 3
 
@@ -511,6 +518,26 @@ def test_nothing_is_an_error_whatever_it_is_given_as(tf, keras, tiny_net):
         for ask in (cw.audit, cw.CNNExplorer, lambda net, images: list(cw.stream(net, images))):
             with pytest.raises(ValueError, match="Expected at least one"):
                 ask(tiny_net, made())
+
+
+def test_an_iterator_that_is_gone_through_is_told_from_an_empty_one(tiny_net):
+    images = open_images(iter(COLORS / 255))
+    assert len(list(cw.stream(tiny_net, images))) == 6
+    assert images.notes == open_images(COLORS / 255).notes
+    for ask in (len, lambda given: cw.audit(tiny_net, given)):
+        with pytest.raises(ValueError, match="gone through already"):
+            ask(images)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.int64])
+@pytest.mark.parametrize("way", ["array", "list", "generator"])
+def test_a_masked_picture_costs_only_itself(dtype, way):
+    masked = np.ma.masked_array(COLORS.astype(dtype), np.zeros(COLORS.shape, bool))
+    masked[1] = np.ma.masked
+    images = open_images(masked if way == "array" else WAYS[way](masked))
+    np.testing.assert_array_equal(images.read(2).pixels, COLORS[2])
+    with pytest.raises(ValueError, match="array is masked"):
+        images.read(1)
 
 
 @pytest.mark.parametrize("labels", [np.arange(6) % 3, np.eye(3)[np.arange(6) % 3], list("abcabc"),
