@@ -48,7 +48,7 @@ def frames_of(source: Any, channels: int | None) -> Callable[[], Iterator[tuple[
         else:
             batches = source
         for element in batches:
-            yield from taken_apart(element, lambda shape: is_many(shape, channels), named)
+            yield from taken_apart(element, lambda shape, _: is_many(shape, channels), named)
 
     return lambda: _told_in_words(frames())
 
@@ -114,18 +114,24 @@ def is_named(element: Any) -> bool:
     return isinstance(element, Mapping) and "content" not in element
 
 
-def is_batch(shape: tuple[int, ...]) -> bool:
-    """Return whether an array in a list holds many pictures; of three axes it is one picture."""
-    return len(shape) == 4
+def is_batch(shape: tuple[int, ...], label: Any, channels: int | None = None) -> bool:
+    """Return whether an array in a list holds many pictures.
+
+    With three axes it is one picture, unless it comes with as many labels as there can be pictures.
+    """
+    counted = (len(label),) if isinstance(label, list | tuple) else getattr(label, "shape", ())
+    return len(shape) == 4 or (is_many(shape, channels) and tuple(counted)[:1] == shape[:1])
 
 
 def taken_apart(
-    element: Any, many: Callable[[tuple[int, ...]], bool], names: list[str] | None = None
+    element: Any,
+    many: Callable[[tuple[int, ...], Any], bool],
+    names: list[str] | None = None,
 ) -> Iterator[tuple[Any, Label]]:
     """Yield the pictures of one element, alone or a batch, with or without labels.
 
-    Pictures in tensors come as arrays, paths in them as texts. `many` says of which shapes an array
-    holds many pictures.
+    Pictures in tensors come as arrays, paths in them as texts. `many` says, of the shape of an
+    array and what comes as its label, whether it holds many pictures.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def taken_apart(
         If a batch has not one label for each picture, or a label is no class.
     """
     given, label = parted(element)
-    pictures = _pictures_of(given, many)
+    pictures = _pictures_of(given, lambda shape: many(shape, label))
     if pictures is None:
         yield given, label_of(label, names)
         return

@@ -137,7 +137,8 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
     if isinstance(source, list | tuple):
         if not source:
             raise ValueError("Expected at least one image. Received an empty list.")
-        pairs = [pair for each in source for pair in taken_apart(each, is_batch)]
+        many = partial(is_batch, channels=channels)
+        pairs = [pair for each in source for pair in taken_apart(each, many)]
         given, told = [each for each, _ in pairs], [label for _, label in pairs]
         return _listed(given, told, bands, allow_private)
     sequence = isinstance(source, Iterable) or hasattr(source, "__getitem__")

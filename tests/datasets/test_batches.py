@@ -359,6 +359,8 @@ def test_a_pipe_in_a_list_says_that_it_is_read_only_once(tmp_path):
 
 @pytest.mark.parametrize("wrapped", [iter, list])
 def test_a_batch_with_other_labels_than_pictures_is_told(wrapped):
+    with pytest.raises(ValueError, match=r"rows such as \[1, 2\]"):
+        open_images(wrapped([(COLORS[:2, ..., 0], [[0], [1, 2]])])).labels  # noqa: B018
     for labels in ([0, 1, 2], [0, 1, 2, 0, 1], [2]):
         with pytest.raises(ValueError, match=rf"each of the 4 pictures .* Received: {len(labels)}"):
             open_images(wrapped([(COLORS[:4], np.array(labels))])).labels  # noqa: B018
@@ -455,6 +457,11 @@ def test_a_list_of_what_a_data_set_gives_is_that_data_set(tf, keras, tiny_net):
         np.testing.assert_array_equal(pixels(images), COLORS)
         found = cw.audit(tiny_net, given, classes={n: n for n in range(3)})
         assert len(found) == 6
+    grey = tf.data.Dataset.from_tensor_slices((COLORS[..., 0], np.eye(3)[np.arange(6) % 3]))
+    for source in (grey, grey.batch(4), grey.map(lambda x, y: (x, tf.argmax(y))).batch(4)):
+        images = open_images(list(source))
+        assert images.labels == (0, 1, 2, 0, 1, 2)
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
     weighted = data["batched"][0].map(lambda x, y: (x, y, 0.5))
     assert open_images(list(weighted)).labels == data["batched"][1]
 
