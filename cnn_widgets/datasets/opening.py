@@ -118,36 +118,37 @@ def _opened(source: Any, channels: int | None, bands: Any, allow_private: bool) 
         )
     if isinstance(source, np.ndarray) and is_many(source.shape, channels):
         return array_set(source, bands=bands)
-    if isinstance(source, np.ndarray | dict) and (isinstance(source, np.ndarray) or
-                                                  "content" in source):  # fmt: skip
+    if isinstance(source, np.ndarray) or is_picture(source) or _is_upload(source):
         return _listed([source], [None], bands, allow_private)
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping | list | tuple):
         if not source:
-            raise ValueError("Expected at least one image. Received an empty mapping.")
-        pairs = [parted(each) for each in source.values()]
-        given = [each for each, _ in pairs]
-        found = _listed(given, [label_of(label) for _, label in pairs], bands, allow_private)
-        names = [str(name) for name in source]
-        numbers = [n for n, each in enumerate(given) if _is_upload(each)]
-        return ImageSet(
-            names, found.labels, found.read, found.notes, found._mark, numbers, found._reader
-        )
-    if is_picture(source):
-        return _listed([source], [None], bands, allow_private)
-    if isinstance(source, list | tuple):
-        if not source:
-            raise ValueError("Expected at least one image. Received an empty list.")
+            name = "mapping" if isinstance(source, Mapping) else "list"
+            raise ValueError(f"Expected at least one image. Received an empty {name}.")
+        if isinstance(source, Mapping):
+            return _mapped(source, bands, allow_private)
         many = partial(is_batch, channels=channels)
         pairs = [pair for each in source for pair in taken_apart(each, many)]
         given, told = [each for each, _ in pairs], [label for _, label in pairs]
         return _listed(given, told, bands, allow_private)
     sequence = isinstance(source, Iterable) or hasattr(source, "__getitem__")
-    if sequence and not isinstance(source, np.generic):
-        size = int(source.cardinality()) if hasattr(source, "cardinality") else None
-        if size == 0:
-            raise ValueError("Expected at least one image. Received an empty data set.")
-        return StreamSet(frames_of(source, channels), bands, endless=size == -1)
-    return _listed([source], [None], bands, allow_private)
+    if not sequence or isinstance(source, np.generic):
+        return _listed([source], [None], bands, allow_private)
+    size = int(source.cardinality()) if hasattr(source, "cardinality") else None
+    if size == 0:
+        raise ValueError("Expected at least one image. Received an empty data set.")
+    return StreamSet(frames_of(source, channels), bands, endless=size == -1)
+
+
+def _mapped(source: Mapping[Any, Any], bands: Any, allow_private: bool) -> ImageSet:
+    """Return the pictures of a mapping, whose keys are their names."""
+    pairs = [parted(each) for each in source.values()]
+    given = [each for each, _ in pairs]
+    found = _listed(given, [label_of(label) for _, label in pairs], bands, allow_private)
+    names = [str(name) for name in source]
+    numbers = [n for n, each in enumerate(given) if _is_upload(each)]
+    return ImageSet(
+        names, found.labels, found.read, found.notes, found._mark, numbers, found._reader
+    )
 
 
 def _plain(source: Any) -> Any:

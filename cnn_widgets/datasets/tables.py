@@ -91,13 +91,7 @@ def read_table(data: bytes, name: str, there: Callable[[str], bool]) -> Table:
         return cell.lower().endswith(SUFFIXES) or is_file(cell)
 
     try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        first, _, after = text.partition("\n")
-        if first.lower().startswith("sep=") and len(first) == 5:  # as Excel begins a file
-            mark, text = first[4], after
-        else:
-            mark = "\t" if name.lower().endswith(".tsv") else _mark_of(text, is_file, is_path)
-        rows = list(_rows(text, mark))
+        rows = list(_rows(*_text_and_mark(data, name, is_file, is_path)))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{name} is no CSV that can be read: {error}.") from None
     head = rows[0] if rows and _is_head(rows, is_path) else None
@@ -117,6 +111,15 @@ def read_table(data: bytes, name: str, there: Callable[[str], bool]) -> Table:
         return made
     told = ", ".join(map(repr, head))
     return replace(made, notes=(f"The first row of {name} is taken as its head: {told:.120}",))
+
+
+def _text_and_mark(data: bytes, name: str, *tests: Callable[[str], bool]) -> tuple[str, str]:
+    """Return the text of a table without what Excel may write above it, and the mark it uses."""
+    text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    first, _, after = text.partition("\n")
+    if first.lower().startswith("sep=") and len(first) == 5:
+        return after, first[4]
+    return text, "\t" if name.lower().endswith(".tsv") else _mark_of(text, *tests)
 
 
 def _rows(text: str, mark: str) -> Iterator[list[str]]:
