@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cnn_widgets.storage import folder
-
 
 def add_audit(commands: Any) -> None:
     """Add the command and its options to those there are."""
@@ -34,6 +32,8 @@ def add_audit(commands: Any) -> None:
 
 def _folder(text: str) -> Path:
     """Return a folder; an address of a store is refused, which a path would take for one."""
+    from cnn_widgets.storage import folder  # not above: the doctor has to come without NumPy
+
     if "://" in text:
         raise argparse.ArgumentTypeError(
             f"expected a folder, not {text!r}: audit(…, out=address) in a script writes to a store"

@@ -48,7 +48,8 @@ def store(address: str) -> tuple[Any, str]:
             f"{address!r} needs fsspec: pip install 'cnn-widgets[cluster]' (in a checkout: "
             "'.[cluster]')."
         ) from None
-    found, path = url_to_fs(address)
+    kind, mark, rest = address.partition("://")
+    found, path = url_to_fs(f"{kind.lower()}{mark}{rest}")  # fsspec knows small letters only
     return found, str(path)
 
 

@@ -107,7 +107,7 @@ def stream(
     ValueError
         If there is no photograph, or for the same reasons as `attribute`; or with an executor
         for a data set or a generator. These errors are raised by the call itself, before a
-        photograph is read; only whether a data set or a generator is empty shows at its end.
+        photograph is read; that a generator yields nothing, when it is asked for the first one.
 
     Examples
     --------

@@ -1,14 +1,11 @@
-"""Pictures in arrays: one array of many, or a stream of batches, as `tf.data` and Keras have them.
-
-Whether numbers are in [0, 1] or in [0, 255] is decided for all pictures at once: a single dark
-picture of 0 to 255 may hold nothing above 1.
-"""
+"""Pictures in arrays: one array of many, or a stream of batches, as `tf.data` and Keras have."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
@@ -17,14 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title, unique
+from cnn_widgets.datasets.image_set import ImageSet, Label, plain, title
+from cnn_widgets.datasets.ranges import kind_of, needs_others, reader
+from cnn_widgets.images.bands import looks_channels_first
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
 
 #: Of a stream, so many pictures are kept, and at most so many bytes, where one chooses among them.
 KEPT, KEPT_BYTES = 500, 256 * 2**20
+_NUMBERED = re.compile(r"image \d+")  # what arrays are called
 _LOOKED_AT = 16  # pictures of a stream by which the range of its numbers is decided
-_ROUNDING = 1e-3  # beyond the ends of a range
 
 
 def array_set(
@@ -35,12 +34,20 @@ def array_set(
     Raises
     ------
     ValueError
-        If the array is empty, or its values are in none of the usual ranges.
+        If the array is empty, its channels come first, or its values are in none of the usual
+        ranges.
     """
     if not array.size:
         raise ValueError(f"Expected at least one picture. Received an array of shape {array.shape}")
+    if array.ndim == 4 and looks_channels_first(array.shape[1:]):
+        raise ValueError(
+            "Expected an array of shape (N, H, W) or (N, H, W, C). Received shape: "
+            f"{array.shape}. It looks channels-first: pass array.transpose(0, 2, 3, 1)."
+        )
     pieces = (array[start : start + 256] for start in range(0, len(array), 256))
-    as_picture, note = reader(array[0], pieces, bands)
+    as_picture, notes = reader(pieces, bands, array[0])
+    if bands is None and kind_of(array[0]) and not as_picture.meanings:
+        raise ValueError("The pictures hold NaN or infinite values.")
     names = [f"image {index}" for index in range(len(array))]
 
     def mark(index: int) -> str:
@@ -50,7 +57,7 @@ def array_set(
         names,
         labels,
         lambda index, _: as_picture(array[index]),
-        note,
+        notes,
         mark,
         reader=lambda index: partial(_picture_of, array[index], as_picture),
     )
@@ -60,57 +67,6 @@ def _picture_of(
     one: NDArray[Any], as_picture: Callable[[NDArray[Any]], ImageSample], at_least: int | None
 ) -> ImageSample:
     return as_picture(one)
-
-
-def has_range(one: Any) -> bool:
-    """Return whether the range of a picture's numbers is to be found out: grey or RGB, no bytes."""
-    if not isinstance(one, np.ndarray) or one.dtype.kind not in "fi":
-        return False
-    return one.ndim == 2 or (one.ndim == 3 and one.shape[-1] in (1, 3))
-
-
-def reader(
-    one: NDArray[Any], pieces: Iterable[NDArray[Any]], bands: Sequence[int] | None
-) -> tuple[Callable[[NDArray[Any]], ImageSample], list[str]]:
-    """Return how pictures such as `one` are read, and what is to be said of their range.
-
-    The range is that of all `pieces` together: pictures, or arrays of many.
-    """
-    if bands is not None or not has_range(one):
-        return lambda picture: load_image(picture, bands=bands), []
-    low, high = _range_of(pieces)
-    if one.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
-        factor, most, told = 255, 1.0, "shares of full brightness"
-    elif low >= -_ROUNDING and high <= 255 + _ROUNDING:
-        factor, most, told = 1, 255.0, "brightness from 0 to 255"
-    else:
-        every = tuple(range(one.shape[-1])) if one.ndim == 3 else (0,)
-        raise ValueError(
-            "Expected values in [0, 255], or floats in [0, 1]. Received "
-            f"{one.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
-            f"bands={every} gives their values to the network as they are."
-        )
-
-    def read(picture: NDArray[Any]) -> ImageSample:
-        values = np.asarray(picture, np.float64)
-        if not (values.min() >= -_ROUNDING and values.max() <= most + _ROUNDING):  # also NaN
-            raise ValueError(
-                f"The picture holds values from {values.min():g} to {values.max():g}, the others "
-                f"from 0 to {most:g}."
-            )
-        return load_image(np.round(values.clip(0, most) * factor).astype(np.uint8))
-
-    if one.dtype.kind == "i":
-        return read, []
-    return read, [f"Values from {low:.3g} to {high:.3g} are taken as {told}"]
-
-
-def _range_of(pieces: Iterable[NDArray[Any]]) -> tuple[float, float]:
-    """Return the smallest and the largest value; the arrays may lie on the disk."""
-    ends = [(float(piece.min()), float(piece.max())) for piece in pieces if piece.size]
-    if not np.isfinite(ends).all():
-        raise ValueError("The pictures hold NaN or infinite values.")
-    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 class StreamSet(ImageSet):
@@ -131,82 +87,96 @@ class StreamSet(ImageSet):
         self, frames: Callable[[], Iterator[tuple[Any, Label]]], bands: Any, endless: bool = False
     ) -> None:
         self._frames, self._bands, self.endless, self.start = frames, bands, endless, 0
-        self._kept: list[tuple[Label, ImageSample | Exception]] | None = None
-        self._notes: tuple[str, ...] = ()
+        self._kept: list[tuple[str, Label, ImageSample | Exception]] | None = None
+        self._notes: list[str] = []
+        self._cut: tuple[str, ...] = ()
+        self._begun = False
 
     @property
     def names(self) -> tuple[str, ...]:  # type: ignore[override]
         """One for each picture that is kept."""
-        kept = enumerate(each for _, each in self._first())
-        return unique([e.name if isinstance(e, ImageSample) else title(None, i) for i, e in kept])
+        return tuple(name for name, _, _ in self._first())
 
     @property
     def labels(self) -> tuple[Label, ...]:  # type: ignore[override]
         """What each picture that is kept shows."""
-        return tuple(label for label, _ in self._first())
+        return tuple(label for _, label, _ in self._first())
 
     @property
     def private(self) -> frozenset[str]:  # type: ignore[override]
         """The names of uploaded pictures."""
-        kept = zip(self.names, self._first(), strict=True)
-        return frozenset(name for name, (_, one) in kept if _is_upload(one))
+        return frozenset(name for name, _, one in self._first() if _is_upload(one))
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
         """What was assumed; after the first pictures were read, whether there are more."""
-        self._first()
-        return self._notes
+        if not self._begun:
+            self._first()
+        return (*self._notes, *self._cut)
 
     def read(self, index: int, at_least: int | None = None) -> ImageSample:
         """Return one of the pictures that are kept."""
-        found = self._first()[index][1]
+        found = self._first()[index][2]
         if isinstance(found, Exception):
             raise found
-        return replace(found, name=self.names[index])
+        return found
 
     def walk(
         self, at_least: int | None = None
     ) -> Iterator[tuple[str, Label, Callable[[], ImageSample]]]:
-        """Yield (name, label, how to read it) of every picture, from the first on."""
+        """Yield (name, label, how to read it) of every picture, from the first on.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or if an iterator has been gone through already.
+        """
         frames = self._frames()
         first = deque(islice(frames, 1))
-        as_picture: Callable[[Any], ImageSample] = partial(load_image, bands=self._bands)
-        if first and has_range(first[0][0]):
+        if not first:
+            raise ValueError(
+                "The pictures have been gone through already, and come only once. Make the "
+                "iterator anew, or pass a list."
+                if self._begun
+                else "Expected at least one image. Received an empty data set or iterator."
+            )
+        self._begun = True
+        if needs_others(first[0][0]):
             first.extend(islice(frames, _LOOKED_AT - 1))
-            arrays = [each for each, _ in first if has_range(each)]
-            as_picture, note = reader(arrays[0], arrays, self._bands)
-            self._notes = tuple(note)
-            del arrays
-        taken: set[str] = set()
+        as_picture, self._notes = reader([each for each, _ in first], self._bands)
+        taken, numbered = set[str](), False
         for index in count():
             if not first:
                 first.extend(islice(frames, 1))
             if not first:
                 return
             given, label = first.popleft()
-            name = plain(title(given, index))
-            if not isinstance(given, np.ndarray):  # those of arrays have a number already
-                name = f"{name} {index}" if name in taken else name
+            array, name = isinstance(given, np.ndarray), plain(title(given, index))
+            while name in taken or (numbered and not array and _NUMBERED.fullmatch(name)):
+                name = f"{name} {index}"
+            if array:  # its name has a number already: millions of them need not be kept
+                numbered = True
+            else:
                 taken.add(name)
             yield name, label, partial(_named, given, name, as_picture, at_least)
 
-    def _first(self) -> list[tuple[Label, ImageSample | Exception]]:
+    def _first(self) -> list[tuple[str, Label, ImageSample | Exception]]:
         if self._kept is None:
-            kept: list[tuple[Label, ImageSample | Exception]] = []
+            kept: list[tuple[str, Label, ImageSample | Exception]] = []
             size = 0
             for name, label, read in self.walk():
                 if len(kept) == KEPT or size > KEPT_BYTES:
-                    self._notes += (
+                    self._cut = (
                         f"The first {len(kept)} pictures are shown; stream() reads all of them",
                     )
                     break
                 try:
                     sample = read()
                 except (ValueError, TypeError, OSError) as error:
-                    kept.append((label, ValueError(f"{name}: {error}")))
+                    kept.append((name, label, ValueError(f"{name}: {error}")))
                     continue
                 size += sample.pixels.nbytes + (0 if sample.data is None else sample.data.nbytes)
-                kept.append((label, sample))
+                kept.append((name, label, sample))
             self._kept = kept
         return self._kept
 

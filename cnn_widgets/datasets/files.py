@@ -1,23 +1,15 @@
-"""Picture files: those of a folder, of a pattern, of a zip, and those that a CSV names."""
+"""Picture files: those of a folder, and those that match a pattern."""
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
-import lzma
 import os
 import posixpath
-import threading
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from cnn_widgets.datasets.image_set import ImageSet
-from cnn_widgets.datasets.labels import as_labels
-from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
 
@@ -26,10 +18,6 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".avif", ".heic", ".heif",
 )  # fmt: skip
-_UNPACKING = (
-    RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
-_HEADS = {"path", "file", "filename", "file_name", "image", "image_path", "img", "name", "filepath"}
 
 
 def folder_set(folder: Path) -> ImageSet:
@@ -84,38 +72,53 @@ def _without_folder(error: OSError | ValueError, path: str) -> OSError | ValueEr
 
 
 def _pictures_below(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the pictures below a folder, as sorted relative paths with "/", and what is to say.
+    """Return the pictures below a folder, as sorted relative paths with "/", and what is to say."""
+    found, notes, others = [], [], 0
+    for prefix, entries, error in _walked(folder):
+        if error:
+            name = prefix.rstrip("/") or folder.name
+            notes.append(f"The folder {name!r} could not be read: {error}")
+        found += [prefix + entry.name for entry, kind in entries if kind == "picture"]
+        others += sum(kind == "other" for _, kind in entries)
+    return sorted(found, key=lambda path: path.split("/")), notes + left_out(others)
+
+
+def left_out(count: int) -> list[str]:
+    """Return what is to be said of so many files that are no pictures."""
+    if not count:
+        return []
+    return [
+        f"{'1 file is no picture' if count == 1 else f'{count} files are no pictures'}, left out"
+    ]
+
+
+def _walked(
+    folder: str | Path,
+) -> Iterator[tuple[str, list[tuple[os.DirEntry[str], str]], str]]:
+    """Yield (prefix of its paths, entries with their kinds, error) of a folder and each below it.
 
     A folder that is reached twice, through a link, is read once; hidden files are left out.
     """
-    found, notes, others, seen = [], [], 0, set()
-    waiting, links = [("", folder)], list[tuple[str, Path]]()
+    seen = set[tuple[int, int]]()
+    waiting, links = [("", str(folder))], list[tuple[str, str]]()
     while waiting or links:  # links last: what lies below the folder itself has its own path
         prefix, here = waiting.pop() if waiting else links.pop(0)
         try:
-            about = here.stat()
+            about = os.stat(here)
             if (about.st_dev, about.st_ino) in seen:
                 continue
             seen.add((about.st_dev, about.st_ino))
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    if entry.name.startswith((".", "__MACOSX")):
-                        continue
-                    kind = _kind(entry)
-                    if kind == "folder":
-                        later = links if entry.is_symlink() else waiting
-                        later.append((f"{prefix}{entry.name}/", Path(entry.path)))
-                    elif kind == "picture":
-                        found.append(prefix + entry.name)
-                    else:
-                        others += 1
+            with os.scandir(here) as listed:
+                entries = [(entry, _kind(entry)) for entry in listed
+                           if not entry.name.startswith((".", "__MACOSX"))]  # fmt: skip
         except OSError as error:
-            name = prefix.rstrip("/") or folder.name
-            notes.append(f"The folder {name!r} could not be read: {error.strerror}")
-    if others:
-        said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
-        notes.append(f"{said}, left out")
-    return sorted(found, key=lambda path: path.split("/")), notes
+            yield prefix, [], error.strerror or type(error).__name__
+            continue
+        for entry, kind in entries:
+            if kind == "folder":
+                later = links if entry.is_symlink() else waiting
+                later.append((f"{prefix}{entry.name}/", entry.path))
+        yield prefix, entries, ""
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -139,12 +142,19 @@ def file_mark(path: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 def beside(paths: Sequence[str]) -> list[str]:
-    """Return what is to be said if pictures beside the folders keep these from being labels."""
+    """Return what is to be said if folders are no labels, though there are several."""
     alone = [path for path in paths if "/" not in path]
-    if not alone or len({path.split("/", 1)[0] for path in paths if "/" in path}) < 2:
-        return []
-    more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
-    return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
+    folders = {path.split("/", 1)[0] for path in paths if "/" in path}
+    if alone and len(folders) > 1:
+        more = f" and {len(alone) - 1} more" if len(alone) > 1 else ""
+        return [f"The folders are not taken as labels: {alone[0]}{more} lies beside them"]
+    common = "" if alone else posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    if common and folders_as_labels([path[len(common) + 1 :] for path in paths]):
+        return [
+            f"All pictures lie in the folder {common!r}, so nothing is taken as labels: the "
+            "folders in it are, if it is opened itself"
+        ]
+    return []
 
 
 def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
@@ -156,141 +166,77 @@ def folders_as_labels(paths: Sequence[str]) -> tuple[str, ...]:
 def pattern_set(pattern: str) -> ImageSet:
     """Return the files that match a pattern such as ``photos/**/*.jpg``, sorted by name.
 
+    A folder that is reached twice, through a link, is read once. Files that are no pictures by
+    their names are left out, unless all are such.
+
     Raises
     ------
     FileNotFoundError
         If no file matches.
     """
-    found = sorted(path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
-    if not found:
+    every = _once_each(path for path in _matches(pattern) if os.path.isfile(path))
+    if not every:
         raise FileNotFoundError(f"No file matches the pattern {pattern!r}.")
+    found = pictures_of(every)
     base = os.path.commonpath([os.path.dirname(path) for path in found])
     below = [Path(os.path.relpath(path, base or ".")).as_posix() for path in found]
     return ImageSet(
         below,
         folders_as_labels(below),
         lambda index, at_least: read_file(found[index], at_least),
-        beside(below),
+        [*left_out(len(every) - len(found)), *beside(below)],
         lambda index: file_mark(found[index]),
         reader=lambda index: partial(read_file, os.path.abspath(found[index])),
     )
 
 
-def zip_set(path: Path) -> ImageSet:
-    """Return the pictures in a zip; the names of its own folders are their labels.
-
-    Raises
-    ------
-    ValueError
-        If the file is no zip, or holds no pictures.
-    """
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{path.name} is no zip that can be read: {error}.") from None
-    members = sorted(
-        (
-            each
-            for each in archive.infolist()
-            if not each.is_dir() and is_picture_file(each.filename)
-        ),
-        key=lambda each: _normal(each.filename).split("/"),
-    )
-    if not members:
-        archive.close()
-        raise ValueError(f"{path.name} holds no pictures: no file that ends in {SUFFIXES}.")
-    names = [_normal(each.filename) for each in members]
-    common = posixpath.commonpath([posixpath.dirname(name) for name in names]).rstrip("/")
-    below = [name[len(common) + 1 :] for name in names]
-    lock = threading.Lock()
-    return ImageSet(
-        below,
-        folders_as_labels(below),
-        lambda index, at_least: _read_member(archive, lock, members[index], at_least),
-        beside(below),
-        lambda index: (members[index].CRC, members[index].file_size),
-        reader=lambda index: partial(
-            _read_zipped, os.path.abspath(path), file_mark(path), members[index]
-        ),
-    )
+def pictures_of(paths: Sequence[str]) -> Sequence[str]:
+    """Return those of some files that are pictures by their names; all if none is."""
+    return [path for path in paths if path.lower().endswith(SUFFIXES)] or paths
 
 
-def _read_member(
-    archive: zipfile.ZipFile, lock: threading.Lock, member: zipfile.ZipInfo, at_least: int | None
-) -> ImageSample:
-    if member.file_size > 10 * MAX_BYTES:
-        raise ValueError(f"{member.filename} is larger than {10 * MAX_BYTES // 2**20} MB.")
-    try:
-        with lock, archive.open(member) as file:
-            data = file.read(member.file_size + 1)
-    except _UNPACKING as error:
-        raise ValueError(f"{member.filename} cannot be unpacked: {error}") from None
-    return load_image({"name": member.filename, "content": data}, at_least=at_least)
+def _matches(pattern: str) -> Iterable[str]:
+    """Return the paths that match a pattern; unlike in `glob`, ``**`` takes each folder once."""
+    pieces: list[list[str]] = [[]]
+    for part in Path(pattern).parts:
+        if part != "**":
+            pieces[-1].append(part)
+        elif len(pieces) == 1 or pieces[-1]:  # several in a row are as one
+            pieces.append([])
+    first, *further = pieces
+    found: Iterable[str] = glob.iglob(os.path.join(*first)) if first else [""]
+    for piece in further:
+        rest = os.path.join(*(piece or ["*"]))
+        folders = {
+            os.path.join(start, prefix)
+            for start in found
+            for prefix, _, error in _walked(start or ".")
+            if not error
+        }
+        found = [path for folder in folders
+                 for path in glob.iglob(os.path.join(glob.escape(folder), rest))]  # fmt: skip
+    return found
 
 
-def _read_zipped(
-    path: str, mark: object, member: zipfile.ZipInfo, at_least: int | None
-) -> ImageSample:
-    return _read_member(*_opened_zip(path, mark), member, at_least)
+def _once_each(paths: Iterable[str]) -> list[str]:
+    """Return paths sorted; of those that lead into one folder, the one with the fewest links."""
+    by_folder: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        by_folder.setdefault(folder, set()).add(name)
+
+    def links(folder: str) -> int:
+        return sum(map(os.path.islink, (Path(folder), *Path(folder).parents)))
+
+    taken: dict[tuple[object, str], str] = {}
+    for folder in sorted(by_folder, key=lambda each: (links(each), each)):
+        about = os.stat(folder or ".")
+        for name in by_folder[folder]:
+            taken.setdefault(((about.st_dev, about.st_ino), name), os.path.join(folder, name))
+    return sorted(taken.values())
 
 
-@lru_cache(maxsize=2)
-def _opened_zip(path: str, mark: object) -> tuple[zipfile.ZipFile, threading.Lock]:
-    """Return a zip that another process has listed; it stays open for the next picture."""
-    return zipfile.ZipFile(path), threading.Lock()
-
-
-def _normal(name: str) -> str:
-    """Return the name of a zip's member as a path from its top: "/cats/a.png"."""
-    return posixpath.normpath("/" + name.lstrip("/"))
-
-
-def is_picture_file(name: str) -> bool:
-    parts = [part for part in name.split("/") if part not in (".", "..")]
-    hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-    return not hidden and name.lower().endswith(SUFFIXES)
-
-
-def csv_set(path: Path) -> ImageSet:
-    """Return the files that a CSV of ``path,label`` names, relative to its own folder.
-
-    The first row may be a head; the label may be missing. Labels that are all whole numbers are
-    the numbers of classes.
-
-    Raises
-    ------
-    ValueError
-        If the file is no text of such rows.
-    """
-    rows = csv_rows(path.read_bytes(), path.name, lambda name: (path.parent / name).exists())
-    files = [
-        name if "://" in name else os.path.abspath(path.parent / Path(name).expanduser())
-        for name, _ in rows
-    ]
-    return ImageSet(
-        [name for name, _ in rows],
-        as_labels([label for _, label in rows]),
-        lambda index, at_least: read_file(files[index], at_least),
-        mark=lambda index: file_mark(files[index]),
-        reader=lambda index: partial(read_file, files[index]),
-    )
-
-
-def csv_rows(data: bytes, name: str, there: Callable[[str], bool]) -> list[tuple[str, str]]:
-    """Return (path, label or "") of each row of a CSV; `there` says whether a path is a file."""
-    try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-        first = text.partition("\n")[0]
-        mark = next((each for each in "\t;" if each in first and "," not in first), ",")
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-        rows = [[cell.strip() for cell in row] for row in lines if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{name} is no CSV that can be read: {error}.") from None
-    if rows and rows[0][0].lower() in _HEADS and not there(rows[0][0]):
-        rows = rows[1:]
-    if not rows or any(len(row) > 2 or not row[0] for row in rows):
-        raise ValueError(
-            f"Expected rows of path and label, or of a path alone, in {name}. Received: "
-            f"{next((row for row in rows if len(row) > 2 or not row[0]), 'no row')!r:.120}"
-        )
-    return [(row[0], row[1] if len(row) == 2 else "") for row in rows]
+def is_hidden(path: str) -> bool:
+    """Return whether systems hide a path below a folder, or macOS has added it to a zip."""
+    parts = [part for part in path.split("/") if part not in (".", "..")]
+    return any(part.startswith((".", "__MACOSX")) for part in parts)

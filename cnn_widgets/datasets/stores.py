@@ -13,13 +13,14 @@ from cnn_widgets import storage
 from cnn_widgets.datasets.files import (
     SUFFIXES,
     beside,
-    csv_rows,
     folders_as_labels,
-    is_picture_file,
+    is_hidden,
+    left_out,
+    pictures_of,
     read_file,
 )
 from cnn_widgets.datasets.image_set import ImageSet
-from cnn_widgets.datasets.labels import as_labels
+from cnn_widgets.datasets.tables import read_table
 from cnn_widgets.images.download import MAX_BYTES
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
@@ -44,28 +45,28 @@ def store_set(address: str) -> ImageSet:
         If there are no pictures.
     """
     system, path = storage.store(address)
-    kind = address.partition("://")[0]
+    kind = address.partition("://")[0].lower()
     if any(mark in path for mark in "*?["):
         found = {each: about for each, about in system.glob(path, detail=True).items()
                  if about["type"] == "file"}  # fmt: skip
         if not found:
             raise FileNotFoundError(f"No file matches the pattern {address!r}.")
-        return _files_set(kind, found, [])
+        pictures = pictures_of(list(found))
+        notes = left_out(len(found) - len(pictures))
+        return _files_set(kind, {each: found[each] for each in pictures}, notes)
     if system.isfile(path):
         return _file_set(kind, system, path)
     every = system.find(path, detail=True)
     if not every:
         raise FileNotFoundError(f"There is no file or folder {address[:200]!r}.")
     base = path.rstrip("/")
-    found = {each: about for each, about in every.items()
-             if is_picture_file(each[len(base):])}  # fmt: skip
+    seen = [each for each in every if not is_hidden(each[len(base) :])]
+    found = {each: every[each] for each in seen if each.lower().endswith(SUFFIXES)}
     if not found:
         raise ValueError(
             f"The folder {address!r} holds no pictures: no file that ends in {', '.join(SUFFIXES)}."
         )
-    others = len(every) - len(found)
-    said = "1 file is no picture" if others == 1 else f"{others} files are no pictures"
-    return _files_set(kind, found, [f"{said}, left out"] if others else [], base)
+    return _files_set(kind, found, left_out(len(seen) - len(found)), base)
 
 
 def _files_set(
@@ -111,8 +112,8 @@ def _file_set(kind: str, system: Any, path: str) -> ImageSet:
         )
     if suffix not in (".csv", ".tsv"):
         return _files_set(kind, {path: system.info(path)}, [])
-    rows = csv_rows(system.cat_file(path), name, lambda each: system.exists(f"{folder}/{each}"))
-    paths = [each if "://" in each else f"{folder}/{each}" for each, _ in rows]
+    table = read_table(system.cat_file(path), name, lambda each: system.isfile(f"{folder}/{each}"))
+    paths = [each if "://" in each else f"{folder}/{each}" for each in table.paths]
     readers = [partial(read_file, each) if "://" in each
                else partial(read_stored, _address(kind, each)) for each in paths]  # fmt: skip
 
@@ -120,10 +121,11 @@ def _file_set(kind: str, system: Any, path: str) -> ImageSet:
         return paths[index]
 
     return ImageSet(
-        [each for each, _ in rows],
-        as_labels([label for _, label in rows]),
+        table.paths,
+        table.labels,
         lambda index, at_least: readers[index](at_least),
-        mark=mark,
+        table.notes,
+        mark,
         reader=lambda index: readers[index],
     )
 
@@ -136,7 +138,11 @@ def read_stored(address: str, at_least: int | None) -> ImageSample:
     [[[97, 98, 99]]]
     """
     system, path = storage.store(address)
-    with system.open(path, "rb") as opened:
-        file = io.BytesIO(opened.read(10 * MAX_BYTES + 1))
-    file.name = posixpath.basename(path)
+    name = posixpath.basename(path)
+    try:
+        with system.open(path, "rb") as opened:
+            file = io.BytesIO(opened.read(10 * MAX_BYTES + 1))
+    except FileNotFoundError:  # of which the stores say no more than the path
+        raise FileNotFoundError(f"There is no file {name!r}.") from None
+    file.name = name
     return replace(load_image(file, at_least=at_least), source=address)

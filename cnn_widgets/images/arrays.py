@@ -27,8 +27,8 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     ----------
     array : ndarray
         One channel is grey and three are RGB, of uint8, bool, uint16, floats in [0, 1] or numbers
-        in [0, 255]. Four are RGBA if their values are such, of uint16 with an opaque pixel. Other
-        channels may hold any numbers.
+        in [0, 255], also if these are uint16. Four are RGBA if their values are such, of uint16
+        with an opaque pixel. Other channels may hold any numbers.
     as_stored : bool
         Whether all numbers but uint8 are channels in their own values, also one, three or four.
 
@@ -40,7 +40,7 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     """
     if np.ma.is_masked(array):
         raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
-    array = np.asarray(array)  # np.matrix would keep two axes when indexed with None
+    array = usual_numbers(np.asarray(array))  # np.matrix would keep two axes when indexed with None
     shape = array.shape
     if array.ndim == 2:
         array = array[..., None]
@@ -59,6 +59,12 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     if array.shape[2] != 4 or as_stored or not _is_rgba(array):
         return Picture(None, data)
     return Picture(_to_pixels(array, _uint8_converter(array)), data)
+
+
+def usual_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of bfloat16, or of other floats that NumPy does not know, as float32."""
+    unknown = array.dtype.kind == "V" and array.dtype.names is None
+    return array.astype(np.float32) if unknown and "float" in array.dtype.name else array
 
 
 def _hint(shape: tuple[int, ...]) -> str:
@@ -96,7 +102,8 @@ def _uint8_converter(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np
         return np.ascontiguousarray
     if array.dtype == np.bool_:
         return lambda rows: rows.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # matches uint16 of both byte orders
+    deep = array.dtype.kind == "u" and array.dtype.itemsize == 2  # of both byte orders
+    if deep and int(array.max()) > 255:
         return lambda rows: np.round(rows / 257).astype(np.uint8)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"Expected numbers as pixels. Received an array of {array.dtype}.")

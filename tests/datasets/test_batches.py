@@ -9,6 +9,7 @@ from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.datasets import batches, open_images
+from cnn_widgets.datasets.elements import plain_picture
 
 RNG = np.random.default_rng(0)
 COLORS = RNG.integers(0, 256, (6, 9, 8, 3), np.uint8)
@@ -87,6 +88,82 @@ def test_three_axes_are_one_picture_only_with_channels_at_the_end():
     assert len(open_images(np.zeros((28, 28, 28), np.uint8))) == 28
     assert len(open_images(np.zeros((20, 30, 13), np.float32), channels=13)) == 1
     assert open_images(np.zeros((5, 6, 7, 13), np.float32)).read(0).data.shape == (6, 7, 13)
+
+
+WAYS = {"array": np.stack, "list": list, "mapping": lambda each: dict(enumerate(each)),
+        "generator": iter}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("bad", "most"), [(np.nan, 1), (-np.inf, 255)])
+def test_a_picture_that_holds_nan_costs_only_itself(tiny_net, way, bad, most):
+    given = [each.astype(np.float32) / 255 * most for each in COLORS]
+    given[1][2, 3, 0] = bad
+    found = list(cw.stream(tiny_net, WAYS[way](given)))
+    assert [n for n, each in enumerate(found) if each.error] == [1]
+    assert "NaN or infinite" in str(found[1].error)
+    shown = np.stack([each.sample.pixels for each in found if each.sample])
+    np.testing.assert_array_equal(shown, COLORS[[0, 2, 3, 4, 5]])
+    assert found[1].name == ("1" if way == "mapping" else "image 1")
+
+
+def test_a_first_picture_of_nothing_but_nan_costs_only_itself():
+    for way in ("list", "generator"):
+        images = open_images(WAYS[way]([np.full((9, 8, 3), np.nan), COLORS[0] / 255]))
+        np.testing.assert_array_equal(images.read(1).pixels, COLORS[0])
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            images.read(0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_uint16_that_holds_bytes_is_shown_as_them_and_that_is_said(way):
+    for pictures in (COLORS, COLORS[..., 0]):
+        images = open_images(WAYS[way](pictures.astype(np.uint16)))
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
+        told = f"Values from {pictures.min()} to {pictures.max()} are taken as brightness"
+        assert images.notes == (f"{told} from 0 to 255",)
+    dark = np.concatenate([np.full((1, 9, 8, 3), 200), COLORS.astype(int) * 257])
+    dark = dark.astype(np.uint16)
+    images = open_images(WAYS[way](dark))
+    assert images.read(0).pixels.max() == 1  # 200 of 65535
+    np.testing.assert_array_equal(images.read(1).pixels, COLORS[0])
+    assert images.notes == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.uint32])
+def test_of_masks_of_0_and_1_it_is_said_that_they_are_nearly_black(way, dtype):
+    masks = (COLORS[..., 0] > 100).astype(dtype)
+    notes = open_images(WAYS[way](masks)).notes
+    assert len(notes) == 1
+    assert "pass array.astype(bool)" in notes[0]
+    assert open_images(WAYS[way](masks.astype(bool))).notes == ()
+    assert not any("masks" in note.lower() for note in open_images(WAYS[way](masks * 0)).notes)
+    masks[5, 0, 0] = 2
+    assert open_images(WAYS[way](masks)).notes[:1] != notes
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_range_of_four_channels_is_that_of_all_pictures_too(way):
+    opaque = np.full((6, 9, 8, 1), 255, np.uint8)
+    rgba = np.concatenate([COLORS, opaque], -1).astype(np.float32)
+    rgba[0] = 0, 0, 0, 1  # alone, this would be black; among the others it is hardly there
+    rgba[1, ..., :3] = 0.75
+    images = open_images(WAYS[way](rgba))
+    np.testing.assert_array_equal(pixels(images)[2:], COLORS[2:])
+    assert (images.read(0).pixels.min(), images.read(1).pixels.max()) == (254, 1)
+    np.testing.assert_array_equal(images.read(1).data, rgba[1])
+    np.testing.assert_array_equal(pixels(open_images(WAYS[way](rgba / 255)))[2:], COLORS[2:])
+    bands = rgba * 9 - 3
+    images = open_images(WAYS[way](bands))
+    np.testing.assert_array_equal(images.read(0).data, bands[0])
+    assert images.read(0).bands == (0, 1, 2)
+
+
+def test_kinds_of_numbers_in_one_list_are_each_taken_for_what_they_are():
+    given = [COLORS[0], COLORS[1] / 255, COLORS[2].astype(np.uint16) * 257, COLORS[3].astype(int)]
+    for way in ("list", "mapping", "generator"):
+        np.testing.assert_array_equal(pixels(open_images(WAYS[way](given))), COLORS[:4])
 
 
 # --- lists and mappings --------------------------------------------------------------------------
@@ -280,6 +357,62 @@ def test_a_pipe_in_a_list_says_that_it_is_read_only_once(tmp_path):
         images.read(0)
 
 
+@pytest.mark.parametrize("wrapped", [iter, list])
+def test_a_batch_with_other_labels_than_pictures_is_told(wrapped):
+    with pytest.raises(ValueError, match=r"rows such as \[1, 2\]"):
+        open_images(wrapped([(COLORS[:2, ..., 0], [[0], [1, 2]])])).labels  # noqa: B018
+    for labels in ([0, 1, 2], [0, 1, 2, 0, 1], [2]):
+        with pytest.raises(ValueError, match=rf"each of the 4 pictures .* Received: {len(labels)}"):
+            open_images(wrapped([(COLORS[:4], np.array(labels))])).labels  # noqa: B018
+
+
+def test_a_batch_of_pictures_of_different_sizes(tf):
+    data = tf.data.Dataset.from_generator(
+        lambda: ((COLORS[n][: 4 + n], n % 3) for n in range(6)),
+        output_signature=(tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int64)),
+    ).ragged_batch(4)
+    for source in (data, list(data)):
+        images = open_images(source)
+        assert images.labels == (0, 1, 2, 0, 1, 2)
+        for index in range(6):
+            np.testing.assert_array_equal(images.read(index).pixels, COLORS[index][: 4 + index])
+
+
+def test_numbers_that_numpy_does_not_know_are_numbers(tf):
+    shares = tf.constant(COLORS / 255, tf.bfloat16)
+    data = tf.data.Dataset.from_tensor_slices(shares)
+    for source in (data, data.batch(4), list(data), shares, shares.numpy(), shares.numpy()[0]):
+        shown = pixels(open_images(source))
+        assert abs(shown.astype(int) - COLORS[: len(shown)]).max() <= 1  # of 8 bits
+
+
+def test_a_broken_file_in_a_data_set_is_told_in_one_sentence(keras, tmp_path, tiny_net):
+    for number, each in enumerate(COLORS):
+        (tmp_path / "ab"[number % 2]).mkdir(exist_ok=True)
+        Image.fromarray(each).save(tmp_path / "ab"[number % 2] / f"{number}.png")
+    (tmp_path / "b" / "3.png").write_bytes(b"broken")
+    source = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(9, 8), batch_size=2, shuffle=False, verbose=False
+    )
+    for ask in (cw.audit, lambda net, images: list(cw.stream(net, images))):
+        with pytest.raises(ValueError, match=r"failed after 4 pictures: Unknown image") as caught:
+            ask(tiny_net, source)
+        told = str(caught.value)
+        assert "give their folder itself" in told
+        assert not any(mark in told for mark in ("\n", "{{", "[[", "Op:", "Iterator"))
+    names = [each.name for each in cw.stream(tiny_net, tmp_path) if each.error]
+    assert names == ["b/3.png"]
+
+
+def test_an_error_of_a_generator_is_the_generators():
+    def faulty():
+        yield COLORS[0]
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        len(open_images(faulty()))
+
+
 # --- what went wrong once ------------------------------------------------------------------------
 
 
@@ -291,6 +424,173 @@ def test_labels_of_any_type_beside_any_source(tmp_path, tiny_net):
     assert open_images([(COLORS[0], np.bool_(True)), (COLORS[1], "cat")]).labels == (1, "cat")
     assert open_images(COLORS[:2], labels=["cat", float("nan")]).labels == ("cat", None)
     assert open_images(COLORS[:2], labels=[1, "cat"]).labels == (1, "cat")
+
+
+def forms(tf):
+    """Return forms of the label 1 of three, as people have it."""
+    return {
+        "float": 1.0, "0-d": np.array(1), "tensor": tf.constant(1), "tensor of int8":
+        tf.constant(1, tf.int8), "one-hot": np.eye(3)[1], "one-hot tensor": tf.one_hot(1, 3),
+        "one-hot list": [0, 1, 0], "one-hot bool": np.eye(3, dtype=bool)[1], "row": np.array([1]),
+    }  # fmt: skip
+
+
+def test_every_form_of_a_label_is_taken_wherever_it_stands(tf, tmp_path):
+    Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
+    for form, label in forms(tf).items():
+        for picture in (COLORS[0], str(tmp_path / "a.png"), Image.fromarray(COLORS[0])):
+            for source in ([(picture, label)], iter([(picture, label)]), {"a": (picture, label)}):
+                images = open_images(source)
+                assert images.labels == (1,), form
+                np.testing.assert_array_equal(images.read(0).pixels, COLORS[0])
+        assert open_images(COLORS[:2], labels=[label, label]).labels == (1, 1), form
+    for name in (b"red", "red", tf.constant("red"), np.array("red"), ["red"]):
+        assert open_images([(COLORS[0], name)]).labels == ("red",)
+
+
+def test_a_list_of_what_a_data_set_gives_is_that_data_set(tf, keras, tiny_net):
+    data = {kind: each for kind, each in sets(tf, keras).items() if "generator" not in kind}
+    for kind, (source, labels) in data.items():
+        given = [source[n] for n in range(2)] if kind == "PyDataset" else list(source)
+        images = open_images(given)
+        assert images.labels == labels, kind
+        np.testing.assert_array_equal(pixels(images), COLORS)
+        found = cw.audit(tiny_net, given, classes={n: n for n in range(3)})
+        assert len(found) == 6
+    grey = tf.data.Dataset.from_tensor_slices((COLORS[..., 0], np.eye(3)[np.arange(6) % 3]))
+    for source in (grey, grey.batch(4), grey.map(lambda x, y: (x, tf.argmax(y))).batch(4)):
+        images = open_images(list(source))
+        assert images.labels == (0, 1, 2, 0, 1, 2)
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
+    weighted = data["batched"][0].map(lambda x, y: (x, y, 0.5))
+    assert open_images(list(weighted)).labels == data["batched"][1]
+
+
+def test_paths_in_tensors_are_paths(tf, tmp_path):
+    paths = [str(tmp_path / f"{n}.png") for n in range(4)]
+    for path, each in zip(paths, COLORS, strict=False):
+        Image.fromarray(each).save(path)
+    data = tf.data.Dataset.from_tensor_slices((paths, [0, 1, 2, 1]))
+    contents = data.map(lambda path, label: (tf.io.read_file(path), label))
+    for source in (data, data.batch(2), contents, contents.batch(3), list(data), list(contents)):
+        images = open_images(source)
+        assert images.labels == (0, 1, 2, 1)
+        np.testing.assert_array_equal(pixels(images), COLORS[:4])
+    content = tf.constant((tmp_path / "0.png").read_bytes() + bytes(3))
+    assert plain_picture(content) == content.numpy()  # NumPy's own texts would lose the zeros
+    rows = np.array([[path, "cat"] for path in paths], dtype=object)
+    assert open_images(rows).labels == ("cat",) * 4
+    assert open_images(np.array(paths)).names == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "said"),
+    [
+        ("redred", TypeError, "Received: str"),
+        ({0: "red"}, TypeError, "Received: dict"),
+        (3, TypeError, "Received: int"),
+        ([[0], [1, 2], [0], [1], [2], [0]], ValueError, r"rows such as \[1, 2\]"),
+        (itertools.count(), ValueError, "Expected 6 labels. Received: 7"),
+    ],
+)
+def test_labels_that_are_none_are_told_in_words(labels, error, said):
+    with pytest.raises(error, match=said):
+        open_images(COLORS, labels=labels)
+
+
+def test_missing_labels_of_pandas_are_none():
+    pandas = pytest.importorskip("pandas")
+    for values, dtype in ((["red", None], "string"), ([3, None], "Int64"), ([3, None], float)):
+        labels = pandas.Series(values, dtype=dtype)
+        assert open_images(COLORS[:2], labels=labels).labels == (values[0], None)
+
+
+def test_labels_may_be_generated():
+    assert open_images(COLORS, labels=(n % 2 for n in range(6))).labels == (0, 1) * 3
+
+
+def test_nothing_is_an_error_whatever_it_is_given_as(tf, keras, tiny_net):
+    class Empty(keras.utils.PyDataset):
+        def __len__(self):
+            return 0
+
+        def __getitem__(self, index):
+            raise IndexError
+
+    data = tf.data.Dataset.from_tensor_slices((COLORS, np.arange(6)))
+    for made in (
+        list, dict, tuple, lambda: iter([]), Empty, lambda: data.take(0), lambda: COLORS[:0],
+        lambda: data.filter(lambda x, y: y > 9).batch(2), lambda: (COLORS[:0], []),
+    ):  # fmt: skip
+        for ask in (cw.audit, cw.CNNExplorer, lambda net, images: list(cw.stream(net, images))):
+            with pytest.raises(ValueError, match="Expected at least one"):
+                ask(tiny_net, made())
+
+
+def test_an_iterator_that_is_gone_through_is_told_from_an_empty_one(tiny_net):
+    images = open_images(iter(COLORS / 255))
+    assert len(list(cw.stream(tiny_net, images))) == 6
+    assert images.notes == open_images(COLORS / 255).notes
+    for ask in (len, lambda given: cw.audit(tiny_net, given)):
+        with pytest.raises(ValueError, match="gone through already"):
+            ask(images)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.int64])
+@pytest.mark.parametrize("way", ["array", "list", "generator"])
+def test_a_masked_picture_costs_only_itself(dtype, way):
+    masked = np.ma.masked_array(COLORS.astype(dtype), np.zeros(COLORS.shape, bool))
+    masked[1] = np.ma.masked
+    images = open_images(masked if way == "array" else WAYS[way](masked))
+    np.testing.assert_array_equal(images.read(2).pixels, COLORS[2])
+    with pytest.raises(ValueError, match="array is masked"):
+        images.read(1)
+
+
+@pytest.mark.parametrize("labels", [np.arange(6) % 3, np.eye(3)[np.arange(6) % 3], list("abcabc"),
+                                    np.arange(6)[:, None] % 3])  # fmt: skip
+@pytest.mark.parametrize("pictures", [COLORS, COLORS[..., 0], COLORS / 255])
+def test_a_pair_of_arrays_is_pictures_and_labels(tf, labels, pictures):
+    expected = tuple("abcabc") if isinstance(labels, list) else (0, 1, 2, 0, 1, 2)
+    for pair in ((pictures, labels), (tf.constant(pictures), tf.constant(labels))):
+        images = open_images(pair)
+        assert images.labels == expected
+        assert len(images) == 6
+        np.testing.assert_array_equal(pixels(images)[..., 0], COLORS[..., 0])
+    assert open_images((pictures, labels), labels=range(6)).labels == tuple(range(6))
+    both = open_images(((COLORS, labels), (COLORS[:2], labels[:2])))  # as of load_data
+    assert (len(both), both.labels[6:]) == (8, expected[:2])
+
+
+def test_a_pair_of_arrays_of_other_lengths_is_told():
+    with pytest.raises(ValueError, match=r"Expected 6 labels\. Received: 5"):
+        open_images((COLORS, np.arange(5)))
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 3, 32, 32), np.uint8), np.zeros(5), np.zeros((1, 2, 9, 8, 3))]
+)
+def test_an_array_of_no_pictures_is_refused_when_it_is_opened(array):
+    with pytest.raises(ValueError, match=r"Expected an array.*Received shape: \("):
+        open_images(array)
+    if array.ndim == 4:
+        with pytest.raises(ValueError, match=r"pass array\.transpose\(0, 2, 3, 1\)"):
+            open_images((array, [0, 1]))
+
+
+class Truncated(Image.Image):
+    """An image whose file ends too early, as Pillow finds out when it is asked for the pixels."""
+
+    @property
+    def __array_interface__(self):
+        raise OSError("image file is truncated")
+
+
+@pytest.mark.parametrize("bad", [None, 5, object(), (1, 2), [[1, 2], [3]], Truncated()])
+def test_what_is_no_picture_has_a_mark_that_stays(bad):
+    marks = [open_images([COLORS[0], bad]).fingerprint() for _ in range(2)]
+    assert marks[0] == marks[1]
+    assert marks[0] != open_images([COLORS[0], COLORS[1]]).fingerprint()
 
 
 @pytest.mark.parametrize("wrapped", [list, iter])
@@ -306,6 +606,22 @@ def test_names_of_a_stream_are_told_apart(tmp_path, tiny_net):
     Image.fromarray(COLORS[0]).save(tmp_path / "a.png")
     found = [each.name for each in cw.stream(tiny_net, iter([tmp_path / "a.png"] * 3))]
     assert len(set(found)) == 3
+
+
+def test_names_of_a_stream_are_told_apart_whatever_they_are(tmp_path, tiny_net):
+    """Also where a picture has a name by now that another got with a number, or an array."""
+    given = [tmp_path / "a 2", tmp_path / "a", tmp_path / "x" / "a", COLORS[0],
+             tmp_path / "image 5", COLORS[1], tmp_path / "image 3", tmp_path / "image 3",
+             tmp_path / "a 2"]  # fmt: skip
+    for source in (given, given[::-1]):
+        found = list(cw.stream(tiny_net, iter(source)))
+        names = [each.name for each in found]
+        assert len(set(names)) == len(given), names
+        assert sum(each.error is not None for each in found) == 7
+        images = open_images(iter(source))
+        assert list(images.names) == names
+        audit = cw.audit(tiny_net, iter(source))
+        assert (len(audit), len(set(audit.names))) == (9, 9)
 
 
 def test_labels_for_a_stream_come_with_its_pictures():

@@ -1,6 +1,7 @@
 """Folders, patterns, zips and tables of picture files: names, labels, what is left out."""
 
 import errno
+import glob
 import os
 import zipfile
 from pathlib import Path
@@ -46,6 +47,58 @@ def test_a_picture_beside_the_folders_or_a_single_folder_makes_no_labels(zoo):
     assert not open_images(zoo.parent).labelled  # all pictures lie in "zoo"
     save(zoo / "e.png")
     assert not open_images(zoo).labelled
+
+
+def zipped(folder, path, written=str):
+    """Return a zip of what lies in a folder, with names as some program writes them."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for each in sorted(folder.rglob("*")):
+            if each.is_file():
+                info = zipfile.ZipInfo()
+                info.filename = written(each.relative_to(folder).as_posix())
+                archive.writestr(info, each.read_bytes())
+    return path
+
+
+def test_a_folder_around_the_class_folders_is_said(zoo):
+    images = open_images(zoo.parent)
+    assert images.names[0] == "zoo/cats/a.png"
+    assert len(images.notes) == 1
+    assert "All pictures lie in the folder 'zoo'" in images.notes[0]
+    assert open_images(zoo.parent / "zoo").labelled
+    assert open_images(zoo / "dogs").notes == ()  # one picture, and one folder beside it
+    (zoo.parent / "wrap").mkdir()
+    zoo.parent.joinpath("zoo").rename(zoo.parent / "wrap" / "zoo")
+    assert "in the folder 'wrap/zoo'" in open_images(zoo.parent).notes[0]
+
+
+def test_folder_pattern_and_zip_of_one_folder_say_the_same(zoo, tmp_path):
+    (zoo / "cats" / "notes.txt").write_text("not a picture")
+    (zoo / "dogs" / "list.csv").write_text("not a picture")
+    save(zoo / ".cache" / "x.png")
+    (zoo / "cats" / ".notes").write_text("hidden")
+    folder = open_images(zoo)
+    assert folder.notes == ("2 files are no pictures, left out",)
+    for name, written in (
+        ("plain", str), ("windows", lambda each: each.replace("/", "\\")),
+        ("wrapped", lambda each: f"zoo\\{each}"),
+    ):  # fmt: skip
+        other = open_images(zipped(zoo, tmp_path / f"{name}.zip", written))
+        assert (other.names, other.labels) == (folder.names, folder.labels), name
+        assert other.notes == folder.notes
+        assert [level(other, i) for i in range(4)] == [level(folder, i) for i in range(4)]
+    pattern = open_images(str(zoo / "**"))
+    assert (pattern.names, pattern.labels, pattern.notes) == (
+        folder.names, folder.labels, folder.notes,
+    )  # fmt: skip
+
+
+def test_a_pattern_of_other_names_takes_what_it_says(zoo):
+    for each in ("a", "b"):
+        (zoo / "cats" / f"{each}.png").rename(zoo / "cats" / f"{each}.photo")
+    images = open_images(str(zoo / "cats" / "*.photo"))
+    assert images.names == ("a.photo", "b.photo")
+    assert (level(images, 0), images.notes) == (10, ())
 
 
 def test_other_files_are_counted_and_hidden_ones_are_not(zoo):
@@ -162,6 +215,41 @@ def test_a_pattern_names_files_below_what_they_have_in_common(zoo):
         open_images(str(zoo / "*.tif"))
 
 
+PATTERNS = [
+    "**", "**/*", "*/**", "zoo/**", "**/*.png", "**/**/*.png", "**/young/**/*.png", "**/.h/*",
+    "**/.*", "*/*/*.png", "./zoo/**/*.png", "zoo/**/d*/*.png", "**/[[]a]/*", "zoo/cats/**/../*.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_without_links_a_pattern_matches_what_glob_matches(zoo, monkeypatch, pattern, absolute):
+    monkeypatch.chdir(zoo.parent)
+    for name in (".h/e.png", "dogs/.f.png", "[a]/g.png", "cats/old/h.png"):
+        save(zoo / name)
+    pattern = str(zoo.parent / pattern) if absolute else pattern
+    found = glob.glob(pattern, recursive=True)
+    expected = {os.path.realpath(path) for path in found if os.path.isfile(path)}
+    images = open_images(pattern)
+    base = os.path.commonpath([os.path.dirname(path) for path in expected])
+    assert {os.path.join(base, name) for name in images.names} == expected
+
+
+@pytest.mark.parametrize("pattern", ["**/*.png", "**/**/*.png", "**", "*/**/*.png", "*/*.png"])
+def test_a_pattern_reads_a_folder_with_links_once_and_comes_to_an_end(zoo, pattern):
+    """Two links that lead back give `glob` more paths than it could list in a lifetime."""
+    (zoo / "loop").symlink_to(".")
+    (zoo / "cats" / "up").symlink_to("..")
+    (zoo / "alias").symlink_to("cats")
+    images = open_images(str(zoo / pattern))
+    expected = open_images(zoo)
+    shallow = pattern == "*/*.png"
+    assert images.names == tuple(n for n in expected.names if not shallow or n.count("/") < 2)
+    assert set(images.labels) == {"cats", "dogs"}
+    aliased = open_images(str(zoo / "alia*" / "*.png"))
+    assert aliased.names == ("a.png", "b.png")
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path):
     path = save(tmp_path / "[a].png", 7)
     assert level(open_images(path), 0) == 7
@@ -221,6 +309,69 @@ def test_a_table_names_files_and_labels(zoo, text, labels):
     images = open_images(path)
     assert images.labels == labels
     assert [level(images, i) for i in range(2)] == [10, 30]
+
+
+HEADS = [
+    "path,label", "photo,label", "picture,class", "image_id,label", "Image Path,Label", "Foto,Art",
+    "label,path", "Art,Foto", "split,label,file", ",path,label",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_the_head_of_a_table_says_which_columns_are_path_and_label(zoo, head, mark):
+    """As pandas writes tables, whatever their columns are called and stand."""
+    parts = {"label": 0, "Label": 0, "class": 0, "Art": 0, "split": "train", "": "7"}
+    rows = [
+        [parts.get(name, "cats/a.png") for name in head.split(",")],
+        [{**parts, "label": 1, "Label": 1, "class": 1, "Art": 1}.get(name, "dogs/d.png")
+         for name in head.split(",")],
+    ]  # fmt: skip
+    text = "\n".join(mark.join(map(str, row)) for row in [head.split(","), *rows])
+    (zoo / "list.csv").write_text(text + "\n", "utf-8")
+    images = open_images(zoo / "list.csv")
+    assert images.names == ("cats/a.png", "dogs/d.png")
+    assert images.labels == (0, 1)
+    assert [level(images, i) for i in range(2)] == [10, 30]
+    guessed = head in ("Foto,Art", "Art,Foto")
+    assert [("taken as its head" in note) for note in images.notes] == [True] * guessed
+
+
+def test_the_first_row_of_a_table_without_head_is_a_photograph(zoo, tiny_net):
+    (zoo / "cats" / "a.png").rename(zoo / "cats" / "no_suffix")
+    for text in ("cats/no_suffix,cats\ndogs/d.png,dogs\n", "gone.png,cats\ndogs/d.png,dogs\n",
+                 "cats,cats/no_suffix\ndogs,dogs/d.png", "gone,cats\nlost,dogs\n"):  # fmt: skip
+        (zoo / "list.csv").write_text(text, "utf-8")
+        images = open_images(zoo / "list.csv")
+        assert images.labels == ("cats", "dogs"), text
+        assert images.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "labels"),
+    [
+        ("list.tsv", "cats/a.png\tred, dark\ndogs/d.png\tgreen;x\n", ("red, dark", "green;x")),
+        ("list.csv", "cats/a.png;a,b\ndogs/d.png;c\n", ("a,b", "c")),
+        ("list.csv", "sep=;\npath;label\ncats/a.png;a,b\ndogs/d.png;c\n", ("a,b", "c")),
+        ("list.csv", "path,label\n   \ncats/a.png,a\n , \ndogs/d.png,b\n  \n", ("a", "b")),
+        ("list.csv", "path,label,\ncats/a.png,a,\ndogs/d.png,b,\n", ("a", "b")),
+        ("list.csv", "path,label\ncats/a.png,0.0\ndogs/d.png,12.0\n", (0, 12)),
+        ("list.csv", "path,label\ncats/a.png,\ndogs/d.png,1.0\n", (None, 1)),
+        ("list.csv", "path,label\ncats/a.png,0.5\ndogs/d.png,1.0\n", ("0.5", "1.0")),
+    ],
+)
+def test_a_table_as_programs_write_it(zoo, name, text, labels):
+    (zoo / name).write_text(text, "utf-8")
+    images = open_images(zoo / name)
+    assert images.labels == labels
+    assert [level(images, i) for i in range(2)] == [10, 30]
+
+
+def test_of_more_columns_the_head_must_name_two(zoo):
+    for text in ("photo,a,b\ncats/a.png,1,2\n", "path,label\ncats/a.png,1,2\n"):
+        (zoo / "list.csv").write_text(text, "utf-8")
+        with pytest.raises(ValueError, match=r"names these two\. Received: \['"):
+            open_images(zoo / "list.csv")
 
 
 def test_a_table_may_name_files_elsewhere_and_files_that_are_missing(zoo, tmp_path, tiny_net):

@@ -31,7 +31,8 @@ def bucket(photos):
 def test_a_folder_in_a_store_is_read_as_one_on_a_disk(bucket, photos):
     found, other = cw.open_images(bucket), cw.open_images(photos)
     assert (found.names, found.labels) == (other.names, other.labels)
-    assert found.notes == ("2 files are no pictures, left out",)
+    assert found.notes == (*other.notes, "1 file is no picture, left out")  # not the hidden one
+    assert cw.open_images(f"{bucket}/green/*").notes == found.notes
     for index in (0, 20, len(found) - 1):
         np.testing.assert_array_equal(found.read(index).pixels, other.read(index).pixels)
     assert found.read(0).source == "memory://bucket/photos/blue/02.png"
@@ -53,6 +54,21 @@ def test_patterns_a_csv_and_single_pictures(bucket):
     some = cw.open_images(f"{bucket}/some.csv")
     assert (some.labels, some.read(1).size) == (("sky", "wine"), (12, 10))
     assert cw.open_images(f"{bucket}/red/00.png").read(0).size == (12, 10)
+
+
+def test_a_file_that_a_csv_names_and_that_is_not_there_is_told(bucket, colors):
+    storage.write(bucket, {"some.csv": b"photo,label\nred/00.png,wine\nred/nope.png,wine\n"})
+    found = list(cw.stream(colors, f"{bucket}/some.csv"))
+    assert [str(each.error) for each in found] == ["None", "There is no file 'nope.png'."]
+
+
+def test_the_kind_of_a_store_may_be_written_large(bucket):
+    large = bucket.replace("memory", "MEMORY")
+    found = cw.open_images(large)
+    assert found.names == cw.open_images(bucket).names
+    assert found.read(0).source == cw.open_images(bucket).read(0).source
+    storage.write("Memory://bucket/out", {"a.txt": b"a"})
+    assert storage.read("memory://bucket/out/a.txt") == b"a"
 
 
 def test_what_is_not_there_is_told(bucket):

@@ -49,8 +49,9 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "datasets": [
         {"image_set"},
-        {"labels"},
+        {"labels", "ranges"},
         {"elements", "files", "batches"},
+        {"tables", "zips"},
         {"stores"},
         {"opening"},
     ],

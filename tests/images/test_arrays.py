@@ -16,7 +16,7 @@ from cnn_widgets.images.loading import load_image
 def test_arrays_of_every_usual_kind_of_number_give_the_same_picture():
     for array in (GREY, GREY.astype(np.int64), GREY.astype(np.float32), GREY.astype(np.float16),
                   GREY.astype(np.int32), GREY.astype(np.uint16) * 257, GREY / 255,
-                  (GREY / 255).astype(np.float32), GREY[..., None]):  # fmt: skip
+                  GREY.astype(np.uint16), (GREY / 255).astype("f4"), GREY[..., None]):  # fmt: skip
         assert_grey(array, GREY)
 
 
