@@ -1,4 +1,4 @@
-"""The style sheet of the explorer, `page.css`, and style elements made at run time."""
+"""The style sheet of the explorer, and style elements made at run time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from cnn_widgets.images.resizing import resize_to_input
 from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.scene import Scene
 
+#: The parts of the style sheet; of two rules that are equally exact, the later one wins.
+_SHEETS = ("page.css", "situations.css")
 #: Size of a thumbnail picture, (height, width) in pixels.
 THUMBNAIL = (56, 72)
 #: The panels of the photograph's three faces, by `State.face`: what is seen, from below.
@@ -24,7 +26,8 @@ _FACES = {
 
 def sheet() -> str:
     """Return the style sheet as an HTML style element."""
-    return f"<style>{Path(__file__).with_name('page.css').read_text('utf-8')}</style>"
+    parts = (Path(__file__).with_name(name).read_text("utf-8") for name in _SHEETS)
+    return "<style>{}</style>".format("\n".join(parts))
 
 
 def live_sheet(scope: str, scene: Scene, aspects: Mapping[str, float]) -> str:
