@@ -223,7 +223,7 @@ class Controls:
             self.remove.layout.display = None if scene.added else "none"
             self.widgets["colormap"].disabled = METHODS[scene.method].signed
             slow = METHODS[scene.method].slow
-            self.buttons["compute"].layout.visibility = "visible" if slow else "hidden"
+            self.buttons["compute"].layout.display = None if slow else "none"
             for name in ("alpha", "zoom", "face"):
                 self.widgets[name].value = getattr(state, name)
             self.widgets["pins"].value = pins_text(state.pins)

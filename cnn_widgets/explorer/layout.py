@@ -84,10 +84,11 @@ def _inside(controls: Controls, screen: Display) -> list[w.Widget]:
     controls.mosaic_box = scroll
     one = _touch("filter", _picture(screen, "filter"), screen.views["cells"])
     one.add_class("cnnw-exactly")
+    lists = _box("cnnw-lists", use["filter_count"], use["filter_order"])
     columns = _box(
         "cnnw-inside",
         _column(
-            _head("mosaic", use["filter_count"], use["filter_order"]),
+            _box("cnnw-head", _title("mosaic"), lists),
             scroll,
             screen.views["mosaic"],
         ),
@@ -147,7 +148,7 @@ def _trust(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
         controls.bars["judge"],
-        w.HBox([use["ranked"], screen.views["trust"]]),
+        _box("cnnw-bench", use["ranked"], screen.views["trust"]),
     ])  # fmt: skip
 
 
@@ -232,11 +233,6 @@ def _column(*children: w.Widget) -> w.VBox:
 
 def _title(panel: str) -> w.HTML:
     return w.HTML(f'<div class="cnnw-title">{PANELS[panel].title}</div>')
-
-
-def _head(panel: str, *beside: w.Widget) -> w.Box:
-    """Return a panel's title with its own controls beside it."""
-    return _box("cnnw-head", _title(panel), *beside)
 
 
 def _picture(screen: Display, panel: str) -> w.Box:

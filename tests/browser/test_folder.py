@@ -146,8 +146,27 @@ def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer, li
     kinds = explorer.root.locator(".cnnw-control-audit_kind select")
     kinds.select_option(label="all photographs, in their order")
     told(explorer, shown(COUNT - 1))  # one cannot be read
+    page.set_viewport_size({"width": 600, "height": 800})
+    page.wait_for_function("document.querySelector('.cnnw-explorer').clientWidth < 600")
+    assert all(across > 8 and abs(down) < 3 for across, down in names_and_values(explorer))
+    page.set_viewport_size({"width": 1280, "height": 800})
     explorer.root.get_by_text("Where is it wrong?").click()
     told(explorer, f"1–18 of {COUNT}")
+
+
+def names_and_values(explorer):
+    """Return from the end of each name to its value: pixels across, and down."""
+    found = explorer.panel("audit").evaluate(
+        """panel => [...panel.querySelectorAll('dt')].map(name => {
+            const words = document.createRange();
+            words.selectNodeContents(name);
+            const value = name.nextElementSibling.getBoundingClientRect();
+            return [value.left - words.getBoundingClientRect().right,
+                    value.top - words.getBoundingClientRect().top];
+        })"""
+    )
+    assert len(found) == 4
+    return found
 
 
 def shown(found):

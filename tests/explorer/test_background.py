@@ -101,7 +101,7 @@ def html(explorer):
 def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.method = "score-cam"
     assert "press Compute" in html(explorer)
-    assert explorer.controls.buttons["compute"].layout.visibility == "visible"
+    assert explorer.controls.buttons["compute"].layout.display is None
     explorer.controls.buttons["compute"].click()
     explorer._tasks.jobs.wait(60)
     assert "Score-CAM at conv2" in html(explorer)
@@ -113,7 +113,7 @@ def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.class_index = None  # the first one is still known
     assert "Score-CAM at conv2" in html(explorer)
     explorer.state.method = "grad-cam"
-    assert explorer.controls.buttons["compute"].layout.visibility == "hidden"
+    assert explorer.controls.buttons["compute"].layout.display == "none"
 
 
 def test_a_slow_map_does_not_outlive_the_weights_it_was_made_with(explorer):
