@@ -243,6 +243,7 @@ function render({ model, el }) {
     pinching = magnifier(page);
     on(root, "pointermove", moved);
     on(root, "pointerleave", left);
+    on(window, "scroll", left, true);
     on(root, "pointerdown", pressed);
     on(window, "pointerup", released);
     on(window, "pointercancel", cancelled);

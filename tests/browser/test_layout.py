@@ -136,6 +136,15 @@ def test_in_a_narrow_window_sentences_and_pictures_fit_and_tables_are_scrolled(h
     widen(hand, 1280)
 
 
+def test_words_beside_the_pointer_go_when_their_picture_is_scrolled_away(hand):
+    hand.words("depth", 0.97, 0.5, "silent")
+    before = hand.explorer.root.bounding_box()
+    hand.page.mouse.wheel(0, 240)  # the pointer is over a fold then, still in the explorer
+    hand.page.locator(".cnnw-tip:visible").wait_for(state="detached")
+    after = hand.explorer.root.bounding_box()
+    assert after["y"] < before["y"] < after["y"] + after["height"]
+
+
 def test_nothing_hidden_keeps_a_place_in_a_lesson(lesson):
     for width in WIDTHS:
         widen(lesson, width)
