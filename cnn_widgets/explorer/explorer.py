@@ -110,17 +110,16 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.state.progress = self._screen.say
         self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
-            self._request,
-            self._open,
+            self._request, self._open,
             lambda text: self._guarded(
                 lambda: self._asked(class_index=self.network.class_index(text))
             ),
-            lambda kind: self._guarded(lambda: self._press(kind)),
-            hints,
-            lock,
-        )
+            lambda kind: self._guarded(lambda: self._press(kind)), hints, lock,
+        )  # fmt: skip
         self.state.predict_first = guess
-        self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open, self._shown)
+        self._touch = Touch(
+            self._guarded, lambda: self.scene, self._asked, self._open, self._shown, self._press
+        )
         self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
         self.children = build(self.controls, self._screen, self._touch.pointer)
         self.state.on_change(self._on_state)

@@ -4,6 +4,7 @@ All tests share one page; a lesson that asks for a guess is on it, too.
 """
 
 import pytest
+from helpers.contrast import contrast
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import Hand, watched
 
@@ -18,6 +19,8 @@ explorer = cw.CNNExplorer(hints=False, predict_first=True)
 explorer.show(layer="head_relu", filter=3)
 explorer"""
 WIDTHS = (1920, 1280, 1024, 600)
+#: Photographs that nobody has guessed, one for each test in a lesson.
+UNGUESSED = iter(("rocket", "espresso", "officer"))
 #: Returns the sides of what is seen of the first element of each selector, under its name.
 BOXES = """(root, selectors) => Object.fromEntries(Object.entries(selectors).map(([name, each]) => {
     const {left, top, right, bottom, width, height}
@@ -36,6 +39,15 @@ CUT = """(root, selector) => [...root.querySelectorAll(selector)].filter(each =>
     return false;
 }).map(each => `${each.className || each.tagName}: ${each.textContent.slice(0, 40)}`)"""
 
+#: What the keys are on: its kind, how wide its outline is, and the colours of that and of itself.
+FOCUSED = """() => {
+    const style = getComputedStyle(document.activeElement);
+    return [document.activeElement.tagName,
+            style.outlineStyle === 'solid' ? parseFloat(style.outlineWidth) : 0,
+            style.outlineColor,
+            style.boxShadow.includes('inset') ? style.boxShadow : style.backgroundColor];
+}"""
+
 
 @pytest.fixture(scope="module")
 def session(browser, folder, tmp_path_factory):
@@ -53,7 +65,8 @@ def session(browser, folder, tmp_path_factory):
 def lesson(session):
     """A page whose photograph nobody has guessed yet."""
     hand, errors = session
-    hand.explorer.root.get_by_role("button", name="rocket", exact=True).click()
+    name = next(UNGUESSED)
+    hand.explorer.root.get_by_role("button", name=name, exact=True).click()
     hand.wait("root.matches('.cnnw-guessing')")
     yield hand
     assert errors == []
@@ -68,7 +81,6 @@ def hand(session):
     if field.is_visible():
         field.fill("tabby")
         field.press("Enter")
-        hand.explorer.root.get_by_role("button", name="That is my guess").click()
     hand.explorer.wait_alt("overlay", "over cat")
     yield hand
     assert errors == []
@@ -99,8 +111,8 @@ def test_the_first_view_holds_together_at_every_width(hand, size):
         seen = boxes(
             hand, title=".cnnw-area-answer > .widget-html", rows=".cnnw-area-answer > .cnnw-stack",
             why=".cnnw-why", faces=".cnnw-control-face", photo=".cnnw-touch-photo",
-            filter=".cnnw-touch-filter", depth=".cnnw-touch-depth", chosen=".cnnw-control-filter_count",
-            order=".cnnw-control-filter_order",
+            filter=".cnnw-touch-filter", depth=".cnnw-touch-depth",
+            chosen=".cnnw-control-filter_count", order=".cnnw-control-filter_order",
         )  # fmt: skip
         # The answer stands under its title, the controls beside or below it
         assert 0 <= seen["rows"]["top"] - seen["title"]["bottom"] < 12, width
@@ -145,9 +157,39 @@ def test_words_beside_the_pointer_go_when_their_picture_is_scrolled_away(hand):
     assert after["y"] < before["y"] < after["y"] + after["height"]
 
 
+def test_what_the_keys_are_on_is_seen(hand):
+    hand.explorer.root.get_by_role("button", name="cat", exact=True).focus()
+    kinds = set()
+    for _ in range(24):
+        hand.page.keyboard.press("Tab")
+        kind, width, line, ground = hand.page.evaluate(FOCUSED)
+        if kind in ("BUTTON", "SELECT", "INPUT"):
+            kinds.add(kind)
+            assert width >= 2, kind
+            assert contrast(line, ground) >= 3, (kind, line, ground)
+    assert kinds == {"BUTTON", "SELECT", "INPUT"}
+
+
 def test_nothing_hidden_keeps_a_place_in_a_lesson(lesson):
     for width in WIDTHS:
         widen(lesson, width)
         seen = boxes(lesson, stage=".cnnw-area-stage", photo=".cnnw-touch-photo")
         assert seen["photo"]["top"] - seen["stage"]["top"] < 6, width
     widen(lesson, 1280)
+
+
+def test_a_guess_is_made_with_enter_and_its_button_looks_like_one(lesson):
+    box = lesson.explorer.root.locator(".cnnw-guess")
+    label = box.get_by_text("your guess", exact=True)
+    assert label.evaluate("each => each.scrollWidth <= each.clientWidth")
+    around = "each => getComputedStyle(each).backgroundColor"
+    assert box.locator("button").evaluate(around) != box.evaluate(around)
+    field = lesson.explorer.control("guess", "input")
+    field.fill("unicorn")
+    field.press("Enter")
+    lesson.explorer.wait_status("Unknown class 'unicorn'")
+    assert field.input_value() == "unicorn"
+    field.fill("missile")
+    field.press("Enter")
+    lesson.wait("!root.matches('.cnnw-guessing')")
+    assert "missile" in box.inner_text()
