@@ -191,6 +191,10 @@ def taken(upload: w.FileUpload) -> list[Any]:
     ]
 
 
+#: What is locked with another control: it would do the same in another way.
+_LOCKED_WITH = {"layer": ("kinds",), "upload": ("camera",)}
+
+
 class Lock:
     """Hides controls for good, and keeps what they choose from being changed on the page.
 
@@ -207,9 +211,10 @@ class Lock:
             if name not in controls:
                 listed = ", ".join(controls)
                 raise ValueError(f"Unknown control {name!r} in lock. Controls: {listed}.")
+        further = (other for name in given for other in _LOCKED_WITH.get(name, ()))
+        self._names = frozenset((*given, *further))
+        for name in self._names:
             controls[name].add_class("cnnw-locked")
-        # Other kinds of layers would choose another layer
-        self._names = frozenset((*given, "kinds") if "layer" in given else given)
 
     def left(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Return the changes, if none of them is locked; otherwise a ValueError.
@@ -219,5 +224,8 @@ class Lock:
         reset = {"class_index"} if "image" in changes else set()
         kept = {n: value for n, value in changes.items() if n not in self._names & reset}
         if locked := self._names & set(kept):
-            raise ValueError(f"In this explorer {', '.join(sorted(locked))} cannot be changed.")
+            if "upload" in locked:
+                raise ValueError("In this explorer pictures of your own cannot be opened.")
+            told = ", ".join(LABELS.get(name, name) for name in sorted(locked))
+            raise ValueError(f"In this explorer {told} cannot be changed.")
         return kept
