@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.panels.places import strip_grid
 from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.scene import Scene
 
@@ -49,6 +51,9 @@ def live_sheet(scope: str, scene: Scene, aspects: Mapping[str, float]) -> str:
     sizes = {f"--{name}-aspect": aspect for name, aspect in aspects.items()}
     sizes |= {"--zoom": scene.zoom, "--zx": left, "--zy": top}
     sizes["--shown-aspect"] = aspects.get(shown, 1.5)
+    with contextlib.suppress(ValueError):  # no strip: its panel says why
+        if scene.strip:
+            sizes["--strip-columns"] = strip_grid(scene)[1]
     listed = "; ".join(f"{name}: {value:.6g}" for name, value in sizes.items())
     hidden = [name for name in ("original", "overlay", "input") if name not in _FACES[scene.face]]
     rules = [
