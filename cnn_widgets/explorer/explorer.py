@@ -114,7 +114,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             lambda text: self._guarded(
                 lambda: self._asked(class_index=self.network.class_index(text))
             ),
-            lambda kind: self._guarded(lambda: self._press(kind)), hints, lock,
+            lambda kind: self._guarded(lambda: self._press(kind), kind), hints, lock,
         )  # fmt: skip
         self.state.predict_first = guess
         self._touch = Touch(
@@ -182,9 +182,9 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         if self._closed:
             raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
 
-    def _request(self, **changes: Any) -> None:
+    def _request(self, **changes: Any) -> bool:
         """Change the state as a widget asks."""
-        self._guarded(lambda: self._asked(**changes))
+        return self._guarded(lambda: self._asked(**changes), next(iter(changes), ""))
 
     def _asked(self, **changes: Any) -> None:
         """Change the state as the page asks, but for what is locked."""
@@ -233,7 +233,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             if not self._closed:
                 action()
 
-    def _guarded(self, action: Callable[[], None]) -> bool:
+    def _guarded(self, action: Callable[[], None], asked: str = "") -> bool:
         """Run a callback; if it fails, show the error on the page and reset the widgets."""
         with self.state.lock:
             if self._closed:
@@ -242,7 +242,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
                 action()
                 return True
             except Exception as error:
-                self._screen.refused(error)
+                self._screen.refused(error, asked)
                 with contextlib.suppress(Exception):  # the first error is the one to show
                     self.controls.sync(self.scene, self.state, self._catalogue.network_options())
                 return False

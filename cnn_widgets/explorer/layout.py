@@ -139,6 +139,7 @@ def _experiments(controls: Controls, screen: Display) -> w.Widget:
              controls.buttons["experiment"]),
         use["concept"],
         controls.bars["experiment"],
+        screen.notes["experiment"],
         _box("cnnw-bench", screen.views["experiment"], use["lead"]),
     ])  # fmt: skip
 
@@ -148,6 +149,7 @@ def _trust(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
         controls.bars["judge"],
+        screen.notes["judge"],
         _box("cnnw-bench", use["ranked"], screen.views["trust"]),
     ])  # fmt: skip
 
@@ -158,6 +160,7 @@ def _audit(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", controls.buttons["audit"], *(use[name] for name in choices)),
         controls.bars["audit"],
+        screen.notes["audit"],
         views["audit"],
         _box("cnnw-wide", _touch("confusion", views["confusion"])),
         views["chosen"],
@@ -168,6 +171,7 @@ def _survey(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", controls.buttons["survey"], controls.widgets["fault"]),
         controls.bars["survey"],
+        screen.notes["survey"],
         screen.views["survey"],
     ])  # fmt: skip
 
