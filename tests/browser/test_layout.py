@@ -3,10 +3,13 @@
 All tests share one page; a lesson that asks for a guess is on it, too.
 """
 
+import io
+
 import pytest
 from helpers.contrast import contrast
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import Hand, watched
+from PIL import Image
 
 pytestmark = [
     pytest.mark.browser,
@@ -168,6 +171,17 @@ def test_what_the_keys_are_on_is_seen(hand):
             assert width >= 2, kind
             assert contrast(line, ground) >= 3, (kind, line, ground)
     assert kinds == {"BUTTON", "SELECT", "INPUT"}
+
+
+def test_a_name_is_legible_on_a_white_thumbnail_too(hand):
+    thumb = hand.explorer.root.get_by_role("button", name="raccoon", exact=True)
+    thumb.evaluate("""each => each.style.cssText = 'background: #fff !important; color: transparent;'
+        + 'text-shadow: none !important'""")  # the ground of the name alone
+    seen = Image.open(io.BytesIO(thumb.screenshot())).convert("RGB")
+    thumb.evaluate("each => each.style.cssText = ''")
+    ground = seen.getpixel((seen.width // 2, round(0.84 * seen.height)))
+    assert contrast("rgb(255, 255, 255)", f"rgb{ground}") >= 3
+    assert seen.getpixel((seen.width // 2, round(0.4 * seen.height))) == (255, 255, 255)
 
 
 def test_nothing_hidden_keeps_a_place_in_a_lesson(lesson):
