@@ -33,7 +33,9 @@ class GuessBox:
         self.field = w.Combobox(
             placeholder="a class …", description="your guess", continuous_update=False
         )
-        self.button = w.Button(description="That is my guess", layout=w.Layout(width="auto"))
+        self.field.style.description_width = "initial"
+        self.button = w.Button(description="That is my guess", button_style="primary",
+                               layout=w.Layout(width="auto"))  # fmt: skip
         self.words = w.HTML()
         self.field.add_class("cnnw-control-guess")
         self.button.on_click(lambda _: guess(self.field.value.strip()))

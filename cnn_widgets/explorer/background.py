@@ -229,9 +229,9 @@ class BackgroundTasks:
                 try:
                     self._keep(kind, asked, result)
                 except Exception as refused:  # the network has changed meanwhile, for instance
-                    self._screen.failed(self.title(kind, asked), refused)
+                    self._screen.failed(self.title(kind, asked), refused, kind)
             elif error is not None:
-                self._screen.failed(self.title(kind, asked), error)
+                self._screen.failed(self.title(kind, asked), error, kind)
             else:
                 self._screen.say("Cancelled.")
 

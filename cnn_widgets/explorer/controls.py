@@ -1,7 +1,7 @@
 """The controls: one ipywidget per trait of the state, synchronized with it in both directions.
 
 A change of a widget becomes a request to change the state, which accepts or refuses it. `sync` then
-sets every widget from the state, so the widget of a refused request returns to its old value.
+sets every widget from the state: that of a refused request returns to its old value. Text stays.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import about_selection, selected
 from cnn_widgets.scenes.state import State
 
-Request = Callable[..., None]
+Request = Callable[..., bool]
 
 
 class Controls:
@@ -146,7 +146,7 @@ class Controls:
         def entered(change: Any) -> None:
             if self._is_syncing() or not change.new.strip():
                 return
-            if action(change.new.strip()):  # a refused text stays, so that it can be corrected
+            if action(change.new.strip()):
                 self._without_requests(lambda: setattr(self.widgets[name], "value", ""))
 
         return entered
@@ -174,8 +174,8 @@ class Controls:
 
     def _on_place(self, name: str, read: Callable[[str], Any]) -> Callable[[Any], None]:
         def entered(change: Any) -> None:
-            if not self._is_syncing():
-                self._request(**{name: read(change.new)})
+            if not self._is_syncing() and not self._request(**{name: read(change.new)}):
+                self._without_requests(lambda: setattr(self.widgets[name], "value", change.new))
 
         return entered
 

@@ -24,6 +24,15 @@ HINTS = (
     "Click a class in the list to see what speaks for it; with Shift, rather than what.",
 )
 
+#: The folds whose errors are shown in them, too, by the task of their button; and what else is
+#: asked for there.
+NOTED = {
+    "judge": ("ranked",),
+    "audit": (),
+    "survey": (),
+    "experiment": ("switched", "concept", "lead"),
+}
+
 
 class Picture(w.Image):  # type: ignore[misc]  # ipywidgets has no types
     """A picture with its text alternative as its tooltip.
@@ -51,6 +60,8 @@ class Display:
         A CSS class of this explorer alone, for `live`.
     status : HTML widget
         The status line.
+    notes : dict of str to HTML widget
+        What the status line says of a fold that something is wrong with, by its key in `NOTED`.
     last_error : Exception or None
         The most recent error of a request or of drawing.
     """
@@ -63,6 +74,7 @@ class Display:
             self.live.add_class(name)
         self.scope = f"cnnw-{self.live.model_id[:8]}"
         self.frames = dict.fromkeys(PANELS, 0)
+        self.notes = {task: w.HTML(layout=w.Layout(display="none")) for task in NOTED}
         self.views = {name: w.HTML() for name in PANELS}
         self.pictures = {name: Picture() for name, panel in PANELS.items() if panel.pictured}
         for name, html in self.views.items():
@@ -133,23 +145,30 @@ class Display:
         except Exception:  # drawing the panel raises and shows the same error
             return None
 
-    def say(self, text: str | Download, failed: bool = False) -> None:
-        """Show a line of text, or a link to a file, in the status line; failed: as an error."""
+    def say(self, text: str | Download, failed: bool = False, asked: str = "") -> None:
+        """Show a line of text, or a link to a file, in the status line; failed: as an error.
+
+        An error is shown in the fold, too, in which it was asked for: by a task or by a trait.
+        """
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
         told = text.html() if isinstance(text, Download) else escape(text)
         self.status.value = f'<div role="{role}" class="{style}">{told}</div>'
+        for task, note in self.notes.items():
+            here = failed and asked in (task, *NOTED[task])
+            note.value = f'<div class="cnnw-refused">{told}</div>' if here else ""
+            note.layout.display = None if here else "none"
 
-    def refused(self, error: Exception) -> None:
-        """Show and keep the error of a request that could not be carried out."""
+    def refused(self, error: Exception, asked: str = "") -> None:
+        """Show and keep the error of a request that could not be carried out; see `say`."""
         log.info("A request could not be carried out", exc_info=error)
         self.last_error = error
-        self.say(str(error), failed=True)
+        self.say(str(error), failed=True, asked=asked)
 
-    def failed(self, what: str, error: Exception) -> None:
-        """Show and keep an error raised while `what` was drawn or computed."""
+    def failed(self, what: str, error: Exception, asked: str = "") -> None:
+        """Show and keep an error raised while `what` was drawn or computed; see `say`."""
         log.info("%s could not be drawn", what, exc_info=error)
         self.last_error = error
-        self.say(f"{what}: {error}", failed=True)
+        self.say(f"{what}: {error}", failed=True, asked=asked)
 
 
 def hint_bar(dismissed: Callable[[], None]) -> w.HBox:

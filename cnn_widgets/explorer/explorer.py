@@ -112,17 +112,16 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.state.progress = self._screen.say
         self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
-            self._request,
-            self._open,
+            self._request, self._open,
             lambda text: self._guarded(
                 lambda: self._asked(class_index=self.network.class_index(text))
             ),
-            lambda kind: self._guarded(lambda: self._press(kind)),
-            hints,
-            lock,
-        )
+            lambda kind: self._guarded(lambda: self._press(kind), kind), hints, lock,
+        )  # fmt: skip
         self.state.predict_first = guess
-        self._touch = Touch(self._guarded, lambda: self.scene, self._asked, self._open, self._shown)
+        self._touch = Touch(
+            self._guarded, lambda: self.scene, self._asked, self._open, self._shown, self._press
+        )
         self._tasks = BackgroundTasks(self.controls, self._screen, self._unless_closed, self._keep)
         self._closed = False
         self.children = build(self.controls, self._screen, self._touch.pointer)
@@ -182,9 +181,9 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.layout.close()
         super().close()
 
-    def _request(self, **changes: Any) -> None:
+    def _request(self, **changes: Any) -> bool:
         """Change the state as a widget asks."""
-        self._guarded(lambda: self._asked(**changes))
+        return self._guarded(lambda: self._asked(**changes), next(iter(changes), ""))
 
     def _asked(self, **changes: Any) -> None:
         """Change the state as the page asks, but for what is locked."""
@@ -233,7 +232,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             if not self._closed:
                 action()
 
-    def _guarded(self, action: Callable[[], None]) -> bool:
+    def _guarded(self, action: Callable[[], None], asked: str = "") -> bool:
         """Run a callback; if it fails, show the error on the page and reset the widgets."""
         with self.state.lock:
             if self._closed:
@@ -242,7 +241,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
                 action()
                 return True
             except Exception as error:
-                self._screen.refused(error)
+                self._screen.refused(error, asked)
                 with contextlib.suppress(Exception):  # the first error is the one to show
                     self.controls.sync(self.scene, self.state, self._catalogue.network_options())
                 return False

@@ -152,7 +152,7 @@ def set_usable(
     widgets["cam_layer"].disabled = method.at == "input"
     for name in ("other_image", "other_network", "fault"):  # lists of which all may be missing
         widgets[name].disabled = len(widgets[name].options) < 2
-    buttons["compute"].layout.visibility = "visible" if method.slow else "hidden"
+    buttons["compute"].layout.display = None if method.slow else "none"
     buttons["experiment"].disabled = bool(refused(scene))
 
 
@@ -240,6 +240,10 @@ def checked_lock(names: Any, predict_first: Any = False) -> tuple[str, ...]:
     return given
 
 
+#: What is locked with another control: it would do the same in another way.
+_LOCKED_WITH = {"layer": ("kinds",), "upload": ("camera",)}
+
+
 class Lock:
     """Hides controls for good, and keeps what they choose from being changed on the page.
 
@@ -253,10 +257,10 @@ class Lock:
 
     def __init__(self, names: Sequence[str], controls: Mapping[str, w.Widget]) -> None:
         given = checked_lock(names)
-        for name in given:
+        further = (other for name in given for other in _LOCKED_WITH.get(name, ()))
+        self._names = frozenset((*given, *further))
+        for name in self._names:
             controls[name].add_class("cnnw-locked")
-        # Other kinds of layers would choose another layer
-        self._names = frozenset((*given, "kinds") if "layer" in given else given)
 
     def left(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Return the changes, if none of them is locked; otherwise a ValueError.
@@ -266,5 +270,8 @@ class Lock:
         reset = {"class_index"} if "image" in changes else set()
         kept = {n: value for n, value in changes.items() if n not in self._names & reset}
         if locked := self._names & set(kept):
-            raise ValueError(f"In this explorer {', '.join(sorted(locked))} cannot be changed.")
+            if "upload" in locked:
+                raise ValueError("In this explorer pictures of your own cannot be opened.")
+            told = ", ".join(LABELS.get(name, name) for name in sorted(locked))
+            raise ValueError(f"In this explorer {told} cannot be changed.")
         return kept

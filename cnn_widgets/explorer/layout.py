@@ -84,10 +84,11 @@ def _inside(controls: Controls, screen: Display) -> list[w.Widget]:
     controls.mosaic_box = scroll
     one = _touch("filter", _picture(screen, "filter"), screen.views["cells"])
     one.add_class("cnnw-exactly")
+    lists = _box("cnnw-lists", use["filter_count"], use["filter_order"])
     columns = _box(
         "cnnw-inside",
         _column(
-            _head("mosaic", use["filter_count"], use["filter_order"]),
+            _box("cnnw-head", _title("mosaic"), lists),
             scroll,
             screen.views["mosaic"],
         ),
@@ -138,6 +139,7 @@ def _experiments(controls: Controls, screen: Display) -> w.Widget:
              controls.buttons["experiment"]),
         use["concept"],
         controls.bars["experiment"],
+        screen.notes["experiment"],
         _box("cnnw-bench", screen.views["experiment"], use["lead"]),
     ])  # fmt: skip
 
@@ -147,7 +149,8 @@ def _trust(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", use["instrument"], use["baseline"], controls.buttons["judge"]),
         controls.bars["judge"],
-        w.HBox([use["ranked"], screen.views["trust"]]),
+        screen.notes["judge"],
+        _box("cnnw-bench", use["ranked"], screen.views["trust"]),
     ])  # fmt: skip
 
 
@@ -157,6 +160,7 @@ def _audit(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", controls.buttons["audit"], *(use[name] for name in choices)),
         controls.bars["audit"],
+        screen.notes["audit"],
         views["audit"],
         _box("cnnw-wide", _touch("confusion", views["confusion"])),
         views["chosen"],
@@ -167,6 +171,7 @@ def _survey(controls: Controls, screen: Display) -> w.Widget:
     return w.VBox([
         _box("cnnw-row", controls.buttons["survey"], controls.widgets["fault"]),
         controls.bars["survey"],
+        screen.notes["survey"],
         screen.views["survey"],
     ])  # fmt: skip
 
@@ -232,11 +237,6 @@ def _column(*children: w.Widget) -> w.VBox:
 
 def _title(panel: str) -> w.HTML:
     return w.HTML(f'<div class="cnnw-title">{PANELS[panel].title}</div>')
-
-
-def _head(panel: str, *beside: w.Widget) -> w.Box:
-    """Return a panel's title with its own controls beside it."""
-    return _box("cnnw-head", _title(panel), *beside)
 
 
 def _picture(screen: Display, panel: str) -> w.Box:

@@ -22,7 +22,8 @@ from cnn_widgets.views.view import View
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Longer side of a picture of the film-strip, and height of the line under it, in pixels.
+#: Longer side of a picture of the film-strip, and height of the line under it, in pixels; of a
+#: photograph that is smaller, both are.
 STRIP_TILE, LABEL = 112, 18
 
 
@@ -109,7 +110,8 @@ def strip(scene: Scene) -> View:
             f"{METHODS[scene.method].title} for {scene.chosen.name} at {len(names)} layers, from "
             f"the input to the scores.{captions.empty_layers(scene.film_strip)}"
         )
-    return View(line, line, tile_pictures(pictures, rows, columns, LABEL))
+    below = max(1, round(LABEL * max(photo.shape[:2]) / STRIP_TILE))  # a small one is enlarged
+    return View(line, line, tile_pictures(pictures, rows, columns, below))
 
 
 def _on_photograph(scene: Scene, layer: str, shape: tuple[int, ...]) -> Floats:

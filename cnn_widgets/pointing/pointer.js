@@ -9,6 +9,7 @@ const KEYS = new Set([
   " ", "Escape", "+", "=", "-", "0", "r", "R", "f", "F", "x",
   "X",
 ]);
+const GUESS = ".cnnw-control-guess";
 const FOLD = ".jupyter-widget-Collapse-header";
 const FACES = ["photograph", "evidence", "input"];
 
@@ -113,6 +114,13 @@ function render({ model, el }) {
     over = null;
     tip.hidden = true;
   }
+  function scrolled() { // what is under the pointer is another place, or no picture any more
+    if (!over || press) return;
+    const { clientX, clientY } = over;
+    const target = document.elementFromPoint(clientX, clientY);
+    if (root.contains(target)) moved({ target, clientX, clientY });
+    else left();
+  }
   function pressed(event) {
     const box = boxOf(event);
     if (!box || event.button !== 0) return;
@@ -188,11 +196,14 @@ function render({ model, el }) {
   // --- keys ----------------------------------------------------------------------------------
 
   let blinking = null;
+  let guessed = null; // the field of the guess, from Enter's going down to its coming up
 
   // In here plain keys are the explorer's and its controls', and pasting too, but Control+S and
   // Shift+Enter the notebook's. Notebook 7 takes its keys before any element has seen them.
   function keyComes(event) {
+    guessed = null;
     if (!root.contains(event.target)) return;
+    if (event.key === "Enter" && !event.isComposing) guessed = event.target.closest(GUESS);
     const chord = event.ctrlKey || event.metaKey || event.altKey;
     const mine = chord ? event.key === "v" : !(event.shiftKey && event.key === "Enter");
     event.target.toggleAttribute("data-lm-suppress-shortcuts", mine);
@@ -225,6 +236,9 @@ function render({ model, el }) {
   }
   function keyUp(event) {
     if (event.key === "b" || event.key === "B") blinkEnd();
+    if (event.key === "Enter" && guessed?.contains(event.target)) {
+      model.send({ kind: "guess", text: event.target.value }); // a click could overtake the text
+    }
   }
   function blinkEnd() {
     clearInterval(blinking);
@@ -243,6 +257,7 @@ function render({ model, el }) {
     pinching = magnifier(page);
     on(root, "pointermove", moved);
     on(root, "pointerleave", left);
+    on(window, "scroll", scrolled, true);
     on(root, "pointerdown", pressed);
     on(window, "pointerup", released);
     on(window, "pointercancel", cancelled);

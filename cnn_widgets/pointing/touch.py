@@ -31,6 +31,8 @@ class Touch:
         Opens a picture that was dropped, pasted or chosen: a dict with ``name`` and ``content``.
     shown : callable
         Called when a page has begun to show the explorer, alone or within other widgets.
+    press : callable
+        Does what a button would: "guess …", when Enter is pressed in the field of the guess.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class Touch:
         request: Callable[..., None],
         open_picture: Callable[[Any], bool],
         shown: Callable[[], None],
+        press: Callable[[str], None],
     ) -> None:
-        self._guarded, self._scene, self._request = guarded, scene, request
+        self._guarded, self._scene, self._request, self._press = guarded, scene, request, press
         self._shown: Scene | None = None
         self._open, self._on_shown, self._serials = open_picture, shown, count(1)
         self.pointer = Pointer(self._on_gesture)
@@ -94,6 +97,8 @@ class Touch:
             self._open(_file(gesture))
         elif kind == "shown":
             self._guarded(self._on_shown)
+        elif kind == "guess":
+            self._guarded(lambda: self._press(f"guess {str(gesture.get('text')).strip()}"))
         elif kind == "left out":
             self._guarded(lambda: _left_out(gesture))
         elif kind == "keys":

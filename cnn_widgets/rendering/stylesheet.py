@@ -1,17 +1,21 @@
-"""The style sheet of the explorer, `page.css`, and style elements made at run time."""
+"""The style sheet of the explorer, and style elements made at run time."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from cnn_widgets.drawing.encode import encode_image
 from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.panels.places import strip_grid
 from cnn_widgets.records import ImageSample, Pixels
 from cnn_widgets.scenes.scene import Scene
 
+#: The parts of the style sheet; of two rules that are equally exact, the later one wins.
+_SHEETS = ("page.css", "situations.css")
 #: Size of a thumbnail picture, (height, width) in pixels.
 THUMBNAIL = (56, 72)
 #: The panels of the photograph's three faces, by `State.face`: what is seen, from below.
@@ -24,7 +28,8 @@ _FACES = {
 
 def sheet() -> str:
     """Return the style sheet as an HTML style element."""
-    return f"<style>{Path(__file__).with_name('page.css').read_text('utf-8')}</style>"
+    parts = (Path(__file__).with_name(name).read_text("utf-8") for name in _SHEETS)
+    return "<style>{}</style>".format("\n".join(parts))
 
 
 def live_sheet(scope: str, scene: Scene, aspects: Mapping[str, float]) -> str:
@@ -46,6 +51,9 @@ def live_sheet(scope: str, scene: Scene, aspects: Mapping[str, float]) -> str:
     sizes = {f"--{name}-aspect": aspect for name, aspect in aspects.items()}
     sizes |= {"--zoom": scene.zoom, "--zx": left, "--zy": top}
     sizes["--shown-aspect"] = aspects.get(shown, 1.5)
+    with contextlib.suppress(ValueError):  # no strip: its panel says why
+        if scene.strip:
+            sizes["--strip-columns"] = strip_grid(scene)[1]
     listed = "; ".join(f"{name}: {value:.6g}" for name, value in sizes.items())
     hidden = [name for name in ("original", "overlay", "input") if name not in _FACES[scene.face]]
     rules = [

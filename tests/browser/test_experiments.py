@@ -67,7 +67,14 @@ def test_shift_click_on_the_mosaic_switches_filters_and_tells_the_answer(hand):
     explorer.control("switched", "input").fill("top of the pops")
     explorer.control("switched", "input").press("Enter")
     explorer.root.locator(".cnnw-error", has_text="top 20 by weight").wait_for()
-    assert explorer.control("switched", "input").input_value() == "top 200"
+    field = explorer.control("switched", "input")
+    assert field.input_value() == "top of the pops"  # it stays, so that it can be corrected
+    said = explorer.control("experiments", ".cnnw-refused")
+    said.get_by_text("top 20 by weight").wait_for()
+    assert 0 < said.bounding_box()["y"] - field.bounding_box()["y"] < 120  # in sight of the field
+    field.fill("top 20")
+    field.press("Enter")
+    said.wait_for(state="detached")
 
 
 def test_choosing_a_line_of_the_votes_shows_that_filter(hand):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from helpers.contrast import contrast
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import watched
 from PIL import Image
@@ -17,6 +18,15 @@ pytestmark = [
 
 COUNT = 45
 CLASSES = {"cat": ["Egyptian cat", "tabby", "tiger cat"], "rocket": ["missile", "projectile"]}
+
+#: The colour of an element's words, its own background and those of all boxes around it.
+COLORS = """each => {
+    const found = [getComputedStyle(each).color];
+    for (let box = each; box; box = box.parentElement) {
+        found.push(getComputedStyle(box).backgroundColor);
+    }
+    return found;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +156,40 @@ def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer, li
     kinds = explorer.root.locator(".cnnw-control-audit_kind select")
     kinds.select_option(label="all photographs, in their order")
     told(explorer, shown(COUNT - 1))  # one cannot be read
+    for theme in ("Dark", "Light"):
+        in_theme(page, theme)
+        for cell in cells.all():
+            if cell.inner_text().strip():
+                assert contrast(*cell.evaluate(COLORS)) >= 4.5, (theme, cell.get_attribute("class"))
+    page.set_viewport_size({"width": 600, "height": 800})
+    page.wait_for_function("document.querySelector('.cnnw-explorer').clientWidth < 600")
+    assert all(across > 8 and abs(down) < 3 for across, down in names_and_values(explorer))
+    page.set_viewport_size({"width": 1280, "height": 800})
     explorer.root.get_by_text("Where is it wrong?").click()
     told(explorer, f"1–18 of {COUNT}")
+
+
+def in_theme(page, theme):
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(f"JupyterLab {theme}", exact=True).click()
+    light = "true" if theme == "Light" else "false"
+    page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+
+
+def names_and_values(explorer):
+    """Return from the end of each name to its value: pixels across, and down."""
+    found = explorer.panel("audit").evaluate(
+        """panel => [...panel.querySelectorAll('dt')].map(name => {
+            const words = document.createRange();
+            words.selectNodeContents(name);
+            const value = name.nextElementSibling.getBoundingClientRect();
+            return [value.left - words.getBoundingClientRect().right,
+                    value.top - words.getBoundingClientRect().top];
+        })"""
+    )
+    assert len(found) == 4
+    return found
 
 
 def shown(found):

@@ -137,6 +137,8 @@ def test_what_is_locked_is_hidden_and_not_changed_on_the_page(net, pictures):
         assert made.state.pins == ()
         made._open({"name": "x.png", "content": b"x"})
         assert len(made.scene.samples) == 3
+        assert "pictures of your own cannot be opened" in str(made.last_error)
+        assert "cnnw-locked" in made.controls.camera._dom_classes  # it would open one, too
         made.last_error = None
         widgets["layer"].value = "conv2"  # the rest works on
         assert made.state.layer == "conv2"
@@ -312,9 +314,12 @@ def test_what_is_locked_is_not_reached_another_way(net, pictures):
     made = cw.CNNExplorer(net, pictures, lock=["layer", "class_index", "region"])
     try:
         before = made.state.values()
+        assert "cnnw-locked" in made.controls.widgets["kinds"]._dom_classes
         made._request(layer="conv2", filter=1)
         made.controls.widgets["class_search"].value = "dog"
         made.controls._press("hottest")
+        made.controls.widgets["class_index"].value = 1
+        assert "class explained cannot be changed" in str(made.last_error)
         assert made.state.values() == before
         made.controls._choose_photo("two")  # shown, and its class stays as it was
         assert made.state.image == "two"

@@ -101,7 +101,7 @@ def html(explorer):
 def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.method = "score-cam"
     assert "press Compute" in html(explorer)
-    assert explorer.controls.buttons["compute"].layout.visibility == "visible"
+    assert explorer.controls.buttons["compute"].layout.display is None
     explorer.controls.buttons["compute"].click()
     explorer._tasks.jobs.wait(60)
     assert "Score-CAM at conv2" in html(explorer)
@@ -113,7 +113,7 @@ def test_a_slow_method_waits_for_its_button_and_then_shows_its_map(explorer):
     explorer.state.class_index = None  # the first one is still known
     assert "Score-CAM at conv2" in html(explorer)
     explorer.state.method = "grad-cam"
-    assert explorer.controls.buttons["compute"].layout.visibility == "hidden"
+    assert explorer.controls.buttons["compute"].layout.display == "none"
 
 
 def test_a_slow_map_does_not_outlive_the_weights_it_was_made_with(explorer):
@@ -172,6 +172,37 @@ def test_an_error_in_a_job_is_said_on_the_page(explorer, monkeypatch):
     explorer._tasks.jobs.wait(10)
     assert "no masks today" in explorer._screen.status.value
     assert isinstance(explorer.last_error, RuntimeError)
+    assert all(note.value == "" for note in explorer._screen.notes.values())
+
+
+def test_what_goes_wrong_in_a_fold_is_said_in_it_until_something_goes_right(explorer, monkeypatch):
+    def broken(*arguments, **options):
+        raise RuntimeError("no answers today")
+
+    notes, buttons = explorer._screen.notes, explorer.controls.buttons
+    for task, fold in {"audit": "audit", "experiment": "experiments", "judge": "trust",
+                       "survey": "survey"}.items():  # fmt: skip
+        assert notes[task] in inside(explorer.controls.widgets[fold])
+    explorer.state.audit = True
+    with monkeypatch.context() as patched:
+        patched.setattr("cnn_widgets.scenes.audits.Audits.run", broken)
+        buttons["audit"].click()
+        explorer._tasks.jobs.wait(10)
+    assert "no answers today" in notes["audit"].value
+    assert [task for task, note in notes.items() if note.layout.display != "none"] == ["audit"]
+    buttons["audit"].click()
+    explorer._tasks.jobs.wait(10)
+    assert notes["audit"].value == ""
+    explorer.controls.widgets["switched"].value = "999999"
+    assert "999999" in notes["experiment"].value
+    assert explorer.controls.widgets["switched"].value == "999999"
+    explorer.state.filter = 1
+    assert notes["experiment"].layout.display == "none"
+
+
+def inside(box):
+    """Return all widgets that lie in a widget."""
+    return [each for child in getattr(box, "children", ()) for each in (child, *inside(child))]
 
 
 def test_a_script_computes_without_a_button(explorer):

@@ -253,8 +253,11 @@ def test_typed_places_are_taken(small):
     assert small.state.pins == (("conv1", 3, 4), ("conv1", 0, 0))
     assert small.last_error is None
     for name, wrong in (("region", "left top"), ("pins", "conv1 three 4"), ("pins", "conv1 3")):
-        before = widgets[name].value
+        before = getattr(small.state, name)
         widgets[name].value = wrong
         assert small.last_error is not None
-        assert widgets[name].value == before
+        assert getattr(small.state, name) == before
+        assert widgets[name].value == wrong  # it stays, so that it can be corrected
         small.last_error = None
+    small.state.filter = 1
+    assert widgets["region"].value == "1 2 10 12"  # after the next change it is the state's again

@@ -17,8 +17,9 @@ def tile(scene, index, picture):
     height, width = photo.shape[:2]
     _, columns, _ = strip_grid(scene)
     row, column = divmod(index, columns)
-    top, left = row * (height + LABEL), column * width
-    found = picture[top : top + height + LABEL, left : left + width]
+    line = round(max(height, width) / STRIP_TILE * LABEL)  # as large a part as of a large picture
+    top, left = row * (height + line), column * width
+    found = picture[top : top + height + line, left : left + width]
     return photo, found[:height], found[height:]
 
 
@@ -41,6 +42,8 @@ def test_the_evidence_is_that_of_film_strip(explorer, choice, image):
     )  # fmt: skip
     assert strip_grid(scene) == (1, 3, tuple(each.layer for each in expected))
     picture = strip(scene).picture
+    sides = cached_thumbnail(scene.sample, STRIP_TILE).shape
+    assert picture.shape[0] < sides[0] + max(sides) / 5  # hardly anything but the pictures
     for index, found in enumerate(expected):
         assert scene.film_strip[index].layer == found.layer
         np.testing.assert_array_equal(scene.film_strip[index].raw, found.raw)

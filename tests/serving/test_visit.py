@@ -34,7 +34,7 @@ def offered(explorer):
 def test_what_is_typed_is_not_opened(visited, typed):
     before = dict(visited.state.to_dict())
     visited.controls.widgets["location"].value = typed
-    assert "location cannot be changed" in str(visited.last_error)
+    assert "address of a picture cannot be changed" in str(visited.last_error)
     assert visited.state.to_dict() == before
     visited.last_error = None
     visited.controls.widgets["location"].value = ""
