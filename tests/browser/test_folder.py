@@ -87,7 +87,7 @@ def test_names_and_labels_are_searched_and_a_click_shows_the_photograph(explorer
     told(explorer, f"1–15 of 15 found among {COUNT}")
     thumbs(explorer).nth(2).click()
     explorer.wait_alt("overlay", "espresso/07.jpg")
-    assert "labelled espresso" in explorer.panel("predictions").inner_text()
+    explorer.panel("predictions").get_by_text("labelled espresso").wait_for()
     search.fill("")
     search.press("Enter")
     told(explorer, f"1–18 of {COUNT}")
