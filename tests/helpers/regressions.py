@@ -431,7 +431,6 @@ HARMLESS = {
     "photographs shuffled, as arrays without names": shuffled_arrays,
     "photographs as PNG": as_png,
     "folder moved, photographs renamed and labelled": moved_and_labelled,
-    "fewer photographs": a_subset,
     "more photographs": more_photographs,
     "filters reordered with the next layer": filters_in_step,
     "a constant on all scores": constant_on_all_scores,

@@ -79,7 +79,7 @@ def test_it_is_looked_into_as_its_authors_meant(name):
     difference = float(np.abs(net.scores(sample)[1] - probabilities).max())
     assert difference < 1e-5
     print(
-        f"\n| {name} | {next(note for note in net.notes if 'reaches' in note)} | "
+        f"\n| {name} | {next(note for note in net.notes if 'calculates with' in note)} | "
         f"{net.default_layer} {found.shape} | every {field.rows.step:g} px, each sees "
         f"{field.rows.size:g} px | {difference:.1e} | {time.perf_counter() - started:.0f} s |"
     )

@@ -14,6 +14,7 @@ from helpers.regressions import (
     NAMES,
     REGRESSIONS,
     World,
+    a_subset,
     architecture,
     opened,
     pictures,
@@ -22,6 +23,7 @@ from helpers.regressions import (
 )
 
 import cnn_widgets as cw
+from cnn_widgets.regression import Tolerances
 
 pytestmark = pytest.mark.slow
 #: Run by hand: near relatives of other cases, or long.
@@ -49,10 +51,10 @@ def world(keras, tmp_path_factory):
     return World(keras, model, photographs, scratch / "evidence", scratch)
 
 
-def checked(world, change):
+def checked(world, change, **options):
     made = change(world)
     net, photographs = made if isinstance(made, tuple) else (made, world.photographs)
-    return cw.check_against(net, photographs, world.evidence)
+    return cw.check_against(net, photographs, world.evidence, **options)
 
 
 @pytest.mark.parametrize("name", cases(REGRESSIONS))
@@ -71,7 +73,16 @@ def test_a_regression_fails_and_is_named(world, name):
 
 @pytest.mark.parametrize("name", cases(HARMLESS))
 def test_a_harmless_change_passes(world, name):
-    found = checked(world, HARMLESS[name])
+    assert_unchanged(checked(world, HARMLESS[name]))
+
+
+def test_fewer_photographs_pass_where_that_is_allowed(world):
+    """A folder that was fetched by half must not pass for a whole one; asked for, it may."""
+    assert checked(world, a_subset).changed == ("missing",)
+    assert_unchanged(checked(world, a_subset, tolerances=Tolerances(missing=0.4)))
+
+
+def assert_unchanged(found):
     assert found.passed, found.failures
     figures = [case.figures for case in found.cases]
     # far from the tolerances, so that a slower or faster machine changes nothing
