@@ -50,6 +50,8 @@ def finite(name: str, given: Any) -> float:
         raise TypeError(f"Expected {name} to be a number. Received: {given!r:.80}")
     try:
         found = float(given)
+    except OverflowError:
+        found = np.inf
     except (TypeError, ValueError):
         raise TypeError(f"Expected {name} to be a number. Received: {given!r:.80}") from None
     if not abs(found) <= float(np.finfo(np.float32).max):

@@ -59,15 +59,15 @@ def _audit(options: argparse.Namespace) -> int:
 
     The exit code is 1 if no photograph can be read.
     """
+    from cnn_widgets.arguments import whole
     from cnn_widgets.attribution import find_method
     from cnn_widgets.auditing import audit, write_page
     from cnn_widgets.auditing.answers import NOTES
     from cnn_widgets.datasets import open_images
     from cnn_widgets.further_checks import CHECKS, checked_sections
     from cnn_widgets.networks import load_network
-    from cnn_widgets.records import check_count
 
-    check_count("pictures", options.pictures, 0)
+    whole("pictures", options.pictures, 0)
     find_method(options.method)  # fails before the network is loaded, which takes seconds
     unknown = [name for name in options.also if name not in CHECKS]
     if unknown:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,6 @@ def check_fit(fit: str | None) -> None:
     """Raise a ValueError if a way to resize photographs is unknown; None leaves it open."""
     if fit is not None and fit not in FITS:
         raise ValueError(f"Expected fit to be one of {FITS}. Received: {fit!r}")
-
-
-def check_count(name: str, value: object, least: int = 1) -> None:
-    """Raise an error unless something is a whole number that is not too small."""
-    if not isinstance(value, Integral):
-        raise TypeError(f"Expected {name} to be a whole number. Received: {value!r}")
-    if value < least:
-        raise ValueError(f"Expected {name} to be at least {least}. Received: {value}")
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from cnn_widgets.arguments import whole as whole_number
 from cnn_widgets.attribution.explain import streamed
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.datasets import ImageSet, Label, open_images
@@ -18,7 +19,7 @@ from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import ImageSample, Prediction, check_count, check_fit
+from cnn_widgets.records import ImageSample, Prediction, check_fit
 
 _NONE = "Expected at least one photograph. Received none."
 
@@ -115,7 +116,7 @@ def stream(
     >>> [each.predictions[0].name for each in cw.stream(net, photographs)][:2]
     ['Egyptian cat', 'espresso']
     """
-    check_count("top", top)
+    whole_number("top", top)
     checked_network(net)
     check_fit(fit)
     pictures = open_images(images, labels, channels=net.channels)

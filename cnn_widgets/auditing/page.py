@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.arguments import whole
 from cnn_widgets.auditing.answers import GRID, NOTES
 from cnn_widgets.auditing.calibration import Calibration
 from cnn_widgets.auditing.result import ANOTHER, Audit
@@ -30,7 +31,6 @@ from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import check_count
 from cnn_widgets.telling import counted
 
 #: Up to so many labels the confusion matrix is shown whole; of more, the most frequent confusions.
@@ -68,7 +68,7 @@ def write_page(
     OSError
         If the file cannot be written; the message names it.
     """
-    check_count("pictures", pictures, 0)
+    whole("pictures", pictures, 0)
     photographs = _audited(found, net, images)
     title = f"Audit of {found.about['network']} on {counted(len(found), 'photograph')}"
     parts = [

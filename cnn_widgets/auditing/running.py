@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_widgets import storage
+from cnn_widgets.arguments import whole
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
@@ -25,7 +26,7 @@ from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
-from cnn_widgets.records import check_count, check_fit
+from cnn_widgets.records import check_fit
 from cnn_widgets.telling import check_progress, stopped
 
 _FLUSHED_EVERY = 2.0  # seconds
@@ -272,7 +273,7 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
 def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
     """Return what the answers depend on, as plain values."""
     if shard is not None:
-        check_count("shard", shard)
+        whole("shard", shard)
     count = len(images) if images.repeatable else 0
     return {
         "network": net.name,

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.arguments import whole
 from cnn_widgets.auditing.sections import percent, photograph, row, section, table
 from cnn_widgets.data_checks.doubts import DoubtedLabels
 from cnn_widgets.data_checks.duplicates import Duplicates
 from cnn_widgets.data_checks.odd import OddOnes
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.records import check_count
 
 #: So many photographs are shown in a section.
 PICTURES = 30
@@ -146,7 +146,7 @@ def duplicates_section(
 
 def _readable(images: Any, pictures: int) -> ImageSet:
     """Return photographs as a set of which `pictures` are shown; a ValueError if they cannot be."""
-    check_count("pictures", pictures, 0)
+    whole("pictures", pictures, 0)
     found = open_images(images)
     if not found.repeatable:
         raise ValueError(
