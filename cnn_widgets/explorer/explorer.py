@@ -280,6 +280,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self._tasks.keep_only(scene)
         self._screen.draw_changed(scene, changed)
         self.controls.sync_leads(scene)  # some results are computed as they are drawn
+        self._touch.tell_again()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a PNG and a line of text to the output, for viewers without a kernel."""

@@ -62,7 +62,7 @@ function render({ model, el }) {
   }
   let serial = 0;
   const sendHover = throttled((place) => {
-    model.set("hover", { ...place, serial: ++serial });
+    model.set("hover", place ? { ...place, serial: ++serial } : {});
     model.save_changes();
   });
   let keys = []; // every press counts, so they are collected
@@ -111,6 +111,7 @@ function render({ model, el }) {
     sendHover({ picture: over.picture, ...placeIn(box, event) });
   }
   function left() {
+    if (over) sendHover(null);
     over = null;
     tip.hidden = true;
   }

@@ -31,7 +31,7 @@ class Pointer(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget's base cl
     Attributes
     ----------
     hover : dict
-        The place under the pointer, from the page; the newest one only.
+        The place under the pointer, from the page; the newest one only, {} over no picture.
     readout : dict
         What is at that place, in words, to the page.
     places : dict

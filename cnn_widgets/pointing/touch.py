@@ -46,9 +46,10 @@ class Touch:
     ) -> None:
         self._guarded, self._scene, self._request, self._press = guarded, scene, request, press
         self._shown: Scene | None = None
+        self._told: Mapping[str, Any] = {}  # the place under the pointer, if there are words for it
         self._open, self._on_shown, self._serials = open_picture, shown, count(1)
         self.pointer = Pointer(self._on_gesture)
-        self.pointer.observe(self._on_hover, "hover")
+        self.pointer.observe(lambda change: self._on_hover(change.new), "hover")
 
     def sync(self, scene: Scene) -> None:
         """Tell the page where the selected tiles are, for screen readers and for scrolling.
@@ -79,16 +80,20 @@ class Touch:
         """Let go of the scene kept for hovering."""
         self._shown = None
 
-    def _on_hover(self, change: Any) -> None:
-        place = change.new
+    def tell_again(self) -> None:
+        """Say what is at the place under a pointer that rests while the picture changes."""
+        self._on_hover(self._told)
 
+    def _on_hover(self, place: Mapping[str, Any]) -> None:
         def say() -> None:
             picture = str(place.get("picture"))
             scene = self._shown or self._scene()
             text = describe(scene, picture, number(place, "x"), number(place, "y"))
             self._answer(picture=picture, text=text)
+            self._told = place
 
-        if place:
+        self._told = {}
+        if place:  # else the pointer has left the pictures
             self._guarded(say)
 
     def _on_gesture(self, gesture: Mapping[str, Any]) -> None:

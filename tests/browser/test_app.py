@@ -76,7 +76,7 @@ def test_five_look_around_at_once_and_a_sixth_waits_for_a_place(app, visit):
         urllib.request.urlopen(app.address)
     assert refused.value.code == 503
     assert int(refused.value.headers["Retry-After"]) > 0
-    assert len(app.kernels()) == PLACES + 1  # who waits costs no process
+    app.wait_kernels(PLACES + 1)  # who waits costs no process
     tabs[0].close(run_before_unload=True)
     sixth.wait_for_selector(SEEN, timeout=OPENED)  # by itself
 

@@ -154,8 +154,9 @@ def test_the_filter_slider_moves_the_filter_the_frame_and_the_number(explorer):
         explorer.page.keyboard.press("ArrowRight")
     explorer.wait_alt("filter", "Filter 3 of")
     expect(explorer.control("filter_number", "input")).to_have_value("3")
-    after = explorer.panel("frame").locator(".cnnw-frame").bounding_box()
-    assert after["x"] > before["x"]
+    explorer.page.wait_for_function(
+        "x => document.querySelector('.cnnw-panel-frame .cnnw-frame')"
+        "?.getBoundingClientRect().x > x", arg=before["x"])  # fmt: skip
     explorer.control("filter_number", "input").fill("7")
     explorer.page.keyboard.press("Enter")
     explorer.wait_alt("filter", "Filter 7 of")
@@ -173,8 +174,7 @@ def test_the_evidence_lies_exactly_over_its_photograph(explorer):
     for name in ("cat", "photographer"):  # one of them is square
         explorer.root.get_by_role("button", name=name, exact=True).click()
         explorer.wait_alt("overlay", f"over {name}")
-        boxes = [explorer.panel(n).locator("img").bounding_box() for n in ("original", "overlay")]
-        assert boxes[0] == boxes[1]
+        explorer.wait_over("overlay", "original")
     explorer.root.get_by_role("button", name="cat", exact=True).click()
     explorer.wait_alt("overlay", "over cat")
 
@@ -239,7 +239,7 @@ def test_what_is_no_picture_is_refused_in_words_and_the_view_stays(explorer, tmp
 def test_the_gallery_of_pairs_opens_on_request(explorer):
     explorer.page.get_by_text("All photographs, each with").click()
     explorer.page.wait_for_selector(".cnnw-panel-pairs figure", timeout=60_000)
-    assert explorer.page.locator(".cnnw-panel-pairs figure").count() == 10
+    expect(explorer.page.locator(".cnnw-panel-pairs figure")).to_have_count(10)
     explorer.page.get_by_text("All photographs, each with").click()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.lab import ARGS, CHROMIUM, Explorer, jupyterlab, notebook, run_all
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,6 +29,6 @@ def test_a_photograph_is_taken_and_shown_and_the_camera_is_let_go(folder, tmp_pa
         )
         take.click()
         explorer.wait_alt("original", "The photograph camera")
-        assert track.evaluate("track => track.readyState") == "ended"
-        assert page.locator(".cnnw-viewfinder").count() == 0
+        page.wait_for_function("track => track.readyState === 'ended'", arg=track)
+        expect(page.locator(".cnnw-viewfinder")).to_have_count(0)
         browser.close()

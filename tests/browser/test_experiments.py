@@ -5,6 +5,7 @@ import re
 import pytest
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import Hand, watched
+from playwright.sync_api import expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -58,8 +59,8 @@ def test_shift_click_on_the_mosaic_switches_filters_and_tells_the_answer(hand):
     hand.click("mosaic", 0.02, 0.1)
     page.keyboard.up("Shift")
     told(hand, "Filter 0 of head_relu silenced")
-    assert explorer.control("switched", "input").input_value() == "0"
-    assert explorer.panel("frame").locator(".cnnw-second").count() == 1
+    expect(explorer.control("switched", "input")).to_have_value("0")
+    expect(explorer.panel("frame").locator(".cnnw-second")).to_have_count(1)
     assert hand.value("filter_number") == "3"  # the filter shown stays
     explorer.control("switched", "input").fill("top 200")
     explorer.control("switched", "input").press("Enter")
@@ -106,10 +107,10 @@ def test_a_long_experiment_can_be_cancelled_on_the_page(hand):
     told(hand, "Press “Make it”")
     button(hand).click()
     hand.explorer.wait_status("steps", timeout=60_000)
-    assert button(hand).inner_text() == "Cancel"
+    expect(button(hand)).to_have_text("Cancel")
     button(hand).click()
     hand.explorer.wait_status("Cancelled")
-    assert button(hand).inner_text() == "Make it"
+    expect(button(hand)).to_have_text("Make it")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,6 +7,7 @@ from helpers.contrast import contrast
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import watched
 from PIL import Image
+from playwright.sync_api import expect
 
 import cnn_widgets as cw
 
@@ -69,7 +70,7 @@ def thumbs(explorer):
 
 def test_the_photographs_stand_by_the_page(explorer):
     told(explorer, f"1–18 of {COUNT}")
-    assert thumbs(explorer).count() == 18
+    expect(thumbs(explorer)).to_have_count(18)
     explorer.root.locator(".cnnw-shelf .cnnw-arrow").last.click()
     told(explorer, f"19–36 of {COUNT}")
     explorer.root.locator(".cnnw-shelf .cnnw-arrow").first.click()
@@ -95,8 +96,7 @@ def test_names_and_labels_are_searched_and_a_click_shows_the_photograph(explorer
 
 def test_one_that_cannot_be_read_is_marked_and_says_why(explorer):
     broken = explorer.root.locator(".cnnw-thumbs .cnnw-unreadable")
-    broken.wait_for()
-    assert broken.count() == 1
+    expect(broken).to_have_count(1)
     before = explorer.panel("overlay").locator("img").get_attribute("alt")
     broken.click()
     explorer.root.locator(".cnnw-error", has_text="cannot be read").wait_for()
@@ -149,7 +149,7 @@ def test_a_click_into_the_table_of_mistakes_opens_those_photographs(explorer, li
     told(explorer, shown(int(expected.confusion[row, column])))
     picked = matrix.locator("[role=cell].cnnw-picked")
     picked.wait_for()
-    assert picked.inner_text() == own.inner_text()
+    expect(picked).to_have_text(own.inner_text())
     explorer.wait_alt("overlay", f"{expected.label_names[row]}/")
     explorer.root.locator(".cnnw-touch-confusion").press("Escape")
     told(explorer, shown(wrong))

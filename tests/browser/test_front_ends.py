@@ -6,6 +6,7 @@ import pytest
 from helpers.front_ends import front_end
 from helpers.lab import CHROMIUM, Explorer, notebook
 from helpers.pointing import Hand, watched
+from playwright.sync_api import expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -89,11 +90,10 @@ def test_the_pictures_show(hand):
     for name in ("original", "overlay", "filter", "mosaic", "depth"):
         hand.explorer.wait_alt(name, "cat")
         assert hand.explorer.panel(name).locator("img").is_visible()
-    assert "Egyptian cat" in hand.explorer.panel("predictions").inner_text()
+    expect(hand.explorer.panel("predictions")).to_contain_text("Egyptian cat")
     # The explorer has its style: the evidence lies over the photograph
-    boxes = [hand.explorer.panel(n).locator("img").bounding_box() for n in ("original", "overlay")]
-    assert boxes[0] == boxes[1]
-    assert boxes[0]["width"] >= 340
+    hand.explorer.wait_over("overlay", "original")
+    assert hand.explorer.panel("overlay").locator("img").bounding_box()["width"] >= 340
 
 
 def test_a_click_on_a_tile_chooses_its_filter_and_the_keys_walk_on(hand):

@@ -10,6 +10,7 @@ from helpers.contrast import contrast
 from helpers.lab import CHROMIUM, Explorer, jupyterlab, notebook, run_all
 from helpers.pointing import Hand, watched
 from PIL import Image
+from playwright.sync_api import expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -206,4 +207,4 @@ def test_a_guess_is_made_with_enter_and_its_button_looks_like_one(lesson):
     field.fill("missile")
     field.press("Enter")
     lesson.wait("!root.matches('.cnnw-guessing')")
-    assert "missile" in box.inner_text()
+    expect(box).to_contain_text("missile")

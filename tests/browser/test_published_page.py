@@ -54,7 +54,6 @@ def test_a_filter_is_chosen_by_key_and_its_value_is_told(page, lite0, gallery):
     page.locator("#mosaic button").nth(5).focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('one').textContent === 'Filter 5'")
-    page.wait_for_timeout(300)
     box = page.locator("#filter").bounding_box()
     page.mouse.move(box["x"] + 0.51 * box["width"], box["y"] + 0.26 * box["height"])
     page.wait_for_function("document.getElementById('readout').textContent.includes('row')")

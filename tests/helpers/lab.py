@@ -135,6 +135,18 @@ class Explorer:
             arg=[name, before], timeout=timeout,
         )  # fmt: skip
 
+    def wait_over(self, name, other, timeout=15_000):
+        """Wait until the picture of a panel lies exactly over that of another."""
+        self.page.wait_for_function(
+            """names => {
+                const [one, two] = names.map(name => document.querySelector(
+                    `.jp-OutputArea .cnnw-panel-${name} img`)?.getBoundingClientRect());
+                return one?.width > 1 && two && ['x', 'y', 'width', 'height'].every(
+                    each => one[each] === two[each]);
+            }""",
+            arg=[name, other], timeout=timeout,
+        )  # fmt: skip
+
     def wait_opacity(self, opacity, timeout=15_000):
         """Wait until the evidence lies over its photograph with an opacity."""
         self.page.wait_for_function(

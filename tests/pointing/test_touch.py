@@ -72,6 +72,27 @@ def test_hovering_tells_the_place(explorer):
     assert explorer.last_error is None
 
 
+def test_under_a_pointer_that_rests_the_words_change_with_the_picture(explorer):
+    before = hover(explorer, picture="photo", x=0.3, y=0.6, serial=1)
+    explorer.state.face = "photograph"
+    after = explorer._touch.pointer.readout
+    assert "evidence" in before["text"]
+    assert "evidence" not in after["text"]
+    assert after["text"] == describe(explorer.scene, "photo", 0.3, 0.6)
+    assert after["serial"] != before["serial"]
+    hover(explorer)  # it has left the picture
+    explorer.state.face = "evidence"
+    assert explorer._touch.pointer.readout == after
+
+
+def test_a_place_that_cannot_be_told_is_refused_once(explorer):
+    hover(explorer, picture="photo", x="a", y=0.5)
+    assert explorer.last_error is not None
+    explorer.last_error = None
+    explorer.show(filter=2)
+    assert explorer.last_error is None
+
+
 def test_hovering_computes_nothing_twice(explorer, monkeypatch):
     """The filters' weights, a pass through the network, are those of the scene on screen."""
     explorer.state.filter_order = "weight"
