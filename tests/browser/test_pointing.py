@@ -82,7 +82,9 @@ def hand(session):
 @pytest.fixture
 def clear(hand):
     """Nothing pinned, no region, nothing magnified."""
-    hand.box("photo").press("Escape")
+    for key in ("Escape", "0"):
+        hand.box("photo").press(key)
+    settled(hand, "=== 1")
     hand.wait_value("pins", "")
     hand.wait_value("region", "")
     return hand
