@@ -64,8 +64,15 @@ collect_ignore_glob = ["conftest.py", "*/conftest.py"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Examples that judge or compare maps on the whole network take seconds each: marked slow."""
+    """Mark long examples slow, and let a browser test that fails be tried a second time.
+
+    Examples that judge or compare maps on the whole network take seconds each. A browser may lose a
+    key or a click on a busy machine; the summary names each test that needed its second try, and
+    `.ci/run` allows three of them.
+    """
     for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if isinstance(item, pytest.DoctestItem) and item.name.startswith(LONG_EXAMPLES):
             item.add_marker(pytest.mark.slow)
 

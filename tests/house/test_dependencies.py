@@ -40,6 +40,7 @@ DISTRIBUTIONS = {
 NOT_IMPORTED = {
     "jupyterlab": "run as a program by the command",
     "pytest-xdist": "runs the tests on two cores",
+    "pytest-rerunfailures": "tries a browser test a second time",
     "ruff": "run by test_style",
     "mypy": "run by test_style",
     "types-requests": "read by mypy",
