@@ -146,7 +146,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", help="which Python; by default that of binder/runtime.txt")
     given = parser.parse_args()
-    from helpers.lab import free_port
+    from helpers.servers import free_port
 
     stated = (ROOT / "binder" / "runtime.txt").read_text().strip()
     python, told = python_named(stated)

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 import pytest
-from helpers.front_ends import front_end
+from helpers.front_ends import front_end, run_in_notebook_7
 from helpers.lab import CHROMIUM, jupyterlab, notebook, run_all
 
 pytestmark = [
@@ -26,11 +26,7 @@ def shown(name, browser, root, home):
         if name == "lab":
             run_all(page, address, "doctor.ipynb")
         elif name == "notebook":
-            page.goto(f"{address}/notebooks/doctor.ipynb")
-            page.get_by_role("button", name="Python 3 (ipykernel)").wait_for()
-            page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()
+            run_in_notebook_7(page, address, "doctor.ipynb")
         else:
             page.goto(f"{address}/voila/render/doctor.ipynb", timeout=90_000)
         told = page.locator(".jp-OutputArea pre", has_text="the doctor's page of").first

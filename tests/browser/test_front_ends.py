@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers.front_ends import front_end
+from helpers.front_ends import front_end, run_in_notebook_7
 from helpers.lab import CHROMIUM, Explorer, notebook
 from helpers.pointing import Hand, watched
 from playwright.sync_api import expect
@@ -65,12 +65,7 @@ def session(request, browser, folder, tmp_path_factory):
             lambda route: (beyond.append(route.request.url), route.fulfill(body="")),
         )
         if request.param == "notebook":
-            with page.expect_websocket(lambda socket: "/channels" in socket.url):
-                page.goto(f"{address}/notebooks/explore.ipynb")
-            page.get_by_role("button", name="Python 3 (ipykernel)").wait_for()
-            page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()
+            run_in_notebook_7(page, address, "explore.ipynb")
         else:
             page.goto(f"{address}/voila/render/explore.ipynb", timeout=90_000)
         page.wait_for_selector(".cnnw-touch-mosaic[role=grid]", timeout=60_000)

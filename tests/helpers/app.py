@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from helpers.lab import end, free_port
+from helpers.servers import free_port, serving
 
 
 class Running:
@@ -46,23 +46,12 @@ class Running:
 @contextlib.contextmanager
 def running(home: Path, *options: str):
     """Run the app on loopback, with a home of its own, and yield it once it answers."""
-    home.mkdir(parents=True, exist_ok=True)
-    port, path = free_port(), home / "app.log"
+    port = free_port()
     command = [sys.executable, "-m", "cnn_widgets.cli", "app", "--no-browser", f"--port={port}"]
-    environment = os.environ | {
-        "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
-    with path.open("w") as log:
-        server = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
-        made = Running(f"http://127.0.0.1:{port}", server, path)
-        try:
-            deadline = time.monotonic() + 120
-            while f"The explorer is at {made.address}" not in made.log:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"The app did not start:\n{made.log}")
-                time.sleep(0.2)
-            yield made
-        finally:
-            end(server)
+    address, path = f"http://127.0.0.1:{port}", home / "server.log"
+
+    def ready() -> bool:
+        return f"The explorer is at {address}" in path.read_text()
+
+    with serving([*command, *options], home, ready) as (server, log):
+        yield Running(address, server, log)

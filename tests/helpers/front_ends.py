@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 import sys
-import time
-import urllib.request
+from functools import partial
 from pathlib import Path
 
-from helpers.lab import end, free_port
+from helpers.servers import answers, free_port, serving
 
 #: The options of each front end, and an address that answers when it is ready.
 FRONT_ENDS = {
@@ -27,29 +24,21 @@ FRONT_ENDS = {
 def front_end(name: str, root: Path, home: Path):
     """Run a front end on loopback in a folder, with a home of its own; yield its address."""
     port, (options, ready) = free_port(), FRONT_ENDS[name]
-    home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", name, "--no-browser", f"--port={port}"]
     command += [option.format(root=root) for option in options]
     if name == "voila":
         command.append(str(root))
-    environment = os.environ | {
-        "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
-    address, log = f"http://127.0.0.1:{port}", (home / "server.log").open("w")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            if server.poll() is not None or time.monotonic() > deadline:
-                told = (home / "server.log").read_text()
-                raise RuntimeError(f"{name} did not start:\n{told}")
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{address}/{ready}", timeout=2).close()
-                break
-            time.sleep(0.2)
+    address = f"http://127.0.0.1:{port}"
+    with serving(command, home, partial(answers, f"{address}/{ready}")):
         yield address
-    finally:
-        end(server)
-        log.close()
+
+
+def run_in_notebook_7(page, address: str, name: str) -> None:
+    """Open a notebook in Notebook 7 and run all its cells."""
+    # Before the kernel's session is up, it drops the command
+    with page.expect_websocket(lambda socket: "/channels" in socket.url):
+        page.goto(f"{address}/notebooks/{name}")
+    page.get_by_role("button", name="Python 3 (ipykernel)").wait_for()
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.locator(".lm-Menu").get_by_text("Run All Cells", exact=True).click()

@@ -6,16 +6,14 @@ import contextlib
 import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
+from functools import partial
 from pathlib import Path
 
 import nbformat
 
 import cnn_widgets
+from helpers.servers import answers, free_port, serving
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 ARGS = [
@@ -33,54 +31,20 @@ def notebook(path: Path, *cells: str) -> Path:
     return path
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def end(server: subprocess.Popen) -> None:
-    """End a server that a test started; one that does not listen is killed."""
-    server.terminate()
-    try:
-        server.wait(30)
-    except subprocess.TimeoutExpired:
-        server.kill()
-
-
 @contextlib.contextmanager
 def jupyterlab(root: Path, home: Path, *options: str):
     """Run JupyterLab on loopback in a folder, with a home of its own; yield its address."""
     port = free_port()
-    home.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
         "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port_retries=0",
         "--LabApp.news_url=None", f"--ServerApp.root_dir={root}", "--allow-root", *options,
     ]  # fmt: skip
-    settings = Path(cnn_widgets.__file__).parent / "lab_settings"
-    environment = os.environ | {
-        "JUPYTER_CONFIG_PATH": str(settings),
-        "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"), "IPYTHONDIR": str(home / "ipython"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }  # fmt: skip
-    log = (home / "lab.log").open("w")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    settings = str(Path(cnn_widgets.__file__).parent / "lab_settings")
     address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"JupyterLab did not start:\n{(home / 'lab.log').read_text()}")
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{address}/api/status", timeout=2).close()
-                break
-            time.sleep(0.2)
+    ready = partial(answers, f"{address}/api/status")
+    with serving(command, home, ready, JUPYTER_CONFIG_PATH=settings):
         yield address
-    finally:
-        end(server)
-        log.close()
 
 
 def run_all(page, address: str, name: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.lab import free_port
+from helpers.servers import free_port
 from PIL import Image
 
 from cnn_widgets import cli
