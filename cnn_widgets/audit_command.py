@@ -59,25 +59,17 @@ def _audit(options: argparse.Namespace) -> int:
 
     The exit code is 1 if no photograph can be read.
     """
-    from cnn_widgets.arguments import whole
-    from cnn_widgets.attribution import find_method
     from cnn_widgets.auditing import audit, write_page
     from cnn_widgets.auditing.answers import NOTES
     from cnn_widgets.datasets import open_images
-    from cnn_widgets.further_checks import CHECKS, checked_sections
+    from cnn_widgets.further_checks import checked_sections
     from cnn_widgets.networks import load_network
 
-    whole("pictures", options.pictures, 0)
-    find_method(options.method)  # fails before the network is loaded, which takes seconds
-    unknown = [name for name in options.also if name not in CHECKS]
-    if unknown:
-        raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
-    if options.against and "duplicates" not in options.also:
-        raise ValueError("--against is for --also duplicates.")
+    _refuse_wrong(options)
     images = open_images(options.images)
     other = open_images(options.against) if options.against else None
     classes = _classes(options.classes)
-    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
+    net = load_network(options.model, progress=_say)
 
     def progress(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:
@@ -87,22 +79,38 @@ def _audit(options: argparse.Namespace) -> int:
         found = audit(net, images, classes=classes, method=options.method, out=options.out,
                       progress=progress)  # fmt: skip
     except KeyboardInterrupt:
-        print(f"\nStopped. The same command goes on: {options.out} keeps what was answered.",
-              file=sys.stderr)  # fmt: skip
+        _say(f"\nStopped. The same command goes on: {options.out} keeps what was answered.")
         return 130
-    print(file=sys.stderr)
-    for note in found.about[NOTES]:
-        print(f"note: {note}", file=sys.stderr)
+    _say("\n".join(["", *(f"note: {note}" for note in found.about[NOTES])]))
     print(found.unjudged or f"right: {found.accuracy}")
     if found.errors:
         print(f"unreadable: {len(found.errors):,}")
     more, code = list[str](), int(len(found.errors) == len(found))
     try:
-        more = checked_sections(found, net, images, options.also, classes,
-                                lambda line: print(line, file=sys.stderr), other)  # fmt: skip
+        more = checked_sections(found, net, images, options.also, classes, _say, other)
     except KeyboardInterrupt:
-        print("\nStopped: the page is written without the further checks.", file=sys.stderr)
+        _say("\nStopped: the page is written without the further checks.")
         code = 130
     page = write_page(found, net, images, options.out / "audit.html", options.pictures, more)
     print(f"written: {page}")
     return code
+
+
+def _refuse_wrong(options: argparse.Namespace) -> None:
+    """Raise a ValueError for wrong options, before a network is loaded, which takes seconds."""
+    from cnn_widgets.arguments import whole
+    from cnn_widgets.attribution import find_method
+    from cnn_widgets.further_checks import CHECKS
+
+    whole("pictures", options.pictures, 0)
+    find_method(options.method)
+    unknown = [name for name in options.also if name not in CHECKS]
+    if unknown:
+        raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
+    if options.against and "duplicates" not in options.also:
+        raise ValueError("--against is for --also duplicates.")
+
+
+def _say(line: str) -> None:
+    """Tell what is not the answer: progress and notes."""
+    print(line, file=sys.stderr)

@@ -84,34 +84,25 @@ def match_labels(
         )
     told = {str(key): value for key, value in (classes or {}).items()}
     spellings = Spellings(net)
-    by_name = spellings.by_name
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
     unknown: list[str] = []
     met = list(dict.fromkeys(each for each in labels if each is not None))
     for label in met:
-        if str(label) in told:
-            meant = told[str(label)]
-            if meant is None:
+        name = str(label)
+        if name in told:
+            if told[name] is None:
                 continue
-            indices, name = _meant(str(label), meant, net), str(label)
-        elif isinstance(label, int):
-            index = net.class_index(label)
-            indices, name = (index,), net.class_names[index]
-            if by_name.get(str(label), [index]) != [index]:
-                raise ValueError(
-                    f"Label {label} may be the class of number {label}, {name!r}, or the one named "
-                    f"{str(label)!r}. Say which: classes={{{label}: …}}."
-                )
+            indices = _meant(name, told[name], net)
         else:
-            indices, name = tuple(by_name.get(_plain(label), ())), label
+            name, indices = _of_the_network(label, net, spellings.by_name)
         if not indices:
-            unknown.append(str(label))
+            unknown.append(name)
             continue
         known[label] = str(spellings.first(name, indices))
         found[known[label]] = indices
     if unknown:
-        raise ValueError(_unknown(unknown, net, list(by_name)))
+        raise ValueError(_unknown(unknown, net, list(spellings.by_name)))
     names = tuple(sorted(found))
     return LabelTable(
         names,
@@ -119,6 +110,22 @@ def match_labels(
         {label: names.index(name) for label, name in known.items()},
         (*spellings.notes, *_unused(told, met)),
     )
+
+
+def _of_the_network(
+    label: Label, net: Network, by_name: Mapping[str, list[int]]
+) -> tuple[str, tuple[int, ...]]:
+    """Return the name of a label, and the classes of the network that it stands for by itself."""
+    if not isinstance(label, int):
+        return label, tuple(by_name.get(_plain(label), ()))
+    index = net.class_index(label)
+    name = net.class_names[index]
+    if by_name.get(str(label), [index]) != [index]:
+        raise ValueError(
+            f"Label {label} may be the class of number {label}, {name!r}, or the one named "
+            f"{str(label)!r}. Say which: classes={{{label}: …}}."
+        )
+    return name, (index,)
 
 
 class Spellings:

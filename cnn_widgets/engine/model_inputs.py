@@ -93,24 +93,14 @@ def _inputs(
     """Return name and number of the input for the photograph, and the other inputs."""
     tensors = list(getattr(model, "inputs", None) or ())
     names = _input_names(model, tensors)
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        by_number = isinstance(key, int) and 0 <= key < len(names)
-        name = names[int(key)] if by_number else str(key)
-        if name not in names or len(names) < 2:
-            hint = f"{key!r}" if tensors else f"{key!r}. {SEVERAL}"
-            takes = f"inputs {', '.join(names)}" if len(names) > 1 else "the photograph only"
-            raise ValueError(
-                f"Model {model.name!r} takes {takes}. Received inputs for {key!r}{hint}"
-            )
-        values[name] = value
+    values = _by_name(model, names, given)
     if len(tensors) < 2:
         return (names or ["image"])[0], 0, ()
     shapes = [tuple(each.shape) for each in tensors]
     free = [n for n, name in enumerate(names) if name not in values]
     pictures = [n for n in free if len(shapes[n]) == 4]
     place = pictures[0] if len(pictures) == 1 else None
-    channels = shapes[place][3] if place is not None else None
+    channels = None if place is None else shapes[place][3]
     every = [
         OtherInput(
             names[n], n, shapes[n][1:], str(tensors[n].dtype),
@@ -120,11 +110,9 @@ def _inputs(
     ]  # fmt: skip
     what = f"Model {model.name!r} takes {len(names)} inputs: {described(every)}."
     if place is None:
-        which = (
-            "None is left for the photograph"
-            if not pictures
-            else ("Which one takes the photograph? Give the others")
-        )
+        which = "None is left for the photograph"
+        if pictures:
+            which = "Which one takes the photograph? Give the others"
         example = names[pictures[-1] if pictures else -1]
         raise ValueError(f"{what} {which}: inputs={{{example!r}: …}}.")
     others = [each for each in every if each.place != place]
@@ -136,6 +124,24 @@ def _inputs(
             "where each comes with its own, load_image(…, inputs={…})."
         )
     return names[place], place, tuple(each.given(values[each.name]) for each in others)
+
+
+def _by_name(
+    model: keras.Model, names: Sequence[str], given: Mapping[str | int, Any]
+) -> dict[str, Any]:
+    """Return what is given for a model's inputs under their names, for numbers too."""
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        by_number = isinstance(key, int) and 0 <= key < len(names)
+        name = names[int(key)] if by_number else str(key)
+        if name not in names or len(names) < 2:
+            takes = f"inputs {', '.join(names)}" if len(names) > 1 else "the photograph only"
+            hint = "" if names else f" {SEVERAL}"
+            raise ValueError(
+                f"Model {model.name!r} takes {takes}. Received inputs for {key!r}.{hint}"
+            )
+        values[name] = value
+    return values
 
 
 def _input_names(model: keras.Model, tensors: Sequence[Any]) -> list[str]:

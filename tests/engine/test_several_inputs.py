@@ -161,7 +161,7 @@ def test_what_is_missing_is_asked_for_by_name_shape_and_type(gated, siamese):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"mta": META}, r"takes inputs image, meta\. Received inputs for 'mta'"),
+        ({"mta": META}, r"takes inputs image, meta\. Received inputs for 'mta'\.$"),
         ({"meta": META[:3]}, r"'meta', shape \(4,\) float32.*Received: float32 \(3,\)"),
         ({"meta": np.full(4, np.nan)}, "NaN or infinity"),
         ({"meta": "cat.jpg"}, "Received: str"),
