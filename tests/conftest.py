@@ -34,6 +34,7 @@ LONG_EXAMPLES = (
     "cnn_widgets.auditing",
     "cnn_widgets.engine",
     "cnn_widgets.evaluation",
+    "cnn_widgets.heads",
     "cnn_widgets.explorer",
     "cnn_widgets.filter_index",
     "cnn_widgets.further_checks",

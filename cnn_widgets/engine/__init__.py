@@ -17,9 +17,9 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.engine.layers import FEATURE_KINDS, LayerTable
 from cnn_widgets.engine.model_inputs import read_model_input
-from cnn_widgets.engine.model_outputs import HEAD_KINDS, Head
 from cnn_widgets.engine.taps import tapped
 from cnn_widgets.engine.weights import PrivateEngine, WeightWatcher
+from cnn_widgets.heads import HEAD_KINDS, Head
 from cnn_widgets.images.network_input import ModelInput, Preprocess
 
 __all__ = [

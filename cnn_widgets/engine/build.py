@@ -1,6 +1,6 @@
 """Builds the engine of a model, running it where its graph alone does not tell enough.
 
-This is not part of `model_outputs` because it needs an engine, which itself needs that module.
+This is not part of `heads` because it needs an engine, which itself needs that package.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import SEVERAL
-from cnn_widgets.engine.model_outputs import OutputChoice
+from cnn_widgets.heads import OutputChoice
 from cnn_widgets.images.network_input import ModelInput
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def settled(
     """Return an engine in which is settled what only running the model once can tell.
 
     If no head is chosen and the graph ends without a softmax or sigmoid, then a single output value
-    with two class names is taken as a binary logit, and outputs that add up to 1 are taken as
-    probabilities (for instance the average of several softmaxes). A random picture tells which
+    with two class names is taken as the probability of the second class if it is certain to lie
+    between 0 and 1, else as its logit, and outputs that add up to 1 are taken as probabilities
+    (for instance scores divided by their sum). A random picture tells which
     layer the default is where a class token carries the score. Where the graph may mix the
     pictures of a batch one is asked for alone and together with another.
 
@@ -74,11 +75,16 @@ def settled(
     """
     kind, free = None, choice.head is None
     if free and engine.head.kind == "values" and names is not None and len(names) == 2:
-        kind = "logits"
+        kind = "probabilities" if engine.head.within_one else "logits"
     elif free and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
         kind = "probabilities"
     if kind is not None:
         engine = Engine(engine.model, model_input, replace(choice, head=kind))
+    if free and _may_be_probabilities(engine, model_input):
+        engine.notes.append(
+            "For four trial pictures the outputs lay between 0 and 1. If they are probabilities, "
+            "say head='probabilities'."
+        )
     engine = engine.beside(model_input.typical())
     _settle_default(engine, model_input)
     if note := _variation(engine, model_input):
@@ -132,13 +138,27 @@ def _random_picture(model_input: ModelInput) -> NDArray[np.uint8]:
 
 
 def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
-    """Return whether the outputs for a grey and a random picture are ≥ 0 and add up to 1."""
+    """Return whether the outputs for trial pictures are ≥ 0 and add up to 1."""
+    scores = _trial_scores(engine, model_input)
+    return bool((scores >= 0).all() and (abs(scores.sum(axis=1) - 1) < 1e-3).all())
+
+
+def _may_be_probabilities(engine: Engine, model_input: ModelInput) -> bool:
+    """Return whether what was taken as logits lies between 0 and 1 for all trial pictures."""
+    if engine.head.found or engine.head.kind not in ("logits", "sigmoid"):
+        return False
+    scores = _trial_scores(engine, model_input)
+    if engine.head.binary:
+        scores = scores[:, 1:]  # the first is the second with another sign
+    return bool((scores >= 0).all() and (scores <= 1).all())
+
+
+def _trial_scores(engine: Engine, model_input: ModelInput) -> NDArray[np.float32]:
+    """Return the scores (4, C) of a black, a grey, a white and a random picture."""
     random = _random_picture(model_input)
-    for picture in (np.full_like(random, 127), random):
-        scores = engine.observe(model_input.prepare(picture), ()).scores[0]
-        if (scores < 0).any() or not abs(float(scores.sum()) - 1) < 1e-3:
-            return False
-    return True
+    pictures = [*(np.full_like(random, level) for level in (0, 127, 255)), random]
+    prepared = [model_input.prepare(picture) for picture in pictures]
+    return np.concatenate([engine.observe(each, ()).scores for each in prepared])
 
 
 def _model_error_reason(error: Exception) -> str | None:

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.engine.graph import MOST_ENTRIES, TARGETS, TracedModel
 from cnn_widgets.engine.layers import LayerTable
-from cnn_widgets.engine.model_outputs import Head, OutputChoice
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.engine.tracing import CompiledFunction, TracedGraph
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.heads import Head, OutputChoice
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.records import Floats, LayerInfo, Observation
 

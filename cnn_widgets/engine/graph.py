@@ -26,7 +26,10 @@ from cnn_widgets.analysis.paths import (
 from cnn_widgets.analysis.positions import PositionFinder, input_positions, map_field
 from cnn_widgets.engine.layers import LayerTable, after_activation, read_layers
 from cnn_widgets.engine.model_inputs import as_model_input, in_own_dtype
-from cnn_widgets.engine.model_outputs import (
+from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, tapped
+from cnn_widgets.engine.tracing import TracedGraph, guided_relus
+from cnn_widgets.environment import tensorflow
+from cnn_widgets.heads import (
     Head,
     OutputChoice,
     chosen_output,
@@ -34,9 +37,6 @@ from cnn_widgets.engine.model_outputs import (
     head_notes,
     named_outputs,
 )
-from cnn_widgets.engine.taps import TRACE_LOCK, LayerCall, tapped
-from cnn_widgets.engine.tracing import TracedGraph, guided_relus
-from cnn_widgets.environment import tensorflow
 from cnn_widgets.images.network_input import ModelInput
 
 if TYPE_CHECKING:

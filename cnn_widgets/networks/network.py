@@ -18,9 +18,9 @@ from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.build import build_engine, settled
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import read_model_input
-from cnn_widgets.engine.model_outputs import OutputChoice
 from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
+from cnn_widgets.heads import OutputChoice
 from cnn_widgets.images.network_input import Preprocess
 from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names

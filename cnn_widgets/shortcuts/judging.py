@@ -15,6 +15,7 @@ from cnn_widgets.shortcuts.places import Box
 
 Array = NDArray[Any]
 _CLIP = 12.0  # log-odds beyond which more makes no difference
+_RARE = 1 / (1 + np.exp(_CLIP))  # and the probability there
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,10 @@ class Judge:
         scores = np.asarray(scores, np.float64)
         own = scores[:, list(self.classes)]
         others = np.delete(scores, list(self.classes), axis=1)
+        if self.net.head == "probabilities":
+            share = self._share(scores)
+            odds = np.log(share) - np.log1p(-share)
+            return odds, own.max(axis=1) >= scores.max(axis=1)
         if self._alone(others):
             odds = own.max(axis=1)
             return odds.clip(-_CLIP, _CLIP), odds >= scores.max(axis=1)
@@ -96,6 +101,10 @@ class Judge:
         scores = np.asarray(scores, np.float64)
         found = np.zeros_like(scores)
         mine = np.isin(np.arange(scores.shape[1]), self.classes)
+        if self.net.head == "probabilities":
+            share = self._share(scores)
+            found[:, mine] = (1 / (share * (1 - share)))[:, None]
+            return found
         if self._alone(scores[:, ~mine]):
             best = np.where(mine, scores, -np.inf).argmax(axis=1)
             found[np.arange(len(scores)), best] = 1
@@ -104,6 +113,11 @@ class Judge:
             some = np.exp(scores[:, part] - scores[:, part].max(axis=1, keepdims=True))
             found[:, part] = sign * some / some.sum(axis=1, keepdims=True)
         return found
+
+    def _share(self, probabilities: Array) -> Array:
+        """Return the probability of the label (n,), inside 0…1, of those of classes (n, C)."""
+        own: Array = probabilities[:, list(self.classes)].sum(axis=1)
+        return own.clip(_RARE, 1 - _RARE)
 
     def _alone(self, others: Array) -> bool:
         """Whether the label's score is no part of a softmax over several classes."""

@@ -279,7 +279,8 @@ def _answer(
     if method is None:
         return AnswerChange(sample.name, *classes, float("nan"), float("nan"))
     change = np.abs(np.float64(other) - one)
-    moved = float(change.max() if before.head == "sigmoid" else change.sum() / 2)
+    shared = abs(float(one.sum()) - 1) < 1e-3  # else each class has a probability of its own
+    moved = float(change.sum() / 2 if shared else change.max())
     maps = [attribute(net, sample, method, classes[0]).heatmap for net in (before, after)]
     a, b = (np.float64(each).ravel() - float(each.mean()) for each in maps)
     scale = float(np.sqrt((a @ a) * (b @ b)))

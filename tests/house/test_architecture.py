@@ -55,8 +55,9 @@ HOUSE: dict[str, list[set[str]]] = {
         {"stores"},
         {"opening"},
     ],
+    "heads": [{"bounds", "choosing"}, {"head"}],
     "engine": [
-        {"cache", "tracing", "taps", "model_outputs"},
+        {"cache", "tracing", "taps"},
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
@@ -211,6 +212,7 @@ MAY_USE = {
     "picture_files": {"PIL", "cv2"},
     "images": {"PIL", "requests"},
     "datasets": set(),
+    "heads": {"tensorflow"},
     "engine": {"tensorflow", "keras"},
     "layer_gradients": set(),
     "model_files": {"keras", "h5py"},

@@ -249,15 +249,24 @@ class Answering:
         self.head = head
 
 
-@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("head", ["softmax", "sigmoid", "probabilities"])
 @pytest.mark.parametrize("classes", [(1,), (0, 3)])
 def test_slopes_are_how_the_log_odds_change_with_each_score(head, classes):
     judge = Judge(Answering(head), classes)
     scores = np.random.default_rng(0).normal(0, 2, (5, 4))
+    if head == "probabilities":
+        scores = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     slopes, small = judge.slopes(scores), 1e-6
     for number, step in enumerate(small * np.eye(4)):
         changed = judge.judged(scores + step)[0] - judge.judged(scores)[0]
-        np.testing.assert_allclose(slopes[:, number], changed / small, atol=1e-4)
+        np.testing.assert_allclose(slopes[:, number], changed / small, rtol=1e-3, atol=1e-4)
+
+
+def test_the_odds_of_a_probability_are_its_own():
+    judge = Judge(Answering("probabilities"), (0, 2))
+    odds, answered = judge.judged(np.array([[0.5, 0.2, 0.3], [0.1, 0.9, 0.0], [1.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(odds, [np.log(0.8 / 0.2), np.log(0.1 / 0.9), 12])
+    assert answered.tolist() == [True, False, True]
 
 
 def test_photographs_are_taken_with_their_subjects():
