@@ -98,9 +98,10 @@ def guided_backprop(probe: Probe) -> Floats:
     """Return Σ_c of the guided gradient, the guided backpropagation map (H, W), signed.
 
     In the backward pass every ReLU passes positive gradients only. The model is not changed: a
-    separately compiled function replaces the gradient of its ReLUs. Smooth activations (swish,
-    GELU) keep their true gradient. The map depends little on the class (Adebayo et al. 2018,
-    arXiv 1810.03292).
+    separately compiled function replaces the gradient of its ReLUs. Other activations (swish,
+    GELU, leaky ReLU) keep their true gradient, and so does what a `tf.function` or custom code
+    rectifies; a network in which no ReLU is found is refused. The map depends little on the class
+    (Adebayo et al. 2018, arXiv 1810.03292).
 
     References
     ----------

@@ -5,7 +5,7 @@ A new method is one function in `cam`, `gradient` or `perturbation`, and one ent
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ from cnn_widgets.attribution.gradient import (
 )
 from cnn_widgets.attribution.perturbation import ablation_cam, occlusion, rise, score_cam
 from cnn_widgets.attribution.probe import Probe
+from cnn_widgets.networks import Network
 from cnn_widgets.records import Floats
 
 _UNSIGNED = "bright: what the layer found here speaks for the class"
@@ -185,6 +186,18 @@ METHODS: dict[str, Method] = {
 
 #: Methods that take one or two passes: the default of every comparison of methods.
 QUICK = tuple(name for name, method in METHODS.items() if not method.slow)
+
+
+def applicable(net: Network, methods: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some methods that have a map for a network: guided ones need a ReLU."""
+    rectified = not net.engine.graph.forward().operations.isdisjoint(("Relu", "Relu6"))
+    return tuple(name for name in methods if rectified or not name.startswith("guided-"))
+
+
+def chosen_methods(net: Network, names: Sequence[str] | None) -> list[Method]:
+    """Return methods by name, each once; for None those of `QUICK` that a network has maps for."""
+    wanted = applicable(net, QUICK) if names is None else names
+    return [find_method(name) for name in dict.fromkeys(wanted)]
 
 
 def find_method(name: str) -> Method:

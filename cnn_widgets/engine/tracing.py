@@ -78,12 +78,18 @@ class TracedGraph:
         A traced graph; it is never run itself.
     places : mapping of hashable to tensor
         Its arguments and other tensors of it, by the keys that `function` takes.
+
+    Attributes
+    ----------
+    operations : frozenset of str
+        The types of its operations.
     """
 
     def __init__(self, graph: Any, places: Mapping[Any, Any]) -> None:
         self._places = {key: _TensorInfo(t.name, t.dtype, t.shape) for key, t in places.items()}
         self._captures = [(outer, inner.name) for outer, inner in graph.captures]
         self._definition = graph.as_graph_def()
+        self.operations = frozenset(node.op for node in self._definition.node)
         self._nodes = {node.name: node for node in self._definition.node}
         self._keep_whole = any(
             node.op.startswith(_STATE_CHANGING_OPS) for node in self._definition.node
@@ -203,8 +209,19 @@ def _tensor_name(name: str) -> str:
 
 @contextmanager
 def guided_relus(graph: Any) -> Iterator[None]:
-    """Let the ReLUs of a traced graph have the guided gradient inside the block."""
-    with _gradient_rules(graph, _guided()):
+    """Let the ReLUs of a traced graph have the guided gradient inside the block.
+
+    Raises
+    ------
+    ValueError
+        If there is none: the guided gradient would be the plain one.
+    """
+    with _gradient_rules(graph, _guided()) as found:
+        if not found:
+            raise ValueError(
+                "Guided backpropagation changes the gradients of ReLUs, and none is found in this "
+                "network: its map would be the plain gradient. Choose saliency instead."
+            )
         yield
 
 
@@ -216,18 +233,31 @@ def opened_relus(graph: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _gradient_rules(graph: Any, rules: Mapping[str, str]) -> Iterator[None]:
-    """Attach gradients, by their registered names, to the operations of some types."""
+def _gradient_rules(graph: Any, rules: Mapping[str, str]) -> Iterator[int]:
+    """Attach gradients, by their registered names, to the ReLUs of some types; yield their number.
+
+    The larger of a value and 0, a "Maximum", is a ReLU too.
+    """
     tf = tensorflow()
 
-    relus = [op for op in graph.get_operations() if op.type in rules]
+    relus = [
+        op
+        for op in graph.get_operations()
+        if op.type in rules and (op.type != "Maximum" or _zero(op.inputs[1]))
+    ]
     try:
         for op in relus:
             op._set_attr(_GRADIENT_ATTRIBUTE, tf.compat.v1.AttrValue(s=rules[op.type].encode()))
-        yield
+        yield len(relus)
     finally:
         for op in relus:
             op._clear_attr(_GRADIENT_ATTRIBUTE)
+
+
+def _zero(tensor: Any) -> bool:
+    """Return whether a tensor is the constant 0."""
+    value = tensorflow().get_static_value(tensor)
+    return value is not None and bool((value == 0).all())
 
 
 @lru_cache(maxsize=1)
@@ -242,9 +272,17 @@ def _guided() -> dict[str, str]:
         is_open = (op.outputs[0] > 0) & (op.outputs[0] < 6)
         return tf.where(is_open, tf.nn.relu(gradient), tf.zeros_like(gradient))
 
+    def maximum(op: Any, gradient: Any) -> Any:
+        return relu(op, gradient), tf.zeros_like(op.inputs[1])
+
     tf.RegisterGradient("CnnWidgetsGuidedRelu")(relu)
     tf.RegisterGradient("CnnWidgetsGuidedRelu6")(relu6)
-    return {"Relu": "CnnWidgetsGuidedRelu", "Relu6": "CnnWidgetsGuidedRelu6"}
+    tf.RegisterGradient("CnnWidgetsGuidedMaximum")(maximum)
+    return {
+        "Relu": "CnnWidgetsGuidedRelu",
+        "Relu6": "CnnWidgetsGuidedRelu6",
+        "Maximum": "CnnWidgetsGuidedMaximum",
+    }
 
 
 @lru_cache(maxsize=1)

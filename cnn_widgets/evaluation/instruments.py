@@ -12,7 +12,7 @@ from typing import Any
 
 from cnn_widgets.attribution.depth_strip import film_strip
 from cnn_widgets.attribution.explain import attribute
-from cnn_widgets.attribution.methods import METHODS
+from cnn_widgets.attribution.methods import METHODS, applicable
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.evaluation.faithfulness import Baseline
@@ -123,7 +123,7 @@ def _curves(subject: Subject, progress: Progress | None) -> Any:
 
 def _ranking(subject: Subject, progress: Progress | None) -> Any:
     return rank(
-        subject.network, subject.sample, subject.ranked, subject.class_index, subject.place,
+        subject.network, subject.sample, _ranked(subject), subject.class_index, subject.place,
         subject.target, baseline=subject.baseline, steps=_STEPS, progress=progress,
     )  # fmt: skip
 
@@ -146,8 +146,13 @@ def _depths(subject: Subject, progress: Progress | None) -> Any:
 
 def _pointing(subject: Subject, progress: Progress | None) -> Any:
     return pointing(
-        subject.network, subject.ranked, subject.place, subject.target, progress=progress
+        subject.network, _ranked(subject), subject.place, subject.target, progress=progress
     )
+
+
+def _ranked(subject: Subject) -> tuple[str, ...]:
+    """Return the methods that are compared, without those that the network has no maps for."""
+    return applicable(subject.network, subject.ranked) or subject.ranked
 
 
 def _input(subject: Subject, progress: Progress | None) -> Any:

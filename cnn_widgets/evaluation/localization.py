@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnn_widgets.attribution.explain import attribute
-from cnn_widgets.attribution.methods import QUICK, find_method
+from cnn_widgets.attribution.methods import chosen_methods
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.images.sample_gallery import gallery
@@ -63,7 +63,8 @@ def pointing(
     net : Network
         A network with ImageNet's class names.
     methods : sequence of str, optional
-        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes.
+        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes, without
+        those that need a ReLU where the network has none.
     layer, target, progress
         As for `attribute`.
 
@@ -91,7 +92,7 @@ def pointing(
             f"Pointing asks about the classes {', '.join(wanted)}; network {net.name!r} has no "
             f"{', '.join(missing)}."
         )
-    chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
+    chosen = chosen_methods(net, methods)
     photographs, found = gallery(), []
     count, number = len(chosen) * len(wanted), 0
     for method in chosen:

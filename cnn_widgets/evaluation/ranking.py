@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from cnn_widgets.attribution.explain import attribute
-from cnn_widgets.attribution.methods import METHODS, QUICK, find_method
+from cnn_widgets.attribution.methods import METHODS, chosen_methods
 from cnn_widgets.attribution.probe import Progress, partial_progress
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.evaluation.faithfulness import Baseline, Curve, curves
@@ -72,7 +72,8 @@ def rank(
     net, sample, class_index, layer, target
         As for `attribute`.
     methods : sequence of str, optional
-        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes.
+        Names in `METHODS`; by default `QUICK`, the methods that take one or two passes, without
+        those that need a ReLU where the network has none.
     baseline, steps
         As for `curves`.
     seed : int
@@ -97,7 +98,7 @@ def rank(
     >>> sorted(each.title for each in table)
     ['Grad-CAM', 'edge detector', 'random map']
     """
-    chosen = [find_method(name) for name in dict.fromkeys(QUICK if methods is None else methods)]
+    chosen = chosen_methods(net, methods)
     count = 2 * len(chosen) + 2  # per method a map and its curves; two control maps
     found = []
     for number, method in enumerate(chosen):

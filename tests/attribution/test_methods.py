@@ -128,6 +128,33 @@ def test_guided_backprop_lets_only_positive_gradients_through_relus(keras):
     assert net.gradients(sample, None, 0)[1].ravel().tolist() == [-6.0, 17.0]
 
 
+def rectified_by(keras, activation):
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((16, 12, 3)), layers.Conv2D(6, 3, activation=activation),
+        layers.Conv2D(8, 3, activation=activation), layers.GlobalAveragePooling2D(),
+        layers.Dense(4),
+    ])  # fmt: skip
+
+
+def test_the_larger_of_a_value_and_zero_is_a_relu(keras, photo):
+    relu, larger = (
+        cw.Network(rectified_by(keras, each), preprocess="none")
+        for each in ("relu", lambda x: keras.ops.maximum(x, 0.0))
+    )
+    expected, found = (cw.attribute(net, photo, "guided-backprop", 0).raw for net in (relu, larger))
+    assert np.abs(expected - relu.gradients(photo, None, 0)[1].sum(-1)).max() > 1e-3
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+
+
+def test_a_network_without_relus_has_no_guided_map(keras, photo):
+    net = cw.Network(rectified_by(keras, "swish"), preprocess="none")
+    for method in ("guided-backprop", "guided-grad-cam"):
+        with pytest.raises(ValueError, match="none is found in this network"):
+            cw.attribute(net, photo, method, 0)
+
+
 def test_guided_grad_cam_is_the_product_of_its_two(net, photo):
     from cnn_widgets.drawing import color
 

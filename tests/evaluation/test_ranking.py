@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
+from cnn_widgets.attribution import QUICK
 from cnn_widgets.evaluation.randomization import sanity_check
 from cnn_widgets.evaluation.ranking import EDGES, RANDOM, beside_chance, control_maps, rank
 
@@ -58,3 +59,19 @@ def test_progress_goes_up_to_the_end_and_cancels(tiny_net, photo):
         assert 0 < done[-1] <= told[0][1]
         with pytest.raises(CancelledError):
             run(lambda done, total: done < total / 2)
+
+
+def test_a_network_without_relus_is_ranked_without_guided_maps(keras, photo):
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((16, 12, 3)), layers.Conv2D(4, 3, activation="swish"),
+        layers.GlobalAveragePooling2D(), layers.Dense(3),
+    ])  # fmt: skip
+    net = cw.Network(model, preprocess="none")
+    found = {each.method for each in rank(net, photo, steps=2)}
+    assert found == {None, *QUICK} - {"guided-backprop", "guided-grad-cam"}
+    with pytest.raises(ValueError, match="none is found in this network"):
+        rank(net, photo, ["guided-backprop"], steps=2)
+    explorer = cw.CNNExplorer(net, {"photo": photo.pixels})
+    assert explorer.judge("ranking") is not None
+    explorer.close()
