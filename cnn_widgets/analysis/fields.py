@@ -215,6 +215,9 @@ class MapField:
     def as_json(self) -> dict[str, Any]:
         """Return the field as JSON values."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for side in (found["rows"], found["columns"]):
+            if side["mirrors"] == [None, None]:
+                del side["mirrors"]  # so that older versions, which know none, can read the rest
         return found
 
 
@@ -223,7 +226,7 @@ def field_from_json(stored: Mapping[str, Any]) -> MapField:
     rows, columns = (
         AxisField(**{**side, "window": tuple(side["window"]), "mirrors": tuple(mirrors)})
         for side in (stored["rows"], stored["columns"])
-        for mirrors in [side.get("mirrors", (None, None))]  # older versions knew none
+        for mirrors in [side.get("mirrors", (None, None))]
     )
     size = int(stored["size"][0]), int(stored["size"][1])
     return MapField(rows, columns, size, stored["before"], stored["after"], stored["tokens"])
