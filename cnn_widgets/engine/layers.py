@@ -9,15 +9,13 @@ from typing import Any
 
 from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import ancestor_operations, passed_by_all
-from cnn_widgets.engine.taps import SPLICE, LayerCall, Taps
+from cnn_widgets.engine.taps import SPLICE, LayerCall, Taps, walk_layers
 from cnn_widgets.records import LayerInfo
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
 _RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
-_INSIDE = (
-    "in a loop, a branch or a function inside the model's graph, where its output cannot be read"
-)
+_INSIDE = "in a loop, a branch or a function in the model's graph, where its output cannot be read"
 _ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
 
 
@@ -139,8 +137,7 @@ def read_layers(
         calls.sort(key=lambda call: call.operations.stop)
         default = plain
         carriers.append(plain)
-    seen = {call.name for call in calls}
-    inner = [path for path, each in taps.inner.items() if path not in seen and _is_listed(each)]
+    inner = _inner_layers(taps, x.graph)
     notes = [f"Layers that are not listed: {_some(inner)}. Each runs {_INSIDE}."] if inner else []
     if default is None and (partial := [c for c in calls if _is_map(c) and _leads(c, score)]):
         default = partial[-1]
@@ -152,7 +149,33 @@ def read_layers(
     fields = {call.name: call.field for call in calls if not isinstance(call.field, str)}
     name = None if default is None else default.name
     names = tuple(each.name for each in carriers)
-    return LayerTable(infos, name, fields, names, tuple(inner)), calls, notes
+    return LayerTable(infos, name, fields, names, inner), calls, notes
+
+
+def _inner_layers(taps: Taps, graph: Any) -> tuple[str, ...]:
+    """Return the paths of the layers that run in a graph inside the traced one, and only there.
+
+    A function that was compiled before is not traced again, so that no layer in it is seen: the
+    weights that it takes tell.
+    """
+    seen = {call.name for call in taps.layer_calls}
+    handles = {id(outer) for outer, given in graph.captures if any(map(_calls, given.consumers()))}
+    return tuple(
+        path
+        for path, layer in taps.layers.items()
+        if path not in seen and _is_listed(layer)
+        if path in taps.inner or (not any(walk_layers(layer)) and _takes(layer, handles))
+    )
+
+
+def _calls(op: Any) -> bool:
+    """Whether an operation calls a function of the graph."""
+    return any(each.WhichOneof("value") == "func" for each in op.node_def.attr.values())
+
+
+def _takes(layer: Any, handles: Container[int]) -> bool:
+    """Whether one of a layer's weights is among variables, given by the `id` of their handles."""
+    return any(id(getattr(each.value, "handle", None)) in handles for each in layer.weights)
 
 
 def _some(names: Sequence[str]) -> str:

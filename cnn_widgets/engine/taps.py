@@ -132,21 +132,25 @@ class Taps:
     ----------
     layer_calls : list of LayerCall
         In the order of the calls.
-    inner : dict of str to keras.layers.Layer
-        By path, the layers that were called in a graph inside the traced one, the body of a loop,
-        a branch or a function, whose tensors are not accessible.
+    layers : dict of str to keras.layers.Layer
+        All layers with a tap, by path.
+    inner : set of str
+        The paths of those that were called in a graph inside the traced one, the body of a loop, a
+        branch or a function, whose tensors are not accessible.
     """
 
     def __init__(self, field_of: Callable[[Any], MapField | str] | None) -> None:
         import tensorflow as tf
 
         self.layer_calls: list[LayerCall] = []
-        self.inner: dict[str, keras.layers.Layer] = {}
+        self.layers: dict[str, keras.layers.Layer] = {}
+        self.inner = set[str]()
         self._field_of, self._counts = field_of, Counter[str]()
         self._owner, self._graph = threading.get_ident(), tf.compat.v1.get_default_graph()
 
     def tap(self, path: str, layer: keras.layers.Layer, call: Any) -> Any:
         """Return a function that calls a layer and records the call."""
+        self.layers[path] = layer
 
         def observed(*args: Any, **kwargs: Any) -> Any:
             first = _operation_count()
@@ -154,7 +158,7 @@ class Taps:
             if not self._is_map_of_this_trace(layer, args, output):
                 return output
             if output.graph is not self._graph:
-                self.inner[path] = layer
+                self.inner.add(path)
                 return output
             name = path if self._counts[path] == 0 else f"{path}:{self._counts[path]}"
             self._counts[path] += 1
