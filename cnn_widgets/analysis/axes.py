@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from cnn_widgets.analysis.fields import Mirrors, folded
+
 Kind = Literal["batch", "row", "column", "tokens", "copy", "other"]
 
 
@@ -32,7 +34,8 @@ class Atom:
     size : int or None
         The number of entries; None only for a batch of any size.
     step : float
-        For rows and columns, the distance between neighbouring entries in input pixels.
+        For rows and columns, the distance between neighbouring entries in input pixels; negative
+        where they count from the far end, after a flip.
     grid : tuple of Atom
         For tokens, the rows and columns that they stand on.
     before : int
@@ -105,16 +108,31 @@ class Span:
         The part of the input that can reach the tensor at all; cropping makes it smaller.
     whole : bool
         Whether the entry also depends on the whole window, through a global operation.
+    mirrors : Mirrors
+        Where mirror padding reflects; several at one end count as the one farthest inside.
     """
 
     low: float
     high: float
     window: tuple[float, float]
     whole: bool = False
+    mirrors: Mirrors = (None, None)
 
-    def moved(self, low: float, high: float | None = None) -> Span:
-        """Return the span with its edges moved by pixels; one number moves both."""
-        return replace(self, low=self.low + low, high=self.high + (low if high is None else high))
+    def moved(self, shift: float) -> Span:
+        """Return the span moved by pixels."""
+        return replace(self, low=self.low + shift, high=self.high + shift)
+
+    def over(self, shifts: Iterable[float]) -> Span:
+        """Return the smallest span that covers this one moved by each number of pixels."""
+        shifts = list(shifts)
+        return replace(self, low=self.low + min(shifts), high=self.high + max(shifts))
+
+    def mirrored(self, *mirrors: Mirrors) -> Span:
+        """Return the span with further mirrors."""
+        low, high = zip(self.mirrors, *mirrors, strict=True)
+        first = max((place for place in low if place is not None), default=None)
+        last = min((place for place in high if place is not None), default=None)
+        return replace(self, mirrors=(first, last))
 
 
 @dataclass(frozen=True)
@@ -156,10 +174,9 @@ class Positions:
     def seen(self, kind: Kind) -> Positions:
         """Return the positions with the window that all rows (columns) together can see."""
         atoms = [atom for axis in self.axes for atom in axis.counting(kind)]
-        ends = [((atom.size or 1) - 1) * atom.step for atom in atoms]
         span = self.span(kind)
-        first = span.low + sum(end for end in ends if end < 0)
-        last = span.high + sum(end for end in ends if end > 0)
+        every = span.over(_reach(atoms))
+        first, last = folded(every.low, every.high, span.mirrors)
         window = max(span.window[0], first), min(span.window[1], last)
         return self.with_span(kind, replace(span, window=window))
 
@@ -179,12 +196,17 @@ class Positions:
                 continue
             span = found.span(kind)
             if any(axis.counting(kind) for axis in kept):
-                reach = sum(((atom.size or 1) - 1) * atom.step for atom in summed)
-                found = found.with_span(kind, span.moved(min(reach, 0.0), max(reach, 0.0)))
+                found = found.with_span(kind, span.over(_reach(summed)))
             else:
                 reason = found.lost or f"positions are summed away in {where}"
                 found = replace(found.with_span(kind, replace(span, whole=True)), lost=reason)
         return found
+
+
+def _reach(atoms: Iterable[Atom]) -> tuple[float, float]:
+    """Return how far the entries of atoms lie before and behind the entry at index 0."""
+    ends = [((atom.size or 1) - 1) * atom.step for atom in atoms]
+    return sum(min(end, 0.0) for end in ends), sum(max(end, 0.0) for end in ends)
 
 
 def unplaced(positions: Positions, sizes: Sequence[int | None], reason: str) -> Positions:
@@ -196,18 +218,6 @@ def unplaced(positions: Positions, sizes: Sequence[int | None], reason: str) -> 
 
 def plain(size: int) -> Axis:
     return Axis() if size == 1 else Axis((Atom("other", size),))
-
-
-def image(size: tuple[int, int], batch: int | None, channels: int) -> Positions:
-    """Return the positions of a batch of images (N, H, W, C): the model's input."""
-    rows, columns = (Span(0.0, 1.0, (0.0, float(side))) for side in size)
-    axes = (
-        Axis((Atom("batch", batch),)),
-        Axis((Atom("row", size[0], 1.0),)),
-        Axis((Atom("column", size[1], 1.0),)),
-        plain(channels),
-    )
-    return Positions(axes, rows, columns)
 
 
 def merged(given: Sequence[Positions], sizes: Sequence[int | None], where: str) -> Positions:
@@ -276,5 +286,5 @@ def _merged_spans(result: Positions, given: Sequence[Positions]) -> Positions:
             (min(s.window[0] for s in spans), max(s.window[1] for s in spans)),
             any(s.whole for s in spans) or (len(local) < len(spans) and result.holds(kind)),
         )
-        result = result.with_span(kind, span)
+        result = result.with_span(kind, span.mirrored(*(s.mirrors for s in spans)))
     return result

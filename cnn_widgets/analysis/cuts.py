@@ -1,4 +1,4 @@
-"""Rules of operations that cut, pad, join or repeat along an axis."""
+"""Rules of operations that cut, pad, join or reverse along an axis."""
 
 from __future__ import annotations
 
@@ -125,11 +125,36 @@ def pad(q: Question) -> Positions | None:
         return None
     for number in range(len(at.axes)):
         before, after = widths[2 * number], widths[2 * number + 1]
-        found = padded(at, number, before, after) if before or after else at
+        if not (before or after):
+            continue
+        found = padded(at, number, before, after)
+        if found is not None and q.op.type == "MirrorPad":
+            inside = q.op.get_attr("mode") == b"REFLECT"
+            found = _mirrored(found, number, before, after, 0.0 if inside else 0.5)
         if found is None:
             return None
         at = found
     return at
+
+
+def _mirrored(
+    at: Positions, number: int, before: int, after: int, beyond: float
+) -> Positions | None:
+    """Return positions of a padded axis whose first and last entries are copies of others.
+
+    They are seen in a mirror that stands on the centre of the outermost entry of their own, or
+    half an entry `beyond` it.
+    """
+    axis = at.axes[number]
+    atom = axis.only
+    if atom is None:
+        return None if axis.placed else at
+    span, last = at.span(atom.kind), int(atom.size or 1) - 1
+    center = (span.low + span.high) / 2
+    first = center + (before - beyond) * atom.step if before else None
+    end = center + (last - after + beyond) * atom.step if after else None
+    mirrors = (first, end) if atom.step > 0 else (end, first)
+    return at.with_span(atom.kind, span.mirrored(mirrors))
 
 
 def padded(at: Positions, number: int, before: int, after: int) -> Positions | None:
@@ -244,31 +269,6 @@ def gather(q: Question) -> Positions | None:
         return None
     new = [Axis((Atom("other", int(n or 1)),) if n != 1 else ()) for n in chosen]
     return replace(at, axes=(*at.axes[:place], *new, *at.axes[place + 1 :]))
-
-
-def tile(q: Question) -> Positions | None:
-    at, times = q.only_data(0), q.numbers(1)
-    if at is None or times is None:
-        return None
-    for number, (axis, count) in enumerate(zip(at.axes, times, strict=True)):
-        if count == 1:
-            continue
-        if axis.size != 1:
-            return None
-        at = at.with_axis(number, Axis((Atom("copy", count),)))
-    return at
-
-
-def broadcast_to(q: Question) -> Positions | None:
-    at, sizes = q.only_data(0), q.sizes(q.op.outputs[0])
-    if at is None or sizes is None:
-        return None
-    axes: list[Axis] = []
-    for number, size in enumerate(sizes, len(at.axes) - len(sizes)):
-        axis = at.axes[number] if number >= 0 else Axis()
-        grown = axis.size == 1 and size not in (1, None)
-        axes.append(Axis((Atom("copy", size),)) if grown else axis)
-    return replace(at, axes=tuple(axes))
 
 
 def reverse(q: Question) -> Positions | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import ceil, floor, isclose
+from math import ceil, floor, inf, isclose
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,22 @@ from numpy.typing import NDArray
 from cnn_widgets.drawing.color import resize
 
 Floats = NDArray[np.float32]
+#: Where mirror padding reflects, at the low and at the high end of a side; None where it does not.
+Mirrors = tuple[float | None, float | None]
+
+
+def folded(low: float, high: float, mirrors: Mirrors) -> tuple[float, float]:
+    """Return the edges of a stretch, and of what of it is seen in mirrors.
+
+    Mirrors that stand before one another reflect each other without end.
+    """
+    first, last = mirrors
+    if first is not None and last is not None and first > last:
+        return -inf, inf
+    return (
+        low if last is None else min(low, 2 * last - high),
+        high if first is None else max(high, 2 * first - low),
+    )
 
 
 class Box(NamedTuple):
@@ -47,13 +63,15 @@ class AxisField:
     cells : int
         The number of cells along this side.
     step : float
-        The distance between neighbouring cells.
+        The distance between neighbouring cells; negative where the input was flipped.
     low, high : float
         The edges of the receptive field of cell 0. They may lie outside the input (padding).
     window : (float, float)
         The part of the input that reaches the map at all.
     whole : bool
         Whether every cell also depends on the whole window, through a global operation.
+    mirrors : Mirrors
+        Where mirror padding reflects: a receptive field that lies over such a place goes back.
     """
 
     cells: int
@@ -62,6 +80,7 @@ class AxisField:
     high: float
     window: tuple[float, float]
     whole: bool = False
+    mirrors: Mirrors = (None, None)
 
     @property
     def size(self) -> float:
@@ -80,7 +99,8 @@ class AxisField:
         if self.whole:
             return self.window
         shift = cell * self.step
-        low, high = max(self.window[0], self.low + shift), min(self.window[1], self.high + shift)
+        low, high = folded(self.low + shift, self.high + shift, self.mirrors)
+        low, high = max(self.window[0], low), min(self.window[1], high)
         return (low, high) if low <= high else (low, low)  # it sees nothing but padding
 
     def nearest(self, place: float) -> int:
@@ -92,8 +112,8 @@ class AxisField:
     def covered(self) -> tuple[float, float]:
         """The edges of what all receptive fields together cover; only there a map says anything."""
         end = (self.cells - 1) * self.step
-        low, high = self.window
-        return max(low, min(self.low, self.low + end)), min(high, max(self.high, self.high + end))
+        low, high = folded(self.low + min(end, 0.0), self.high + max(end, 0.0), self.mirrors)
+        return max(self.window[0], low), min(self.window[1], high)
 
     def fills(self, length: float) -> bool:
         """Whether the cells divide a side of some length into equal parts, seen as a whole."""
@@ -195,14 +215,18 @@ class MapField:
     def as_json(self) -> dict[str, Any]:
         """Return the field as JSON values."""
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for side in (found["rows"], found["columns"]):
+            if side["mirrors"] == [None, None]:
+                del side["mirrors"]  # so that older versions, which know none, can read the rest
         return found
 
 
 def field_from_json(stored: Mapping[str, Any]) -> MapField:
     """Return the field that `MapField.as_json` described."""
     rows, columns = (
-        AxisField(**{**stored[name], "window": tuple(stored[name]["window"])})
-        for name in ("rows", "columns")
+        AxisField(**{**side, "window": tuple(side["window"]), "mirrors": tuple(mirrors)})
+        for side in (stored["rows"], stored["columns"])
+        for mirrors in [side.get("mirrors", (None, None))]
     )
     size = int(stored["size"][0]), int(stored["size"][1])
     return MapField(rows, columns, size, stored["before"], stored["after"], stored["tokens"])

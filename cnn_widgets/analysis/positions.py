@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnn_widgets.analysis.axes import Positions, image, merged, unplaced
+from cnn_widgets.analysis.axes import Atom, Axis, Positions, Span, merged, plain, unplaced
 from cnn_widgets.analysis.constants import SHAPE_OPS, ConstantReader
 from cnn_widgets.analysis.fields import AxisField, MapField
 from cnn_widgets.analysis.question import Question, place_name
@@ -136,8 +136,15 @@ class PositionFinder:
 
 def input_positions(x: Any) -> Positions:
     """Return the positions of the model's input tensor (N, H, W, C) itself."""
-    batch, height, width, channels = x.shape
-    return image((int(height), int(width)), batch, int(channels))
+    batch, *size, channels = x.shape
+    rows, columns = (Span(0.0, 1.0, (0.0, float(side))) for side in size)
+    axes = (
+        Axis((Atom("batch", batch),)),
+        Axis((Atom("row", int(size[0]), 1.0),)),
+        Axis((Atom("column", int(size[1]), 1.0),)),
+        plain(int(channels)),
+    )
+    return Positions(axes, rows, columns)
 
 
 def map_field(positions: Positions | None, size: tuple[int, int]) -> MapField | str:
@@ -174,7 +181,9 @@ def map_field(positions: Positions | None, size: tuple[int, int]) -> MapField | 
 
 def _axis_field(positions: Positions, atom: Any) -> AxisField:
     span = positions.span(atom.kind)
-    return AxisField(int(atom.size), atom.step, span.low, span.high, span.window, span.whole)
+    return AxisField(
+        int(atom.size), atom.step, span.low, span.high, span.window, span.whole, span.mirrors
+    )
 
 
 def _function_graph(op: Any, attribute: str) -> Any:

@@ -116,7 +116,7 @@ def tidy(positions: Positions) -> Positions:
         if [a.kind for a in atoms] in (["row", "copy"], ["column", "copy"]):
             coarse, times = atoms[0], atoms[1].size or 1
             fine = coarse.step / times
-            span = positions.span(coarse.kind).moved(-(times - 1) * fine, 0.0)
+            span = positions.span(coarse.kind).over((-(times - 1) * fine, 0.0))
             atoms = (Atom(coarse.kind, (coarse.size or 1) * times, fine),)
             positions = positions.with_span(coarse.kind, span)
         if atoms != axis.atoms:

@@ -1,11 +1,11 @@
-"""Rules of operations that reshape, transpose, reduce or multiply."""
+"""Rules of operations that reshape, transpose, repeat, reduce or multiply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnn_widgets.analysis.axes import Axis, Positions, merged
+from cnn_widgets.analysis.axes import Atom, Axis, Positions, merged
 from cnn_widgets.analysis.question import Question
 from cnn_widgets.analysis.reshaping import reshaped
 
@@ -48,6 +48,31 @@ def reduce(q: Question) -> Positions | None:
     if keep:  # its single entry stands beside the positions it was made of, as in a normalisation
         found = replace(found, lost=at.lost or found.lost)
     return replace(found, axes=axes)
+
+
+def tile(q: Question) -> Positions | None:
+    at, times = q.only_data(0), q.numbers(1)
+    if at is None or times is None:
+        return None
+    for number, (axis, count) in enumerate(zip(at.axes, times, strict=True)):
+        if count == 1:
+            continue
+        if axis.size != 1:
+            return None
+        at = at.with_axis(number, Axis((Atom("copy", count),)))
+    return at
+
+
+def broadcast_to(q: Question) -> Positions | None:
+    at, sizes = q.only_data(0), q.sizes(q.op.outputs[0])
+    if at is None or sizes is None:
+        return None
+    axes: list[Axis] = []
+    for number, size in enumerate(sizes, len(at.axes) - len(sizes)):
+        axis = at.axes[number] if number >= 0 else Axis()
+        grown = axis.size == 1 and size not in (1, None)
+        axes.append(Axis((Atom("copy", size),)) if grown else axis)
+    return replace(at, axes=tuple(axes))
 
 
 def matrix_product(q: Question) -> Positions | None:

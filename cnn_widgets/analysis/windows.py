@@ -37,7 +37,8 @@ def _slid(
 ) -> Positions:
     """Return positions after a window of `reach` cells moved along an axis by `stride` cells."""
     count = max((int(atom.size or 1) + sum(pads) - reach) // stride + 1, 0)
-    span = at.span(atom.kind).moved(-pads[0] * atom.step, (reach - 1 - pads[0]) * atom.step)
+    ends = (-pads[0] * atom.step, (reach - 1 - pads[0]) * atom.step)
+    span = at.span(atom.kind).over(ends)
     new = Atom(atom.kind, count, atom.step * stride)
     return at.with_axis(axis, Axis((new,))).with_span(atom.kind, span).seen(atom.kind)
 
@@ -130,12 +131,9 @@ def _resampled(
     if aligned and count > 4:
         cut = [i for i in inner if reached[i][0] > 0 and reached[i][1] < int(atom.size or 1) - 1]
         inner = range(min(cut), max(cut) + 1) if cut else inner
-    low = min(reached[i][0] * atom.step - i * step for i in inner)
-    high = max(reached[i][1] * atom.step - i * step for i in inner)
+    span = span.over(old * atom.step - i * step for i in inner for old in reached[i])
     new = Atom(atom.kind, count, step)
-    return (
-        at.with_axis(axis, Axis((new,))).with_span(atom.kind, span.moved(low, high)).seen(atom.kind)
-    )
+    return at.with_axis(axis, Axis((new,))).with_span(atom.kind, span).seen(atom.kind)
 
 
 def resize(radius: float) -> Rule:

@@ -224,14 +224,14 @@ class TracedModel:
                     return map_field(finder.of(tensor), self._model_input.size)
 
                 own["given"] = in_own_dtype(self.model, x, self._model_input.place)
-                with tapped(self.model, field_of) as layer_calls:
+                with tapped(self.model, field_of) as taps:
                     values, own["score"] = self._call(own["given"], beside)
-                table, calls, note = read_layers(layer_calls, x, own["score"], field_of)
+                table, calls, notes = read_layers(taps, x, own["score"], field_of)
                 if not self.layer_table.layers:
                     self.layer_table = table
                     self.random = random_operation(own["score"])
                     self.mixing = batch_operation(own["given"], own["score"])
-                    self.notes += [note] if note else []
+                    self.notes += notes
                 places.update({("beside", n): each for n, each in enumerate(beside)})
                 places.update({"x": x} | dict(zip(_TENSOR_OF_TARGET.values(), values, strict=True)))
                 entries = weighted_entries(own["given"])[:MOST_ENTRIES]
@@ -246,7 +246,7 @@ class TracedModel:
                     places["output", call.name] = call.output
                     if getattr(call.source, "graph", None) is x.graph:
                         places["input", call.name] = call.source
-                self._place_filters(calls, layer_calls, places)
+                self._place_filters(calls, taps.layer_calls, places)
                 return values
 
             compiled = self._tf.function(

@@ -9,12 +9,13 @@ from typing import Any
 
 from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import ancestor_operations, passed_by_all
-from cnn_widgets.engine.taps import SPLICE, LayerCall
+from cnn_widgets.engine.taps import SPLICE, LayerCall, Taps, walk_layers
 from cnn_widgets.records import LayerInfo
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
 _RELU_OPS = {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu"}
+_INSIDE = "in a loop, a branch or a function in the model's graph, where its output cannot be read"
 _ACTIVATIONS = {"ReLU", "Activation", "LeakyReLU", "PReLU", "ELU"}
 
 
@@ -33,12 +34,15 @@ class LayerTable:
         Where the cells of each feature map lie on the model's input, by layer name.
     carriers : tuple of str
         The layers whose map carries all of the score, in the order in which they run.
+    inner : tuple of str
+        The layers that are not among them because they run in a graph inside the traced one.
     """
 
     layers: tuple[LayerInfo, ...]
     default: str | None
     fields: Mapping[str, MapField] = field(default_factory=dict)
     carriers: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
     @cached_property
     def spatial(self) -> tuple[LayerInfo, ...]:
@@ -78,6 +82,8 @@ class LayerTable:
     def find(self, name: str) -> LayerInfo:
         """Return a layer by its name; the ValueError for an unknown one lists some layers."""
         found = self._by_name.get(name)
+        if found is None and name in self.inner:
+            raise ValueError(f"Layer {name!r} runs {_INSIDE}.")
         if found is None:
             some = ", ".join(info.name for info in self.features[:12])
             raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
@@ -104,9 +110,9 @@ class LayerTable:
 
 
 def read_layers(
-    layer_calls: Sequence[LayerCall], x: Any, score: Any, field_of: Callable[[Any], MapField | str]
-) -> tuple[LayerTable, list[LayerCall], str]:
-    """Return the table of the layers seen while tracing, the calls in it, and a note or "".
+    taps: Taps, x: Any, score: Any, field_of: Callable[[Any], MapField | str]
+) -> tuple[LayerTable, list[LayerCall], list[str]]:
+    """Return the table of the layers seen while tracing, the calls in it, and notes on it.
 
     The default layer is the last map that all paths from the input to the score pass through. That
     may be the result of a plain operation between the layers, such as `x * gate`; it then has an
@@ -114,39 +120,68 @@ def read_layers(
 
     Parameters
     ----------
-    layer_calls : sequence of LayerCall
+    taps : Taps
+        What was recorded.
     x, score : Tensor
         The model's input and the tensor of scores.
     field_of : callable
         Returns where the cells of a tensor lie, or in words why it is no map.
     """
-    import keras
-
-    calls = [
-        call
-        for call in layer_calls
-        if not isinstance(call.layer, keras.Model) and call.kind != "InputLayer"
-    ]
+    calls = [call for call in taps.layer_calls if _is_listed(call.layer)]
     passed = [each for each in passed_by_all(x, score) if each.op is not score.op]
     carriers = _maps_among(calls, passed, score)
     default = carriers[-1] if carriers else None
-    plain = _last_plain_map(layer_calls, passed, default, field_of)
+    plain = _last_plain_map(taps.layer_calls, passed, default, field_of)
     if plain is not None:
         calls.append(plain)
         calls.sort(key=lambda call: call.operations.stop)
         default = plain
         carriers.append(plain)
-    note = ""
+    inner = _inner_layers(taps, x.graph)
+    notes = [f"Layers that are not listed: {_some(inner)}. Each runs {_INSIDE}."] if inner else []
     if default is None and (partial := [c for c in calls if _is_map(c) and _leads(c, score)]):
         default = partial[-1]
-        note = (
+        notes.append(
             f"No layer's map carries all of the score; the default, {default.name!r}, carries "
             "one branch of it."
         )
     infos = tuple(_info(call) for call in calls)
     fields = {call.name: call.field for call in calls if not isinstance(call.field, str)}
     name = None if default is None else default.name
-    return LayerTable(infos, name, fields, tuple(c.name for c in carriers)), calls, note
+    names = tuple(each.name for each in carriers)
+    return LayerTable(infos, name, fields, names, inner), calls, notes
+
+
+def _inner_layers(taps: Taps, graph: Any) -> tuple[str, ...]:
+    """Return the paths of the layers that run in a graph inside the traced one, and only there.
+
+    A function that was compiled before is not traced again, so that no layer in it is seen: the
+    weights that it takes tell.
+    """
+    seen = {call.name for call in taps.layer_calls}
+    handles = {id(outer) for outer, given in graph.captures if any(map(_calls, given.consumers()))}
+    return tuple(
+        path
+        for path, layer in taps.layers.items()
+        if path not in seen and _is_listed(layer)
+        if path in taps.inner or (not any(walk_layers(layer)) and _takes(layer, handles))
+    )
+
+
+def _calls(op: Any) -> bool:
+    """Whether an operation calls a function of the graph."""
+    return any(each.WhichOneof("value") == "func" for each in op.node_def.attr.values())
+
+
+def _takes(layer: Any, handles: Container[int]) -> bool:
+    """Whether one of a layer's weights is among variables, given by the `id` of their handles."""
+    return any(id(getattr(each.value, "handle", None)) in handles for each in layer.weights)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names of a list in words, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
 
 
 def _info(call: LayerCall) -> LayerInfo:
@@ -213,6 +248,13 @@ def _numbers(tensors: Sequence[Any]) -> dict[Any, int]:
     wanted = {tensor.op for tensor in tensors}
     operations = tensors[0].graph.get_operations()
     return {op: number for number, op in enumerate(operations) if op in wanted}
+
+
+def _is_listed(layer: Any) -> bool:
+    """Whether a layer has an entry in the table; a model has none, its layers have."""
+    import keras
+
+    return not isinstance(layer, keras.Model | keras.layers.InputLayer)
 
 
 def _is_builtin(layer: Any) -> bool:

@@ -78,8 +78,10 @@ def walk_layers(model: keras.Model, prefix: str = "") -> Iterator[tuple[str, ker
 @contextmanager
 def tapped(
     model: keras.Model, field_of: Callable[[Any], MapField | str] | None = None
-) -> Iterator[list[LayerCall]]:
-    """Yield a list to which every layer call of a model is appended, in the order of the calls.
+) -> Iterator[Taps]:
+    """Yield the `Taps` of a model, which record each call of a layer as long as the block runs.
+
+    Enter it where the graph is made that the model is traced to.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def tapped(
     field_of : callable, optional
         Returns where the cells of a tensor lie on the model's input, or in words why it is no map.
     """
-    recorder = _Recorder(field_of)
+    taps = Taps(field_of)
     with TRACE_LOCK:
         replaced: list[tuple[Any, str, Any]] = []
         losses = [(layer, list(layer._losses)) for layer in _layers_with_losses(model)]
@@ -103,9 +105,9 @@ def tapped(
                     if layer is model and call is given:
                         continue  # the model's own output is not recorded
                     replaced.append((layer, method, layer.__dict__.get(method, _MISSING)))
-                    new = call if layer is model else recorder.tap(path, layer, call)
+                    new = call if layer is model else taps.tap(path, layer, call)
                     object.__setattr__(layer, method, new)
-            yield recorder.layer_calls
+            yield taps
         except BaseException:
             for layer, before in unbuilt:  # Keras marks a model as built even if its call fails
                 if not layer.weights:
@@ -123,21 +125,40 @@ def tapped(
                 layer._losses[:] = kept
 
 
-class _Recorder:
-    """Makes the taps of one trace, and holds what they have recorded."""
+class Taps:
+    """The taps of one trace, and what they have recorded.
+
+    Attributes
+    ----------
+    layer_calls : list of LayerCall
+        In the order of the calls.
+    layers : dict of str to keras.layers.Layer
+        All layers with a tap, by path.
+    inner : set of str
+        The paths of those that were called in a graph inside the traced one, the body of a loop, a
+        branch or a function, whose tensors are not accessible.
+    """
 
     def __init__(self, field_of: Callable[[Any], MapField | str] | None) -> None:
+        import tensorflow as tf
+
         self.layer_calls: list[LayerCall] = []
+        self.layers: dict[str, keras.layers.Layer] = {}
+        self.inner = set[str]()
         self._field_of, self._counts = field_of, Counter[str]()
-        self._owner = threading.get_ident()
+        self._owner, self._graph = threading.get_ident(), tf.compat.v1.get_default_graph()
 
     def tap(self, path: str, layer: keras.layers.Layer, call: Any) -> Any:
         """Return a function that calls a layer and records the call."""
+        self.layers[path] = layer
 
         def observed(*args: Any, **kwargs: Any) -> Any:
             first = _operation_count()
             output = call(*args, **kwargs)
             if not self._is_map_of_this_trace(layer, args, output):
+                return output
+            if output.graph is not self._graph:
+                self.inner.add(path)
                 return output
             name = path if self._counts[path] == 0 else f"{path}:{self._counts[path]}"
             self._counts[path] += 1
@@ -157,17 +178,17 @@ class _Recorder:
     def _is_map_of_this_trace(
         self, layer: keras.layers.Layer, args: tuple[Any, ...], output: Any
     ) -> bool:
-        """Return whether a layer's output is recorded.
+        """Return whether a layer's output belongs to this trace, and may be a map.
 
-        It is not if another thread uses the model without tracing it, in the inner graph of a loop,
-        whose tensors are not accessible, and if its axes are not rows and columns.
+        It does not if another thread uses the model without tracing it, or a layer runs at once
+        while the graph is made. Split attention heads are no map.
         """
         import keras
 
         return (
             threading.get_ident() == self._owner
             and keras.ops.is_tensor(output)
-            and _in_current_graph(output)
+            and hasattr(output, "graph")  # a tensor of numbers has none
             and not _splits_heads(layer, args, output)
         )
 
@@ -273,10 +294,3 @@ def _splits_heads(layer: keras.layers.Layer, args: tuple[Any, ...], output: Any)
     """
     given = getattr(args[0], "shape", ()) if args else ()
     return type(layer).__name__ == "EinsumDense" and len(given) < len(output.shape) == 4
-
-
-def _in_current_graph(tensor: Any) -> bool:
-    """Return whether a tensor belongs to the graph that is being traced."""
-    import tensorflow as tf
-
-    return getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets as cw
-from cnn_widgets.analysis import PositionFinder, input_positions, map_field
+from cnn_widgets.analysis import PositionFinder, field_from_json, input_positions, map_field
 
 SIZE = (20, 24, 4)
 
@@ -76,7 +76,31 @@ def parts(keras):
         "tokens and back": [L.Conv2D(8, 4, 4), L.Reshape((30, 8)), L.Reshape((5, 6, 8))],
         "batch normalisation": [L.Conv2D(4, 3), L.BatchNormalization(), L.PReLU()],
         "group normalisation": [L.Conv2D(4, 3), L.GroupNormalization(2)],
-    }
+        "flipped": [L.Conv2D(4, 3), flip(L), L.Conv2D(4, (3, 5)), L.Conv2D(4, 7, padding="same")],
+        "flipped, with strides": [flip(L), L.Conv2D(4, 3, 2, "same"), L.Conv2D(4, 3, 2, "same")],
+        "flipped by a stride": [L.Lambda(lambda z: z[:, ::-1, ::-2]), L.Conv2D(4, 3)],
+        "flipped, dilated": [
+            flip(L), L.Conv2D(4, 3, dilation_rate=2),
+            L.DepthwiseConv2D(3, padding="same", dilation_rate=2),
+        ],
+        "flipped, pools": [flip(L), L.AveragePooling2D(3, 2), L.AveragePooling2D(2)],
+        "flipped, cropped": [
+            flip(L), L.Cropping2D(((0, 5), (3, 0))), L.ZeroPadding2D(((1, 2), (3, 4))),
+            L.Conv2D(4, 5),
+        ],
+        "flipped, permuted": [
+            L.Permute((2, 1, 3)), flip(L), L.Conv2D(4, (3, 5)), L.Permute((2, 1, 3))
+        ],
+        "flipped and back": [flip(L), L.Conv2D(4, 3), flip(L), L.Conv2D(4, 3, padding="same")],
+        "flipped tokens": [flip(L), L.Conv2D(8, 4, 4), L.Reshape((-1, 8)), L.Dense(8)],
+    }  # fmt: skip
+
+
+def flip(layers):
+    """Return a layer that turns rows and columns round."""
+    import tensorflow as tf
+
+    return layers.Lambda(lambda z: tf.reverse(z, [1, 2]))
 
 
 EXACT = [
@@ -98,6 +122,15 @@ EXACT = [
     "tokens and back",
     "batch normalisation",
     "group normalisation",
+    "flipped",
+    "flipped, with strides",
+    "flipped by a stride",
+    "flipped, dilated",
+    "flipped, pools",
+    "flipped, cropped",
+    "flipped, permuted",
+    "flipped and back",
+    "flipped tokens",
 ]
 
 
@@ -129,6 +162,10 @@ def resampled(keras):
         "shrunk": [L.Resizing(7, 11), L.Conv2D(4, 1)],
         "cropped to aspect": [L.Resizing(16, 16, crop_to_aspect_ratio=True)],
         "padded to aspect": [L.Resizing(20, 20, pad_to_aspect_ratio=True), L.Conv2D(4, 1)],
+        "flipped maxima": [flip(L), L.MaxPooling2D(3, 2), L.MaxPooling2D(2, padding="same")],
+        "flipped, transposed": [flip(L), L.Conv2D(4, 3, 2), L.Conv2DTranspose(4, 3, 2, "same")],
+        "flipped, nearest": [flip(L), L.Conv2D(4, 3, 2), L.UpSampling2D(2), L.Conv2D(4, 3)],
+        "flipped, resized": [flip(L), L.Resizing(13, 31), flip(L), L.Conv2D(4, 3)],
     }
 
 
@@ -145,6 +182,10 @@ def resampled(keras):
         "shrunk",
         "cropped to aspect",
         "padded to aspect",
+        "flipped maxima",
+        "flipped, transposed",
+        "flipped, nearest",
+        "flipped, resized",
     ],
 )
 def test_a_receptive_field_between_cells_holds_the_support_and_hardly_more(keras, name):
@@ -175,12 +216,114 @@ def test_a_receptive_field_between_cells_holds_the_support_and_hardly_more(keras
         (lambda L: [L.Permute((2, 1, 3))], "not the rows and columns"),
         (lambda L: [L.Reshape((12, 40, 4))], "mixes or moves positions"),
         (lambda L: [L.Lambda(lambda x: x[:, ::-1] + x)], "different positions meet"),
+        (lambda L: [L.Lambda(beside_its_flip), L.Conv2D(4, 3)], "different positions meet"),
+        (lambda L: [L.Lambda(lambda x: beside_its_flip(x, 2)), L.Conv2D(4, 3)], "mixes or moves"),
         (lambda L: [L.GlobalAveragePooling2D(), L.Dense(20), L.Reshape((5, 2, 2))], "summed away"),
     ],
 )
 def test_where_positions_are_lost_it_is_said_how(keras, build, said):
     model = keras.Sequential([keras.Input(SIZE), *build(keras.layers)])
     assert said in traced_field(keras, model)
+
+
+def beside_its_flip(x, axis=3):
+    import tensorflow as tf
+
+    return tf.concat([x, x[:, :, ::-1]], axis)
+
+
+def mirror(layers, before, after, mode):
+    """Return a layer that pads rows and columns with a mirror image of what is inside."""
+    import tensorflow as tf
+
+    pads = ((0, 0), (before, after), (before, after), (0, 0))
+    return layers.Lambda(lambda z: tf.pad(z, pads, mode))
+
+
+def mirrored(keras):
+    """Return lists of layers that see a mirror image at the edges, with what they see too much."""
+    L = keras.layers
+    return {
+        "reflected": [mirror(L, 3, 3, "REFLECT"), L.Conv2D(4, 3)],
+        "one side": [mirror(L, 0, 4, "REFLECT"), L.Conv2D(4, 3)],
+        "strided": [L.Conv2D(4, 3, 2), mirror(L, 2, 2, "SYMMETRIC"), L.Conv2D(4, 3)],
+        "flipped": [L.Conv2D(4, 3), flip(L), mirror(L, 3, 1, "REFLECT"), L.Conv2D(4, 3)],
+        "many": [
+            layer
+            for _ in range(3)
+            for layer in (mirror(L, 1, 1, "REFLECT"), L.Conv2D(4, 3))
+        ],
+        "one over another": [
+            mirror(L, 2, 3, "REFLECT"), mirror(L, 4, 1, "SYMMETRIC"), L.Conv2D(4, 3)
+        ],
+        "cropped to the mirror image": [
+            mirror(L, 6, 6, "REFLECT"), L.Cropping2D(((0, 22), (25, 0))), L.Conv2D(4, 3)
+        ],
+        "a side twice": [
+            L.Cropping2D(((0, 10), (12, 0))), mirror(L, 9, 9, "REFLECT"), L.Cropping2D(6),
+            mirror(L, 5, 5, "SYMMETRIC"), L.Conv2D(4, 3),
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "reflected",
+        "one side",
+        "strided",
+        "flipped",
+        "many",
+        "one over another",
+        "cropped to the mirror image",
+        "a side twice",
+    ],
+)
+def test_no_field_at_a_mirrored_edge_is_too_small(keras, name):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(SIZE), *mirrored(keras)[name]])
+    field = traced_field(keras, model)
+    height, width = field.shape
+    middle = (height // 2, width // 2)
+    for cell in [*((n, n) for n in (0, 1, 2, -3, -2, -1)), (0, width - 1), (height - 1, 0), middle]:
+        cell = cell[0] % height, cell[1] % width
+        found, box = support(model, field, cell), field.box(*cell)
+        assert box.top <= found[0], cell
+        assert box.left <= found[1], cell
+        assert box.bottom >= found[2], cell
+        assert box.right >= found[3], cell
+        if cell == middle and name not in ("a side twice", "cropped to the mirror image"):
+            assert tuple(found) == tuple(box)  # nothing is mirrored there
+    assert field_from_json(field.as_json()) == field
+
+
+def test_a_field_that_an_older_version_wrote_is_read(keras):
+    field = traced_field(keras, keras.Sequential([keras.Input(SIZE), keras.layers.Conv2D(4, 3)]))
+    stored = field.as_json()
+    assert set(stored["rows"]) == {"cells", "step", "low", "high", "window", "whole"}
+    assert field_from_json(stored) == field
+
+
+def test_a_map_behind_a_flip_is_laid_where_its_values_come_from(keras):
+    """Its values are the picture's own, turned round: laid over the picture they are equal."""
+    layers = keras.layers
+    inputs = keras.Input(SIZE)
+    x = layers.Conv2D(4, 1, name="flipped")(flip(layers)(inputs))
+    small = layers.Conv2D(4, 3, 2, "same", name="small")(x)
+    outputs = layers.Dense(3)(layers.GlobalAveragePooling2D()(small))
+    net = cw.Network(keras.Model(inputs, outputs), preprocess="none")
+    values = np.random.default_rng(0).normal(size=SIZE[:2]).astype(np.float32)
+    field = net.field("flipped")
+    np.testing.assert_allclose(field.lay(values[::-1, ::-1]), values, atol=1e-6)
+    laid = field.lay(values[::-1, ::-1], (40, 48))  # as a map that is not flipped
+    straight = net.field(None).lay(values, (40, 48))
+    np.testing.assert_allclose(laid, straight, atol=1e-5)
+    sample = cw.load_image(np.zeros((40, 72, 3), np.uint8))
+    for name in ("flipped", "small"):
+        for x, y in ((1.0, 2.0), (70.0, 5.0), (30.0, 39.0)):
+            box = net.receptive_field(name, *net.cell_at(name, x, y, sample), sample)
+            assert box.left <= x <= box.right
+            assert box.top <= y <= box.bottom
 
 
 def test_patches_in_the_batch_axis_are_no_map_and_are_one_again_when_put_back(keras):

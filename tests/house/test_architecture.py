@@ -25,8 +25,9 @@ HOUSE: dict[str, list[set[str]]] = {
     "storage": [],
     "drawing": [{"charts", "color", "encode"}, {"mosaics"}],
     "analysis": [
-        {"axes", "constants", "fields"},
-        {"paths", "question", "reshaping"},
+        {"constants", "fields"},
+        {"axes", "paths"},
+        {"question", "reshaping"},
         {"cuts", "shapes", "windows"},
         {"blocks"},
         {"rules"},

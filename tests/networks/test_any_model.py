@@ -247,6 +247,89 @@ def test_the_layers_of_a_call_that_its_owner_compiled_are_seen(keras, photo):
     assert fingerprint(model) == before
 
 
+INSIDE = {
+    "a loop": lambda tf, conv, x: tf.while_loop(
+        lambda i, y: i < 2, lambda i, y: (i + 1, conv(y)), [tf.constant(0), x]
+    )[1],
+    "a map": lambda tf, conv, x: tf.map_fn(lambda one: conv(one[None])[0], x),
+    "a branch": lambda tf, conv, x: tf.cond(tf.reduce_mean(x) > 0, lambda: conv(x), lambda: x),
+    "a function": lambda tf, conv, x: kept(tf, conv)(x),
+}
+
+
+def kept(tf, conv):
+    """Return the `tf.function` that calls a layer, always the same one."""
+    if not hasattr(conv, "kept"):
+        conv.kept = tf.function(lambda x: conv(x))
+    return conv.kept
+
+
+@pytest.mark.parametrize("place", INSIDE)
+def test_a_layer_in_a_graph_inside_the_models_is_not_listed_and_refused_by_name(
+    keras, photo, place
+):
+    tf = tensorflow()
+
+    class Holder(keras.layers.Layer):
+        def __init__(self, model):
+            super().__init__(name="holder")
+            conv = keras.layers.Conv2D(4, 3, padding="same", name="inner")
+            self.part = keras.Sequential([conv], name="part") if model else conv
+
+        def build(self, shape):
+            self.part.build(shape)
+
+        def call(self, x):
+            return INSIDE[place](tf, self.part, x)
+
+    for as_model, path in ((False, "holder/inner"), (True, "holder/part/inner")):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((16, 12, 3))
+        x = keras.layers.Conv2D(4, 3, padding="same", name="first")(inputs)
+        pooled = keras.layers.GlobalAveragePooling2D()(Holder(as_model)(x))
+        model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(pooled))
+        cw.Network(model, preprocess="none")  # a function that is compiled is not traced again
+        net = cw.Network(model, preprocess="none")
+        assert not [info.name for info in net.layers if "inner" in info.name or "part" in info.name]
+        assert [note for note in net.notes if "not listed" in note] == [
+            f"Layers that are not listed: {path!r}. Each runs in a loop, a branch or a function "
+            "in the model's graph, where its output cannot be read."
+        ]
+        for ask in (
+            lambda net, path: net.activations(photo, path),
+            lambda net, path: net.gradients(photo, path, 0),
+            lambda net, path: net.receptive_field(path, 0, 0),
+            lambda net, path: cw.attribute(net, photo, "grad-cam", 0, layer=path),
+        ):
+            with pytest.raises(ValueError, match=f"'{path}' runs in a loop, a branch or a func"):
+                ask(net, path)
+        x = net.input_tensor(photo)[None]
+        np.testing.assert_allclose(net.scores(photo)[1], np.asarray(model(x))[0], rtol=1e-4)
+        assert net.activations(photo, "first").shape == (16, 12, 4)
+
+
+def test_a_layer_that_runs_inside_a_loop_and_outside_is_listed_once(keras, photo):
+    tf = tensorflow()
+    conv = keras.layers.Conv2D(3, 3, padding="same", name="twice")
+
+    class Holder(keras.layers.Layer):
+        def __init__(self):
+            super().__init__(name="holder")
+            self.conv = conv
+
+        def call(self, x):
+            return INSIDE["a loop"](tf, self.conv, self.conv(x))
+
+    inputs = keras.Input((16, 12, 3))
+    x = keras.layers.GlobalAveragePooling2D()(Holder()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    net = cw.Network(model, preprocess="none")
+    assert [info.name for info in net.layers if "twice" in info.name] == ["holder/twice"]
+    assert not [note for note in net.notes if "not listed" in note]
+    expected = np.asarray(conv(net.input_tensor(photo)[None]))[0]
+    np.testing.assert_allclose(net.activations(photo, "holder/twice"), expected, rtol=1e-4)
+
+
 def test_a_compiled_call_whose_source_is_lost_shows_its_layers_too(keras, photo):
     place = {"tf": tensorflow(), "keras": keras}
     exec(
