@@ -57,7 +57,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "engine": [
         {"cache", "tracing", "taps", "model_outputs"},
-        {"layers", "model_inputs"},
+        {"layers", "model_inputs", "structure"},
         {"graph"},
         {"compiled"},
         {"build", "weights"},
