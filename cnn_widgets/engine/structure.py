@@ -184,8 +184,12 @@ def _comparable(value: Any, most: int = MOST_ENTRIES, levels: int = LEVELS) -> A
 
 def _is_readable(array: Any) -> bool:
     """Return whether an array is small and of numbers; texts and handles of variables are not."""
-    kind = getattr(array.dtype, "as_numpy_dtype", array.dtype)
-    return kind not in (None, object) and math.prod(array.shape) <= MOST_NUMBERS
+    kind = array.dtype
+    if isinstance(kind, np.dtype):
+        of_numbers = kind.kind in "biufc"
+    else:
+        of_numbers = kind.is_floating or kind.is_integer or kind.is_bool
+    return of_numbers and math.prod(array.shape) <= MOST_NUMBERS
 
 
 def _fields(value: Any) -> list[str]:
