@@ -88,8 +88,8 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
     return lambda: np.asarray(compiled()).tobytes()
 
 
-def row_reader(model: keras.Model) -> Callable[[], bytes]:
-    """Return a compiled function that returns the last row of each weight of a model as bytes.
+def row_reader(model: keras.Model) -> Callable[[], list[bytes]]:
+    """Return a compiled function that returns the last rows of a model's weights, in a few parts.
 
     A row is along the last axis, or along the last ones where that is short: the kernels of a
     depthwise convolution have one number there.
@@ -120,7 +120,7 @@ def row_reader(model: keras.Model) -> Callable[[], bytes]:
 
     with TRACE_LOCK:
         compiled = tf.function(read, autograph=False).get_concrete_function()
-    return lambda: b"".join(np.asarray(each).tobytes() for each in compiled())
+    return lambda: [np.asarray(each).tobytes() for each in compiled()]
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -170,7 +170,7 @@ class WeightWatcher:
         self._paused, self._lock, self._rebuilt = threading.local(), threading.RLock(), 0
 
     @property
-    def seen(self) -> tuple[bytes, bytes, int]:
+    def seen(self) -> tuple[list[bytes], bytes, int]:
         """Sampled numbers and checksums of the weights at the last check; how often rebuilt."""
         return *self._seen, self._rebuilt
 
