@@ -166,8 +166,8 @@ class Attribution:
             )
         if net.weights_state() != origin.weights:
             raise ValueError(
-                f"The weights of {net.name!r} have changed since this map was made: they can no "
-                "longer be told. Compute the map again, then save it."
+                f"The weights of {net.name!r} have changed since this map was made, or its layers "
+                "have: they can no longer be told. Compute the map again, then save it."
             )
         return {
             "format": FORMAT,

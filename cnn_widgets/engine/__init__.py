@@ -11,14 +11,14 @@ model itself is never changed. The classes here are used through `cnn_widgets.ne
 """
 
 from cnn_widgets.engine.batches import BATCH_SIZE, BatchRunner
-from cnn_widgets.engine.build import build_engine, settled
+from cnn_widgets.engine.build import PrivateEngine, build_engine, settled
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.graph import TARGETS
 from cnn_widgets.engine.layers import FEATURE_KINDS, LayerTable
 from cnn_widgets.engine.model_inputs import read_model_input
 from cnn_widgets.engine.taps import tapped
-from cnn_widgets.engine.weights import PrivateEngine, WeightWatcher
+from cnn_widgets.engine.weights import WeightWatcher
 from cnn_widgets.heads import HEAD_KINDS, Head
 from cnn_widgets.images.network_input import ModelInput, Preprocess
 

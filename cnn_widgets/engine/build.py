@@ -1,14 +1,18 @@
 """Builds the engine of a model, running it where its graph alone does not tell enough.
 
 This is not part of `heads` because it needs an engine, which itself needs that package.
+`PrivateEngine` runs the graph of another engine on a copy of the weights, so that an experiment can
+change weights without changing the user's model. No model is rebuilt from its configuration, so
+this works for subclassed and nested models, too.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +24,63 @@ from cnn_widgets.images.network_input import ModelInput
 
 if TYPE_CHECKING:
     import keras
+
+
+@dataclass(frozen=True)
+class PrivateWeight:
+    """One weight of a `PrivateEngine`.
+
+    Attributes
+    ----------
+    path : str
+        The weight's path in the model.
+    variable : tf.Variable
+        The copy that the engine reads in place of the model's weight.
+    """
+
+    path: str
+    variable: Any
+
+    @property
+    def layer(self) -> str:
+        """The path of the layer that the weight belongs to."""
+        return self.path.rpartition("/")[0]
+
+    def read(self) -> NDArray[Any]:
+        """Return the values of the copy."""
+        return np.asarray(self.variable)
+
+    def write(self, values: NDArray[Any]) -> None:
+        """Set the values of the copy, in the weight's own shape."""
+        self.variable.assign(values)
+
+
+class PrivateEngine(Engine):
+    """An engine with the traced graph of another one and its own copy of the weights.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine to copy; it and its model are not changed.
+
+    Attributes
+    ----------
+    weights : list of PrivateWeight
+        The weights that the scores depend on, in the order in which the graph reads them, from
+        input to scores.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.__dict__.update(copy.copy(engine).__dict__)
+        self._traces, self.replacements = {}, {}
+        self.weights: list[PrivateWeight] = []
+        known = {id(weight.value.handle): weight for weight in self.model.weights}
+        for handle in engine._observe(()).captured:  # without layers: only what the scores need
+            weight = known.get(id(handle))
+            if weight is not None:
+                variable = self._tf.Variable(weight.value, trainable=False)
+                self.replacements[id(handle)] = variable.handle
+                self.weights.append(PrivateWeight(weight.path, variable))
 
 
 def build_engine(model: keras.Model, model_input: ModelInput, choice: OutputChoice) -> Engine:

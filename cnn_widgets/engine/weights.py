@@ -1,88 +1,28 @@
-"""A model's weights: checking that they are finite, noticing changes, computing with a copy.
+"""A model's weights: checking that they are finite, their digest, noticing changes.
 
-`WeightWatcher` notices that a model was trained or that weights were loaded. `PrivateEngine` runs
-the graph of another engine on a copy of the weights, so that an experiment can change weights
-without changing the user's model. No model is rebuilt from its configuration, so this works for
-subclassed and nested models, too.
+`WeightWatcher` notices that a model was trained, that weights were loaded or that layers changed.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.structure import Structure
 from cnn_widgets.engine.taps import TRACE_LOCK
 from cnn_widgets.records import Floats
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class PrivateWeight:
-    """One weight of a `PrivateEngine`.
-
-    Attributes
-    ----------
-    path : str
-        The weight's path in the model.
-    variable : tf.Variable
-        The copy that the engine reads in place of the model's weight.
-    """
-
-    path: str
-    variable: Any
-
-    @property
-    def layer(self) -> str:
-        """The path of the layer that the weight belongs to."""
-        return self.path.rpartition("/")[0]
-
-    def read(self) -> NDArray[Any]:
-        """Return the values of the copy."""
-        return np.asarray(self.variable)
-
-    def write(self, values: NDArray[Any]) -> None:
-        """Set the values of the copy, in the weight's own shape."""
-        self.variable.assign(values)
-
-
-class PrivateEngine(Engine):
-    """An engine with the traced graph of another one and its own copy of the weights.
-
-    Parameters
-    ----------
-    engine : Engine
-        The engine to copy; it and its model are not changed.
-
-    Attributes
-    ----------
-    weights : list of PrivateWeight
-        The weights that the scores depend on, in the order in which the graph reads them, from
-        input to scores.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.__dict__.update(copy.copy(engine).__dict__)
-        self._traces, self.replacements = {}, {}
-        self.weights: list[PrivateWeight] = []
-        known = {id(weight.value.handle): weight for weight in self.model.weights}
-        for handle in engine._observe(()).captured:  # without layers: only what the scores need
-            weight = known.get(id(handle))
-            if weight is not None:
-                variable = self._tf.Variable(weight.value, trainable=False)
-                self.replacements[id(handle)] = variable.handle
-                self.weights.append(PrivateWeight(weight.path, variable))
 
 
 #: Seconds between two checks that read all weights.
@@ -93,6 +33,12 @@ WHOLE = 16_000_000
 
 #: Arrays of up to this many numbers are concatenated for one common checksum.
 SMALL = 1_000_000
+
+#: A sampled row has at least `ROW` numbers, unless more axes make it longer than `LONG`.
+ROW, LONG = 8, 16_384
+
+#: Rows are concatenated in so many parts: hundreds in one part take an eighth longer.
+PARTS = 4
 
 
 def check_weights(model: keras.Model, name: str) -> None:
@@ -142,6 +88,41 @@ def checksums(model: keras.Model) -> Callable[[], bytes]:
     return lambda: np.asarray(compiled()).tobytes()
 
 
+def row_reader(model: keras.Model) -> Callable[[], list[bytes]]:
+    """Return a compiled function that returns the last rows of a model's weights, in a few parts.
+
+    A row is along the last axis, or along the last ones where that is short: the kernels of a
+    depthwise convolution have one number there.
+    """
+    import tensorflow as tf
+
+    def row(weight: Any) -> Any:
+        shape, axis = tuple(weight.shape), max(len(weight.shape) - 1, 0)
+        while axis > 0 and math.prod(shape[axis:]) < ROW and math.prod(shape[axis - 1 :]) <= LONG:
+            axis -= 1
+        found = weight.value
+        if axis:
+            found = tf.gather_nd(found, place_in(shape[:axis]))  # reads no more than the row
+        return found if len(shape) - axis == 1 else tf.reshape(found, [-1])
+
+    def read() -> list[Any]:
+        rows: dict[Any, list[Any]] = {}
+        for weight in model.weights:
+            if math.prod(weight.shape):
+                found = row(weight)
+                rows.setdefault(found.dtype, []).append(found)
+        parts = [each[start::PARTS] for each in rows.values() for start in range(PARTS)]
+        return [tf.concat(each, 0) for each in parts if each]
+
+    @cache
+    def place_in(leading: tuple[int, ...]) -> Any:
+        return tf.constant([size - 1 for size in leading])  # one for all weights of a shape
+
+    with TRACE_LOCK:
+        compiled = tf.function(read, autograph=False).get_concrete_function()
+    return lambda: [np.asarray(each).tobytes() for each in compiled()]
+
+
 def weights_digest(model: keras.Model) -> str:
     """Return the SHA-256 over path, dtype, shape and bytes of each weight, in hexadecimal."""
     return _digest(model, lambda weight, values: f"{weight.path} {values.dtype} {values.shape} ")
@@ -163,73 +144,92 @@ def _digest(model: keras.Model, head: Callable[[Any, Floats], str]) -> str:
 
 
 class WeightWatcher:
-    """Notices that the weights of a model have changed by training or by loading.
+    """Notices that a model has changed: its weights by training or loading, or its layers.
 
-    Reading all weights may take longer than the computation that follows. So each check reads the
-    last 64 numbers of 8 weights spread over the network, which training and loading change, and
-    only one check in `FULL_EVERY` seconds reads all weights. A change to a single layer may remain
-    unnoticed for that time; `Network.forget` drops old results at once. After a change, each check
-    reads all weights until they no longer change, because a training step in another thread writes
-    one weight after the other.
+    Reading all weights may take longer than the computation that follows. So each check reads a
+    few numbers of every weight, its last row: one for each filter of a convolution. A change
+    elsewhere inside a weight is noticed by the check that reads all weights, one in `FULL_EVERY`
+    seconds and the one after `closer`.
+    After a change, each check reads all weights until they no longer change, because a training
+    step in another thread writes one weight after the other. What `Structure` compares is looked at
+    in each check, and closely as often as all weights.
 
     Parameters
     ----------
     model : keras.Model
+    structure : Structure
+        What the model was when its graph was traced.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        every = model.weights
-        self._few = (
-            [every[i] for i in np.linspace(0, len(every) - 1, 8).astype(int)] if every else []
-        )
-        self._read_sample: Any = None
-        self._checksums = checksums(model)
+    def __init__(self, model: keras.Model, structure: Structure) -> None:
+        self._structure: Structure | None = structure
+        self._sample, self._checksums = row_reader(model), checksums(model)
         self._seen = self._sample(), self._checksums()
         self._last_full_check, self._changing = time.monotonic(), False
-        self._paused, self._lock = threading.local(), threading.RLock()
+        self._last_close_look = self._last_full_check
+        self._paused, self._lock, self._rebuilt = threading.local(), threading.RLock(), 0
 
     @property
-    def seen(self) -> tuple[bytes, bytes]:
-        """The sampled numbers and the checksums of the weights at the last check, as bytes."""
-        return self._seen
+    def seen(self) -> tuple[list[bytes], bytes, int]:
+        """Sampled numbers and checksums of the weights at the last check; how often rebuilt."""
+        return *self._seen, self._rebuilt
 
-    def look(self, changed: Callable[[], None], closely: bool = False) -> None:
+    def of_weights_only(self) -> WeightWatcher:
+        """Return a watcher that notices a change of weights by itself, and none of layers."""
+        found = copy.copy(self)
+        found._structure = None
+        return found
+
+    def replacing(self, other: WeightWatcher) -> WeightWatcher:
+        """Return this watcher in place of another one, turned off in the threads where that is."""
+        self._paused, self._lock, self._rebuilt = other._paused, other._lock, other._rebuilt + 1
+        return self
+
+    def closer(self) -> None:
+        """Let the next check read everything."""
+        self._last_full_check = self._last_close_look = -math.inf
+
+    def look(
+        self, changed: Callable[[], None], rebuilt: Callable[[], None], closely: bool = False
+    ) -> None:
         """Call `changed` if the weights have changed since the last check.
 
-        If `closely`, all weights are read, even inside a block of `weights_checked`.
+        If the layers or their settings have, `rebuilt` is called instead, again at each check: a
+        new watcher has to take the place of this one. If `closely`, everything is read, even inside
+        a block of `checked`.
         """
         if getattr(self._paused, "on", False) and not closely:
             return
         with self._lock:  # otherwise two threads could report the same change
+            if self.other_layers(closely):
+                rebuilt()
+                return
             sample, every = self._sample(), self._seen[1]
+            moved = sample != self._seen[0]
             late = self._changing or time.monotonic() - self._last_full_check > FULL_EVERY
-            if sample != self._seen[0] or late or closely:
+            if moved or late or closely:
                 every = self._checksums()
                 self._last_full_check = time.monotonic()
-            self._changing = (sample, every) != self._seen
+            self._changing = moved or every != self._seen[1]
             if self._changing:
                 changed()  # before `_seen` is set: after an interrupt it is called again
                 self._seen = sample, every
 
-    def _sample(self) -> bytes:
-        """Return the last 64 numbers of each sampled weight as bytes, by a compiled function."""
-        if not self._few:
-            return b""
-        if self._read_sample is None:
-            import tensorflow as tf
-
-            def few() -> Any:
-                ends = [tf.reshape(weight.value, [-1])[-64:] for weight in self._few]
-                return tf.concat([tf.cast(end, tf.float64) for end in ends], 0)
-
-            with TRACE_LOCK:
-                self._read_sample = tf.function(few, autograph=False).get_concrete_function()
-        return np.asarray(self._read_sample()).tobytes()
+    def other_layers(self, closely: bool) -> bool:
+        """Return whether the model's layers or their settings are not those that were traced."""
+        if self._structure is None:
+            return False
+        closely = closely or time.monotonic() - self._last_close_look > FULL_EVERY
+        if self._structure.changed(closely):
+            return True
+        if closely:
+            self._last_close_look = time.monotonic()
+        return False
 
     @contextmanager
-    def weights_checked(self, changed: Callable[[], None]) -> Iterator[None]:
-        """Check the weights now, and turn off `look` in this thread until the block ends."""
-        self.look(changed)
+    def checked(self, changed: Callable[[], None], rebuilt: Callable[[], None]) -> Iterator[None]:
+        """Check the model now, and turn off `look` in this thread until the block ends."""
+        self.look(changed, rebuilt)
         before, self._paused.on = getattr(self._paused, "on", False), True
         try:
             yield

@@ -252,12 +252,12 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
             if self._closed:
                 return
             network = self.network
+            # Kept until the redraw has finished: if it is interrupted, the next one repeats it
+            self._undrawn |= changed
             with network.weights_checked():
                 drawn = network.name, network.revision
-                if drawn != self._drawn:  # the weights have changed: every panel is outdated
-                    changed = frozenset(State.ORDER)
-                # Kept until the redraw has finished: if it is interrupted, the next one repeats it
-                self._undrawn |= changed
+                if drawn != self._drawn:  # the model has changed: every panel is outdated
+                    self._undrawn = frozenset(State.ORDER)
                 self._redraw(self._undrawn)
                 self._drawn, self._undrawn = drawn, frozenset()
             self._warmup.moved(network, self.state.kinds == "all")

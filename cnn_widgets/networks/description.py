@@ -10,7 +10,7 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
-from cnn_widgets.records import Floats, ImageSample, LayerInfo
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
 
 
 class ModelDescription:
@@ -41,6 +41,11 @@ class ModelDescription:
     def input_size(self) -> tuple[int, int]:
         """Height and width of the network's input."""
         return self._model_input.size
+
+    @property
+    def channels(self) -> int:
+        """How many channels the input has."""
+        return self._model_input.channels
 
     @property
     def fit(self) -> str:
@@ -85,6 +90,18 @@ class ModelDescription:
     def notes(self) -> tuple[str, ...]:
         """What was guessed about the model, in words."""
         return self._notes
+
+    def check_outline(self, now: ModelDescription) -> None:
+        """Raise a ValueError if the same model, opened now, is no longer what was asked about."""
+        before, after = (
+            [each._model_input.shape, each.classes, *map(_outline, each.layers)]
+            for each in (self, now)
+        )
+        if before != after:
+            raise ValueError(
+                f"The layers of model {self.name!r} have changed since this Network was made: "
+                "make a new one."
+            )
 
     def layer(self, name: str) -> LayerInfo:
         """Return a layer by its name; a ValueError names those there are."""
@@ -135,6 +152,22 @@ class ModelDescription:
         others = self._model_input.others
         return {each.name: each.of(sample) for each in others if each.picture}
 
+    def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
+        """Return photographs, each with its own value of what `inputs` gave for each of them.
+
+        Values in an array or a list belong to the photographs in this order, those in a dict to
+        the photographs of these names. A photograph that has a value already keeps it.
+        """
+        return [
+            self.with_inputs_of(each, number) for number, each in enumerate(as_samples(samples))
+        ]
+
+    def with_inputs_of(self, sample: ImageSample, number: int) -> ImageSample:
+        """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
+        for other in self._model_input.others:
+            sample = other.joined(sample, number)
+        return sample
+
     def class_index(self, wanted: int | str) -> int:
         """Return the index of a class given by number, name, or a part of one name only."""
         return self._classes.index(wanted)
@@ -144,6 +177,10 @@ class ModelDescription:
     ) -> Floats:
         """Return Y's weights (N, C) over scores: a class, less `versus`; negated if `counter`."""
         return self._classes.score_weights(classes, versus, counter)
+
+
+def _outline(info: LayerInfo) -> tuple[Any, ...]:
+    return info.name, info.kind, info.shape
 
 
 def no_network(given: Any) -> TypeError:

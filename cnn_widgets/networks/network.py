@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.engine.batches import BatchRunner
-from cnn_widgets.engine.build import build_engine, settled
+from cnn_widgets.engine.build import PrivateEngine, PrivateWeight, build_engine, settled
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.engine.model_inputs import read_model_input
-from cnn_widgets.engine.weights import PrivateEngine, PrivateWeight, WeightWatcher, check_weights
+from cnn_widgets.engine.structure import Structure
+from cnn_widgets.engine.weights import WeightWatcher, check_weights
 from cnn_widgets.environment import tensorflow
 from cnn_widgets.heads import OutputChoice
 from cnn_widgets.images.network_input import Preprocess
@@ -111,18 +112,17 @@ class Network(ModelDescription):
         self.asked = {"preprocess": preprocess, "class_names": names, "input_size": input_size,
                       "head": head, "output": output, "at": at, "name": self.name, "notes": notes,
                       "fit": fit, "inputs": inputs, "max_cache_bytes": max_cache_bytes}  # fmt: skip
-        hub = hub_input(model)
+        before, hub = Structure(model), hub_input(model)
         found = read_model_input(model, input_size, hub.size if hub else None, inputs)
         fit = fit or (hub.fit if hub else found.fit)
         found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
-        choice = OutputChoice(output, head, at)
-        engine = build_engine(model, found, choice)
+        engine = build_engine(model, found, choice := OutputChoice(output, head, at))
         self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
         self.engine = settled(engine, self._model_input, choice, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
-        self._watch = WeightWatcher(model)
-        self.revision = 0  #: How often cached results were dropped: the weights had changed.
+        self._watch = WeightWatcher(model, Structure(model, before))
+        self.revision = 0  #: How often cached results were dropped: the model had changed.
         #: The weights of a private copy, from input to scores; none for any other network.
         self.private_weights: tuple[PrivateWeight, ...] = ()
         published = hub is not None or application_family(model.name) is not None
@@ -138,27 +138,6 @@ class Network(ModelDescription):
         """Return the engine with what a sample gives to the other inputs of the model, if any."""
         return self._runner.engine_for([sample])
 
-    @property
-    def channels(self) -> int:
-        """How many channels the input has."""
-        return self._model_input.channels
-
-    def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
-        """Return photographs, each with its own value of what `inputs` gave for each of them.
-
-        Values in an array or a list belong to the photographs in this order, those in a dict to
-        the photographs of these names. A photograph that has a value already keeps it.
-        """
-        return [
-            self.with_inputs_of(each, number) for number, each in enumerate(as_samples(samples))
-        ]
-
-    def with_inputs_of(self, sample: ImageSample, number: int) -> ImageSample:
-        """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
-        for other in self._model_input.others:
-            sample = other.joined(sample, number)
-        return sample
-
     def predict(self, sample: Samples, top: int = 5) -> Any:
         """Return the `top` classes of a sample, best first; for a list, a list of such lists."""
         if top < 1:
@@ -171,7 +150,7 @@ class Network(ModelDescription):
     def scores(self, sample: Samples) -> tuple[Floats, Floats]:
         """Return scores (before softmax) and probabilities, (C,) each; (N, C) for a list."""
         if isinstance(sample, Sequence):
-            self._watch.look(self.forget)
+            self._look()
             return self._runner.scores(as_samples(sample))
         one = self.observe(sample)
         return one.scores, one.probabilities
@@ -183,6 +162,7 @@ class Network(ModelDescription):
             samples = as_samples(sample)
             if 0 < len(samples) <= FEW and layer in self.engine.browsed_layers():
                 return np.stack([self.activations(each, layer) for each in samples])
+            self._look()
             return self._runner.activations(samples, layer)
         return self.observe(sample, layer).activations[layer]
 
@@ -216,7 +196,7 @@ class Network(ModelDescription):
         """
         self.engine.check(layer, target)
         samples = as_samples(sample)
-        self._watch.look(self.forget)
+        self._look()
         weights = self._classes.weights(class_index, len(samples))
         if isinstance(sample, Sequence):
             return self._runner.all_gradients(samples, layer, weights, target, averaged)
@@ -236,7 +216,7 @@ class Network(ModelDescription):
         slice; it returns the weights of Y, (n, C).
         """
         self.engine.check(layer, target)
-        self._watch.look(self.forget)
+        self._look()
         found = self._runner.gradients(samples, layer, weigh, target, averaged)
         for some, seen, values, slopes in found:
             yield from zip(some, seen.scores, seen.probabilities, values, slopes, strict=True)
@@ -248,14 +228,14 @@ class Network(ModelDescription):
     def observe(self, sample: ImageSample, layer: str | None = None) -> Observation:
         """Return scores and activations of one sample (cached), see `BatchRunner.observe`."""
         as_samples(sample)
-        self._watch.look(self.forget)
+        self._look()
         if layer is not None:
             self.layer(layer)
         return self._runner.observe(sample, layer)
 
     def weights_checked(self) -> AbstractContextManager[None]:
-        """Look for changed weights once, on entering, instead of at every question inside."""
-        return self._watch.weights_checked(self.forget)
+        """Look for a changed model once, on entering, instead of at every question inside."""
+        return self._watch.checked(self._drop, self._reopen)
 
     def check_input(
         self, samples: Samples, progress: Callable[[int, int], bool | None] | None = None
@@ -274,15 +254,14 @@ class Network(ModelDescription):
         private = copy.copy(self)
         private.engine = engine = PrivateEngine(self.engine)
         private.private_weights = tuple(engine.weights)
-        private._watch = copy.copy(self._watch)  # this network has to notice a change by itself
-        limit = self._runner.cache.max_bytes
+        private._watch, limit = self._watch.of_weights_only(), self._runner.cache.max_bytes
         private._runner = BatchRunner(engine, self._model_input, limit, self.name)
         return private
 
     def weights_state(self, reread: bool = True) -> object:
-        """Return checksums that are equal for equal weights; the last known if not `reread`."""
+        """Return what is equal while weights and layers are; the last known if not `reread`."""
         if reread:
-            self._watch.look(self.forget, closely=True)
+            self._look(closely=True)
         return self._watch.seen
 
     def release(self) -> None:
@@ -290,11 +269,32 @@ class Network(ModelDescription):
         self._runner.cache.clear()
 
     def forget(self) -> None:
-        """Drop the cached results of recent images, because the weights have changed."""
-        self.release()
-        self.revision += 1
+        """Drop recent results, and read the whole model at the next question.
+
+        New weights and settings of a layer (its activation function, LoRA, statistics) are noticed
+        at each question; a change inside a weight or a list within 2 s, or after this.
+        """
+        self._drop()
+        self._watch.closer()
 
     def close(self) -> None:
         """Forget every result and every compiled trace. The model is the user's and stays."""
         self.forget()
         self.engine.clear()
+
+    def _look(self, closely: bool = False) -> None:
+        """Follow what was changed in the model since the last question."""
+        self._watch.look(self._drop, self._reopen, closely)
+
+    def _drop(self) -> None:
+        """Drop cached results, because the weights have changed."""
+        self.release()
+        self.revision += 1
+
+    def _reopen(self) -> None:
+        """Open the model anew, as its layers or their settings are not those that were traced."""
+        if self._watch.other_layers(closely=True):  # no other thread has done it meanwhile
+            fresh = Network(self.model, **self.asked)
+            self.check_outline(fresh)
+            fresh._watch.replacing(self._watch)
+            self.__dict__.update(fresh.__dict__, revision=self.revision + 1)

@@ -59,7 +59,7 @@ HOUSE: dict[str, list[set[str]]] = {
     "heads": [{"bounds", "choosing"}, {"head"}],
     "engine": [
         {"cache", "tracing", "taps"},
-        {"layers", "model_inputs"},
+        {"layers", "model_inputs", "structure"},
         {"graph"},
         {"compiled"},
         {"build", "weights"},
