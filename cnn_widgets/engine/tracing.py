@@ -78,18 +78,13 @@ class TracedGraph:
         A traced graph; it is never run itself.
     places : mapping of hashable to tensor
         Its arguments and other tensors of it, by the keys that `function` takes.
-
-    Attributes
-    ----------
-    operations : frozenset of str
-        The types of its operations.
     """
 
     def __init__(self, graph: Any, places: Mapping[Any, Any]) -> None:
         self._places = {key: _TensorInfo(t.name, t.dtype, t.shape) for key, t in places.items()}
         self._captures = [(outer, inner.name) for outer, inner in graph.captures]
         self._definition = graph.as_graph_def()
-        self.operations = frozenset(node.op for node in self._definition.node)
+        self.operations = frozenset(node.op for node in self._definition.node)  # their types
         self._nodes = {node.name: node for node in self._definition.node}
         self._keep_whole = any(
             node.op.startswith(_STATE_CHANGING_OPS) for node in self._definition.node
