@@ -153,3 +153,10 @@ def test_broken_files_count_as_done_and_none_readable_is_no_error(tmp_path):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     with pytest.raises(CancelledError):
         duplicates(tmp_path, progress=lambda done, total: done < 2)
+
+
+def test_a_broken_file_is_told_of_the_set_it_is_in():
+    whole, broken = {"a": scene(1), "b": scene(2)}, {"a": scene(1), "b": b"broken"}
+    assert list(duplicates(whole, broken).unreadable) == ["b (other)"]
+    assert list(duplicates(broken, whole).unreadable) == ["b"]
+    assert list(duplicates(whole, {"c": b"broken"}).unreadable) == ["c"]
