@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `audit` no photograph that can be read, `doctor` a fault, or `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
-    on standard error.
+    on standard error. Ctrl-C ends in one line, too, and code 130.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and people, in any letters
         sys.stdout.reconfigure(errors="replace")
@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except (ValueError, OSError, ImportError, TypeError) as error:
         parser.exit(2, f"cnn-widgets: {error}\n")
+    except KeyboardInterrupt:
+        print("\ncnn-widgets: stopped.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
