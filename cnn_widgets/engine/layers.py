@@ -11,6 +11,7 @@ from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import ancestor_operations, passed_by_all
 from cnn_widgets.engine.taps import SPLICE, LayerCall
 from cnn_widgets.records import LayerInfo
+from cnn_widgets.telling import in_short
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
@@ -79,8 +80,8 @@ class LayerTable:
         """Return a layer by its name; the ValueError for an unknown one lists some layers."""
         found = self._by_name.get(name)
         if found is None:
-            some = ", ".join(info.name for info in self.features[:12])
-            raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
+            known = in_short((info.name for info in self.features), 12) or "none"
+            raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {known}")
         return found
 
     def map_of(self, name: str) -> LayerInfo:
