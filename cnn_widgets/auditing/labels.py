@@ -222,24 +222,31 @@ class _Told:
 def names_of_classes(net: Network, classes: Classes | None = None) -> tuple[str, ...]:
     """Return the names of a network's classes: its own, else the labels that stand for them.
 
-    The latter where `classes` says for each label one class, and for no two the same. A class
-    without such a label is "class 3".
+    The latter where `classes` gives each label the number of one class, and no two the same. A
+    class without such a label is "class 3".
     """
     names = list(net.class_names)
     if net.class_names != ClassTable(len(names)).names:
-        return tuple(names)
-    meant = _Told(classes).meant
-    told = {label: _meant(label, each, net) for label, each in meant.items() if each is not None}
-    if all(len(each) == 1 for each in told.values()):
-        for label, (index,) in told.items():
-            names[index] = label
-    clear = len(set(told.values())) == len(told) and len(set(names)) == len(names)
+        return net.class_names
+    told = {
+        label: _listed(each) for label, each in _Told(classes).meant.items() if each is not None
+    }
+    if not all(len(each) == 1 and isinstance(each[0], int) for each in told.values()):
+        return net.class_names
+    numbers = {label: net.class_index(each[0]) for label, each in told.items()}
+    for label, number in numbers.items():
+        names[number] = label
+    clear = len(set(numbers.values())) == len(numbers) and len(set(names)) == len(names)
     return tuple(names) if clear else net.class_names
+
+
+def _listed(meant: Any) -> list[Any]:
+    return list(meant) if isinstance(meant, list | tuple | set) else [meant]
 
 
 def _meant(label: str, meant: Any, net: Network) -> tuple[int, ...]:
     """Return the classes that a label is said to stand for, each once."""
-    listed = list(meant) if isinstance(meant, list | tuple | set) else [meant]
+    listed = _listed(meant)
     if not listed:
         raise ValueError(
             f"Expected the classes that label {label!r} stands for, or None to leave its "

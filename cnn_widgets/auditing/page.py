@@ -267,7 +267,7 @@ def _card(found: Audit, net: Network, images: ImageSet, index: int) -> str:
     small = shrink_sample(sample, SIDE)
     shown = image(small.pixels, f"{record['name']}")
     for class_index in (int(found.predicted[index]), meant):
-        name = found.class_names[class_index]
+        name = net.class_names[class_index]
         shown += image(explained(net, sample, small.pixels, found.about["method"], class_index),
                        f"evidence for {name}")  # fmt: skip
     return (

@@ -18,7 +18,7 @@ from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
 from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
 from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards, input_digest
-from cnn_widgets.auditing.labels import Classes, LabelTable, MatchedLabels, names_of_classes
+from cnn_widgets.auditing.labels import Classes, LabelTable, MatchedLabels
 from cnn_widgets.auditing.probabilities import packed
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet, open_images
@@ -57,9 +57,7 @@ def audit(
         One for each photograph, where `images` does not say so.
     classes : mapping, optional
         Where labels are not named as the network's classes: the class or classes that a label
-        stands for, ``{"cat": ["tabby", "tiger cat"]}``, or None to leave its photographs out. Where
-        a network has no names of its own ("class 0") and each label stands for one class, the
-        labels are the names of these classes in the audit.
+        stands for, ``{"cat": ["tabby", "tiger cat"]}``, or None to leave its photographs out.
     method : str
         The map of each answer, of which the mean per label is kept; a name in `METHODS`.
     out : str or Path, optional
@@ -120,18 +118,17 @@ def audit(
         checked_executor(executor)
     ask = _Ask(find_method(method).name, fit)
     matched = MatchedLabels(net, classes, found.labels if found.repeatable else ())
-    names = names_of_classes(net, classes)
     about = _about(net, found, ask, shard)
     if found.repeatable:
         ask.stream(net, found)  # refuses what it cannot answer; nothing is read by the call itself
     place = None if out is None else storage.folder(out)
-    run = _Run(net, found, ask, matched, names, about, place, progress)
+    run = _Run(net, found, ask, matched, about, place, progress)
     with alone_in(place):
         if executor is not None or (place is not None and has_shards(place)):
             answers = run.in_shards(executor)
         else:
             answers = run.one_by_one()
-        made = Audit(_noted(about, matched.table), names, matched.table, answers)
+        made = Audit(_noted(about, matched.table), net.class_names, matched.table, answers)
         if place is not None:
             made.save(place)
             if has_shards(place):
@@ -179,7 +176,6 @@ class _Run:
     images: ImageSet
     ask: _Ask
     matched: MatchedLabels
-    names: tuple[str, ...]
     about: dict[str, Any]
     place: str | None
     progress: Progress | None
@@ -189,7 +185,7 @@ class _Run:
         """What is kept with the answers: all that they depend on."""
         return {
             **_noted(self.about, self.matched.table),
-            "class_names": list(self.names),
+            "class_names": list(self.net.class_names),
             "label_table": self.matched.as_json(),
         }
 

@@ -122,6 +122,8 @@ def duplicates(
         found += [] if each is None else [each]
         if stopped(progress, done, total):
             raise CancelledError(f"Stopped after {done} of {total}.")
+    first = set(sets[0].names)
+    bad |= {f"{name} (other)" if name in first else name: why for name, why in bad_other.items()}
     pairs = list(_pairs(found, distance))
     within = [(a, b) for a, b in pairs if found[a].place == found[b].place == 0]
     across = [
@@ -131,8 +133,6 @@ def duplicates(
     ]
     near = [tuple(found[n].name for n in group) for group in _groups(within)]
     exact = _exact(sets[0], [[found[n].number for n in group] for group in _groups(within)])
-    first = set(sets[0].names)
-    bad |= {f"{name} (other)" if name in first else name: why for name, why in bad_other.items()}
     return Duplicates(exact, tuple(sorted(near)), tuple(sorted(across)), bad)
 
 

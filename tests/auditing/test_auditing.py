@@ -175,19 +175,6 @@ def test_an_entry_of_classes_that_is_no_label_is_told(net):
     assert cw.audit(net, given, classes={"RED": 1}).label_classes == ((1,), (1,))
 
 
-def test_labels_are_the_names_of_classes_that_have_none(net, tmp_path):
-    bare = cw.Network(net.model, preprocess=lambda x: x / 255)
-    given = open_images([(picture("red"), "rot"), (picture("blue"), "rot")])
-    found = cw.audit(bare, given, classes={"rot": 0, "blau": 2}, out=tmp_path / "kept")
-    for each in (found, cw.load_audit(tmp_path / "kept")):
-        assert each.class_names == ("rot", "class 1", "blau")
-        assert [record["answer"] for record in each.records()] == ["rot", "blau"]
-    page = write_page(found, bare, given, tmp_path / "page.html").read_text("utf-8")
-    assert "rot is taken for blau" in page
-    assert "evidence for blau" in page
-    assert "class 2" not in page
-
-
 def test_an_empty_folder_name_is_not_the_present_folder(net, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = cw.audit(net, PICTURES)

@@ -84,6 +84,7 @@ def test_a_number_is_no_spelling_of_another(net):
         (["class 0", "class 1"], {"cat": 0, "Cats": 0}, ["class 0", "class 1"]),  # two of a class
         (["class 0", "class 1"], {"class 1": 0}, ["class 0", "class 1"]),
         (["class 0", "class 1"], {"cat": 0, "junk": None}, ["cat", "class 1"]),
+        (["class 0", "class 1"], {"cat": "class 1"}, ["class 0", "class 1"]),  # it has that name
         (["ape", "bee"], {"cat": 0, "dog": 1}, ["ape", "bee"]),
     ],
 )
