@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnn_widgets.networks.network import Network
 
 
 def add_audit(commands: Any) -> None:
@@ -54,6 +57,17 @@ def _classes(path: Path | None) -> Any:
         raise ValueError(f"{str(path)!r} is no JSON file of labels and classes: {error}") from None
 
 
+def _named(net: Network, classes: Any) -> Network:
+    """Return a network that has names of its own; else one named by the labels of `classes`."""
+    from cnn_widgets.auditing.labels import names_of_classes
+    from cnn_widgets.networks.network import Network
+
+    names = names_of_classes(net, classes)
+    if names == net.class_names:
+        return net
+    return Network(net.model, **(net.asked | {"class_names": names}))
+
+
 def _audit(options: argparse.Namespace) -> int:
     """Audit a network over photographs; write the answers, their figures and a page.
 
@@ -69,7 +83,7 @@ def _audit(options: argparse.Namespace) -> int:
     images = open_images(options.images)
     other = open_images(options.against) if options.against else None
     classes = _classes(options.classes)
-    net = load_network(options.model, progress=_say)
+    net = _named(load_network(options.model, progress=_say), classes)
 
     def progress(done: int, total: int) -> None:
         if done % 100 == 0 or done == total:

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `audit` no photograph that can be read, `doctor` a fault, or `bundle --check` a damaged file.
 
     An expected error (ValueError, OSError, ImportError, TypeError) exits with code 2 and one line
-    on standard error.
+    on standard error. Ctrl-C ends in one line, too, and code 130.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and people, in any letters
         sys.stdout.reconfigure(errors="replace")
@@ -36,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except (ValueError, OSError, ImportError, TypeError) as error:
         parser.exit(2, f"cnn-widgets: {error}\n")
+    except KeyboardInterrupt:
+        print("\ncnn-widgets: stopped.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +106,8 @@ def _add_check(commands: Any) -> None:
                        help="with --against: write a JUnit report")  # fmt: skip
     check.add_argument("--tolerance", action="append", default=[], metavar="NAME=NUMBER",
                        help="with --against: how much may change, such as cka=0.9")  # fmt: skip
+    check.add_argument("--class-names", metavar="NAMES",
+                       help="those of a model that has none: a file, or cat,dog,fox")  # fmt: skip
     check.add_argument("--with-model", metavar="NAME", help="for hand-ins: the class's network")
     check.add_argument("--with-images", metavar="PHOTOS", help="for hand-ins: its photographs")
 
@@ -130,11 +135,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.against and options.method:
         raise ValueError("--method belongs to --keep; a check uses the method that was kept.")
     method = find_method(options.method or "grad-cam").name  # before the network, which takes long
-    allowed = tolerances_from(options.tolerance)
+    allowed, named = tolerances_from(options.tolerance), _named(options)
     if options.against:
         load_evidence(options.against)
     images = open_images(options.images)
-    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr))
+    net = load_network(options.model, progress=lambda line: print(line, file=sys.stderr), **named)
     if options.keep:
         kept = keep_evidence(net, images, options.keep, method=method)
         print(f"kept: {counted(len(kept.photographs), 'photograph')} in {options.keep}")
@@ -155,9 +160,22 @@ def _check_hand_ins(options: argparse.Namespace) -> int:
     """Compute hand-ins again and print what became of each pinned view; 1 if any is not right."""
     from cnn_widgets.classroom import check_hand_ins, left_out, listed
 
-    works = check_hand_ins(options.model, options.with_model, options.with_images)
+    network, named = options.with_model, _named(options)
+    if named:
+        from cnn_widgets.networks import load_network
+
+        network = load_network(network, **named)
+    works = check_hand_ins(options.model, network, options.with_images)
     print(*listed(works), *(f"left out: {each}" for each in left_out(options.model)), sep="\n")
     return 0 if all(work.verdict == "right" for work in works) else 1
+
+
+def _named(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the class names given, as an option of `load_network`; nothing without them."""
+    from cnn_widgets.model_files.name_lists import names_from_text
+
+    given = options.class_names
+    return {} if given is None else {"class_names": names_from_text(given)}
 
 
 def _report(options: argparse.Namespace) -> int:

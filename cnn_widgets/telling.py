@@ -6,13 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 
 def counted(count: int, one: str, more: str | None = None) -> str:
     """Return a number of things in words; `more` is their plural where it is not `one` and an s."""
     return f"{count:,} {one if count == 1 else more or f'{one}s'}"
+
+
+def in_short(values: Iterable[object], most: int = 8) -> str:
+    """Return the first values in a line, with "…" after them only if there are more.
+
+    >>> in_short(["a", "b", "c"], 2), in_short(["a", "b"], 2)
+    ('a, b, …', 'a, b')
+    """
+    first = list(islice(map(str, values), most + 1))
+    return ", ".join([*first[:most], "…"] if len(first) > most else first)
 
 
 def check_progress(progress: object) -> None:

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from cnn_widgets.datasets import Label
+from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.networks.network import Network
+from cnn_widgets.spelling import composed, plain
 
 #: What `classes` may say of a label: one class, several, or None to leave its photographs out.
 Classes = Mapping[Any, Any]
@@ -70,19 +72,16 @@ def match_labels(
     net : Network
     classes : mapping, optional
         For labels that no class is named after: the class or classes (indices or names) that a
-        label stands for, or None to leave its photographs out.
+        label stands for, or None to leave its photographs out. Labels are spelled here as freely
+        as names are; an entry spelled as the label itself comes first.
 
     Raises
     ------
     ValueError
-        If a label stands for no class, with the labels and what is named alike.
+        If a label stands for no class, with the labels and what is named alike; or if several
+        entries of `classes` may be of one label.
     """
-    if classes is not None and not isinstance(classes, Mapping):
-        raise ValueError(
-            "Expected classes to be a mapping from labels to classes. Received: "
-            f"{type(classes).__name__}"
-        )
-    told = {str(key): value for key, value in (classes or {}).items()}
+    told = _Told(classes)
     spellings = Spellings(net)
     found: dict[str, tuple[int, ...]] = {}
     known: dict[Label, str] = {}
@@ -90,10 +89,11 @@ def match_labels(
     met = list(dict.fromkeys(each for each in labels if each is not None))
     for label in met:
         name = str(label)
-        if name in told:
-            if told[name] is None:
+        entry = told.entry(label)
+        if entry is not None:
+            if told.meant[entry] is None:
                 continue
-            indices = _meant(name, told[name], net)
+            indices = _meant(name, told.meant[entry], net)
         else:
             name, indices = _of_the_network(label, net, spellings.by_name)
         if not indices:
@@ -108,16 +108,16 @@ def match_labels(
         names,
         tuple(found[name] for name in names),
         {label: names.index(name) for label, name in known.items()},
-        (*spellings.notes, *_unused(told, met)),
+        (*spellings.notes, *told.unused()),
     )
 
 
 def _of_the_network(
-    label: Label, net: Network, by_name: Mapping[str, list[int]]
+    label: int | str, net: Network, by_name: Mapping[str, list[int]]
 ) -> tuple[str, tuple[int, ...]]:
     """Return the name of a label, and the classes of the network that it stands for by itself."""
     if not isinstance(label, int):
-        return str(label), tuple(by_name.get(_plain(str(label)), ()))
+        return label, tuple(by_name.get(plain(label), ()))
     index = net.class_index(label)
     name = net.class_names[index]
     if by_name.get(str(label), [index]) != [index]:
@@ -147,12 +147,12 @@ class Spellings:
         self._class_names = net.class_names
         self.by_name: dict[str, list[int]] = {}
         for index, name in enumerate(net.class_names):
-            self.by_name.setdefault(_plain(name), []).append(index)
+            self.by_name.setdefault(plain(name), []).append(index)
         self._met: dict[tuple[str, frozenset[int]], dict[Label, None]] = {}
 
     def first(self, label: Label, classes: Iterable[int], name: str | None = None) -> Label:
         """Return the first of the labels met that are one with a label; `name` it by default."""
-        key = _plain(str(label) if name is None else name), frozenset(classes)
+        key = plain(str(label) if name is None else name), frozenset(classes)
         alike = self._met.setdefault(key, {})
         alike[label] = None
         return next(iter(alike))
@@ -164,7 +164,7 @@ class Spellings:
         if isinstance(label, int):
             known = 0 <= label < len(self._class_names)
             return self.first(label, [label], self._class_names[label] if known else None)
-        return self.first(label, self.by_name.get(_plain(label), ()))
+        return self.first(label, self.by_name.get(plain(label), ()))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -176,22 +176,77 @@ class Spellings:
         )
 
 
-def _unused(told: Iterable[str], labels: Iterable[Label]) -> list[str]:
-    """Return in words the entries of `classes` that no photograph has as its label."""
-    there = set(map(str, labels))
-    unused = [repr(name) for name in told if name not in there]
-    more = f" and {len(unused) - 8} more" if len(unused) > 8 else ""
-    words = f"No photograph has these labels of classes=: {', '.join(unused[:8])}{more}"
-    return [words] if unused else []
+class _Told:
+    """What `classes` says, and which of its entries are of a label.
+
+    Attributes
+    ----------
+    meant : dict
+        What is said, by the entry's own spelling.
+    """
+
+    def __init__(self, classes: Classes | None) -> None:
+        if classes is not None and not isinstance(classes, Mapping):
+            raise ValueError(
+                "Expected classes to be a mapping from labels to classes. Received: "
+                f"{type(classes).__name__}"
+            )
+        self.meant = {composed(str(key)): value for key, value in (classes or {}).items()}
+        self._alike: dict[str, list[str]] = {}
+        for entry in self.meant:
+            self._alike.setdefault(plain(entry), []).append(entry)
+        self._used: set[str] = set()
+
+    def entry(self, label: Label) -> str | None:
+        """Return the entry of a label, None if there is none; a number is spelled in one way."""
+        name = composed(str(label))
+        alike = [name] if name in self.meant else []
+        if not alike and isinstance(label, str):
+            alike = self._alike.get(plain(name), [])
+        if any(self.meant[each] != self.meant[alike[0]] for each in alike):
+            raise ValueError(
+                f"Label {label!r} may be that of several entries of classes=: "
+                f"{', '.join(map(repr, alike))}. Leave one, or add {label!r} itself."
+            )
+        self._used.update(alike)
+        return alike[0] if alike else None
+
+    def unused(self) -> list[str]:
+        """Return in words the entries that no photograph has as its label."""
+        unused = [repr(entry) for entry in self.meant if entry not in self._used]
+        more = f" and {len(unused) - 8} more" if len(unused) > 8 else ""
+        words = f"No photograph has these labels of classes=: {', '.join(unused[:8])}{more}"
+        return [words] if unused else []
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+def names_of_classes(net: Network, classes: Classes | None = None) -> tuple[str, ...]:
+    """Return the names of a network's classes: its own, else the labels that stand for them.
+
+    The latter where `classes` gives each label the number of one class, and no two the same. A
+    class without such a label is "class 3".
+    """
+    names = list(net.class_names)
+    if net.class_names != ClassTable(len(names)).names:
+        return net.class_names
+    told = {
+        label: _listed(each) for label, each in _Told(classes).meant.items() if each is not None
+    }
+    if not all(len(each) == 1 and isinstance(each[0], int) for each in told.values()):
+        return net.class_names
+    numbers = {label: net.class_index(each[0]) for label, each in told.items()}
+    for label, number in numbers.items():
+        names[number] = label
+    clear = len(set(numbers.values())) == len(numbers) and len(set(names)) == len(names)
+    return tuple(names) if clear else net.class_names
+
+
+def _listed(meant: Any) -> list[Any]:
+    return list(meant) if isinstance(meant, list | tuple | set) else [meant]
 
 
 def _meant(label: str, meant: Any, net: Network) -> tuple[int, ...]:
     """Return the classes that a label is said to stand for, each once."""
-    listed = list(meant) if isinstance(meant, list | tuple | set) else [meant]
+    listed = _listed(meant)
     if not listed:
         raise ValueError(
             f"Expected the classes that label {label!r} stands for, or None to leave its "
@@ -203,8 +258,8 @@ def _meant(label: str, meant: Any, net: Network) -> tuple[int, ...]:
 def _unknown(labels: list[str], net: Network, names: list[str]) -> str:
     told = []
     for label in labels[:8]:
-        near = get_close_matches(_plain(label), names, 1) or [
-            name for name in names if _plain(label).rstrip("s") in name.split()
+        near = get_close_matches(plain(label), names, 1) or [
+            name for name in names if plain(label).rstrip("s") in name.split()
         ]
         told.append(f"{label!r}{f' (near: {near[0]!r})' if near else ''}")
     more = f" and {len(labels) - 8} more" if len(labels) > 8 else ""

@@ -23,6 +23,7 @@ from cnn_widgets.auditing.shares import LabelRow, Share, confusion
 from cnn_widgets.environment import frame, versions
 from cnn_widgets.executing import write_table
 from cnn_widgets.records import Floats
+from cnn_widgets.spelling import composed
 from cnn_widgets.telling import counted
 
 #: Column of the confusion matrix for answers that belong to no label.
@@ -197,6 +198,7 @@ class Audit:
 
         None if no maps were made.
         """
+        label = None if label is None else composed(label)
         if label is not None and label not in self.label_names:
             raise ValueError(
                 f"Unknown label {label!r}. Labels: {', '.join(self.label_names[:50])}."

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnn_widgets.auditing.result import ANOTHER, Audit
+from cnn_widgets.spelling import composed
 
 #: The kinds of photographs that can be chosen, and how each is told.
 SELECTIONS = {
@@ -54,6 +55,7 @@ def select(found: Audit, kind: str = "mistakes", label: str = "", answer: str = 
 
 def label_place(found: Audit, label: str) -> int:
     """Return the place of a label in `label_names`; a ValueError lists them."""
+    label = composed(label)
     if label not in found.label_names:
         known = found.label_names
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""

@@ -24,6 +24,7 @@ from cnn_widgets.classroom.results import (
     one_line,
 )
 from cnn_widgets.engine.weights import weights_digest
+from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.scenes.catalog import Catalog
@@ -31,6 +32,7 @@ from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.state import State
 from cnn_widgets.scenes.traits import KEPT
+from cnn_widgets.spelling import composed, plain
 from cnn_widgets.telling import stopped
 
 #: How many reasons are told of one pin.
@@ -63,7 +65,10 @@ def check_hand_ins(
         A folder, searched with its sub-folders and the zips in them for ``*.handin.json``, a zip,
         or files. `left_out` says what was not looked into.
     network, images : object, optional
-        As for `CNNExplorer`: what the class worked with. By default the bundled ones.
+        As for `CNNExplorer`: what the class worked with, by default the bundled ones. A model that
+        the class opened with `class_names` or `preprocess` is given as a network that is, too:
+        ``load_network("ours.keras", class_names=["cat", "dog"])``. The names that count are these,
+        never a student's: with other names nothing is checked.
     progress : callable, optional
         Called with (files done, files in all); returning False stops, with what was checked.
 
@@ -161,14 +166,8 @@ class _Checker:
             raise ValueError(f"its state does not say {', '.join(missing)}")
         if "top class" not in given["measured"]:
             raise ValueError("it holds no measured values")
-        if network["sha256"] != self._weights:
-            raise ValueError(
-                f"it is of the network {network['name']!r} with other weights than those of "
-                f"{self._net.name!r} here: check_hand_ins(…, network=…), or --with-model, takes "
-                "that of the class"
-            )
-        if network.get("classes") != self._classes:
-            raise ValueError("the network has other class names here")
+        self._check_network(network)
+        choices["image"] = composed(choices["image"])
         choices["network"] = self._net.name
         for name in _NOT_CLAIMED:
             choices.pop(name, None)
@@ -184,13 +183,36 @@ class _Checker:
             raise ValueError(f"the photograph {scene.image!r} is another one here")
         here = input_range(scene)
         if not np.allclose(network["input"], here, rtol=0.02, atol=0.02 * (here[2] - here[0])):
-            raise ValueError("the network is given other values here: another preprocessing")
+            raise ValueError(
+                "the network is given other values here, another preprocessing: in a script "
+                "check_hand_ins(…, network=load_network(…, preprocess=…)) takes that of the class"
+            )
         if scene.attribution is None and {"hottest place", "hot share"} & (
             set(given["answers"]) | set(given["measured"])
         ):
             self._catalog.keep("compute", scene.question, scene.compute())
             scene = resolve(state, self._catalog)
         return scene
+
+    def _check_network(self, given: dict[str, Any]) -> None:
+        """Raise a ValueError if the network of a pin has other weights or class names."""
+        if given["sha256"] != self._weights:
+            raise ValueError(
+                f"it is of the network {given['name']!r} with other weights than those of "
+                f"{self._net.name!r} here: check_hand_ins(…, network=…), or --with-model, takes "
+                "that of the class"
+            )
+        if given.get("classes") == self._classes:
+            return
+        if given.get("classes") == digest_of(ClassTable(self._net.classes).names):
+            raise ValueError(
+                "it was pinned without class names ('class 0', …), and the network has other class "
+                "names here: without them it can be checked"
+            )
+        raise ValueError(
+            "the network has other class names here: check_hand_ins(…, network=load_network(…, "
+            "class_names=…)), or --class-names, takes those of the class"
+        )
 
 
 def _compared(works: list[CheckedWork], contents: dict[str, str]) -> list[CheckedWork]:
@@ -199,11 +221,11 @@ def _compared(works: list[CheckedWork], contents: dict[str, str]) -> list[Checke
     for work in works:
         if digest := contents.get(work.file):
             same[digest].append(work.file)
-            named[work.name.casefold()].append(work.file)
+            named[plain(work.name)].append(work.file)
 
     def remarks(work: CheckedWork) -> list[str]:
         alike = [file for file in same[contents.get(work.file, "")] if file != work.file]
-        names = [file for file in named[work.name.casefold()] if file != work.file]
+        names = [file for file in named[plain(work.name)] if file != work.file]
         found = [f"same content as {few(alike)}"] if alike else []
         if names and work.file in contents:
             found.append(f"{len(names) + 1} hand-ins of this name, also {few(names)}")

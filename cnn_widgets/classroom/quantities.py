@@ -12,6 +12,7 @@ import numpy as np
 from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.traits import from_plain
+from cnn_widgets.spelling import composed
 from cnn_widgets.views import captions
 
 #: A claimed number is right within this share of the measured one, or as its digits tell.
@@ -138,7 +139,7 @@ def _bare(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    found = re.sub(r"(\d)\s*[x×]\s*(\d)", r"\1×\2", " ".join(text.lower().split()))
+    found = re.sub(r"(\d)\s*[x×]\s*(\d)", r"\1×\2", " ".join(composed(text).lower().split()))
     return found.removeprefix("the ").removesuffix(".")
 
 
@@ -213,7 +214,8 @@ def assert_view(explorer: Any, /, **claims: Any) -> None:
                 index = scene.chosen.class_index if name == "class_index" else scene.versus
                 shown = None if index is None else names[index]
             else:
-                wanted = from_plain(name, claimed)
+                given = composed(claimed) if isinstance(claimed, str) else claimed
+                wanted = from_plain(name, given)
             right = wanted == shown
         else:
             known = ", ".join((*values, *(each.replace(" ", "_") for each in QUANTITIES)))

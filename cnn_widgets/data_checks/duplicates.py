@@ -114,12 +114,16 @@ def duplicates(
             "come only once. Give a folder, a zip, a CSV, a list or an array."
         )
     total = sum(map(len, sets))
-    found, bad = list[_Print](), dict[str, str]()
-    each_of_both = chain.from_iterable(_prints(some, n, bad) for n, some in enumerate(sets))
+    found, bad, bad_other = list[_Print](), dict[str, str](), dict[str, str]()
+    each_of_both = chain.from_iterable(
+        _prints(some, n, (bad, bad_other)[n]) for n, some in enumerate(sets)
+    )
     for done, each in enumerate(each_of_both, 1):
         found += [] if each is None else [each]
         if stopped(progress, done, total):
             raise CancelledError(f"Stopped after {done} of {total}.")
+    first = set(sets[0].names)
+    bad |= {f"{name} (other)" if name in first else name: why for name, why in bad_other.items()}
     pairs = list(_pairs(found, distance))
     within = [(a, b) for a, b in pairs if found[a].place == found[b].place == 0]
     across = [
@@ -150,7 +154,7 @@ def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Prin
         try:
             pixels = read().pixels
         except (ValueError, TypeError, OSError) as error:
-            bad[f"{name} (other)" if name in bad else name] = str(error) or type(error).__name__
+            bad[name] = str(error) or type(error).__name__
             yield None
             continue
         bits, flat = perceptual_hash(pixels)

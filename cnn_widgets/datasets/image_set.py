@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_widgets.records import ImageSample
+from cnn_widgets.spelling import composed
 
 #: What a picture shows, as its owner says: the number or the name of a class; None if not said.
 Label = int | str | None
@@ -25,9 +26,9 @@ class ImageSet:
     ----------
     names : sequence of str
         One for each picture; of equal ones the later get a number; bytes of a file's name that are
-        no text are escaped.
+        no text are escaped. Letters with accents are composed (NFC), whatever the file's name has.
     labels : sequence of int, str or None
-        What each picture shows; empty if nothing is known.
+        What each picture shows; empty if nothing is known. Letters are composed here, too.
     read : callable
         Returns the `ImageSample` of a number, from 0, given that number and `at_least`; raises
         what `load_image` raises.
@@ -167,8 +168,11 @@ class _Refused:
 
 
 def plain(text: str) -> str:
-    """Return a text with what is no character, as in a file's name in another encoding, escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return a text with its letters composed, and what is no character escaped.
+
+    The latter as in a file's name in another encoding.
+    """
+    return composed(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

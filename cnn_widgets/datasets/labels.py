@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnn_widgets.datasets.image_set import Label
+from cnn_widgets.datasets.image_set import Label, plain
 
 _WHOLE = re.compile(r"[0-9]+(\.0*)?")  # pandas writes 1.0 where a label is missing elsewhere
 
@@ -57,12 +57,12 @@ def label_of(value: Any, names: Sequence[str] | None = None) -> Label:
     if isinstance(value, list | tuple):
         return label_of(_in_row(value), names)
     if isinstance(value, str):
-        return value
+        return plain(value)
     missing = value is None or type(value).__name__ == "NAType"  # the latter of pandas
     if missing or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return plain(value.decode("utf-8", "replace"))
     if isinstance(value, bool | int) or (isinstance(value, float) and value.is_integer()):
         index = int(value)
         return names[index] if names is not None and 0 <= index < len(names) else index
@@ -73,11 +73,11 @@ def _in_row(row: Sequence[Any]) -> Any:
     """Return the only value of a row, or the place of the one in a one-hot row."""
     if len(row) == 1:
         return row[0]
-    plain = [each.item() if hasattr(each, "item") else each for each in row]
-    numbers = all(isinstance(each, bool | int | float) for each in plain)
-    if numbers and sorted(plain) == [0] * (len(plain) - 1) + [1]:
-        return plain.index(1)
-    raise ValueError(_one_class(plain))
+    cells = [each.item() if hasattr(each, "item") else each for each in row]
+    numbers = all(isinstance(each, bool | int | float) for each in cells)
+    if numbers and sorted(cells) == [0] * (len(cells) - 1) + [1]:
+        return cells.index(1)
+    raise ValueError(_one_class(cells))
 
 
 def _one_class(row: list[Any]) -> str:

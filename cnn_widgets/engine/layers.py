@@ -11,6 +11,7 @@ from cnn_widgets.analysis.fields import MapField
 from cnn_widgets.analysis.paths import ancestor_operations, passed_by_all
 from cnn_widgets.engine.taps import SPLICE, LayerCall, Taps, walk_layers
 from cnn_widgets.records import LayerInfo
+from cnn_widgets.telling import in_short
 
 #: The kinds of layers that the source article shows; others can be selected by name or by kind.
 FEATURE_KINDS = ("Conv2D", "SeparableConv2D", "MaxPooling2D")
@@ -85,8 +86,8 @@ class LayerTable:
         if found is None and name in self.inner:
             raise ValueError(f"Layer {name!r} runs {_INSIDE}.")
         if found is None:
-            some = ", ".join(info.name for info in self.features[:12])
-            raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {some}, …")
+            known = in_short((info.name for info in self.features), 12) or "none"
+            raise ValueError(f"Unknown layer {name!r}. Layers with feature maps: {known}")
         return found
 
     def map_of(self, name: str) -> LayerInfo:

@@ -21,6 +21,7 @@ from cnn_widgets.experiments.tail import Answers, Tail, chosen_class, chosen_fil
 from cnn_widgets.images.resizing import lay_on_photo
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, ImageSample
+from cnn_widgets.telling import in_short
 
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
@@ -128,10 +129,9 @@ def ablate(
     chosen = chosen_filters(filters, tail.filters)
     factors = np.full(tail.filters, scale if keep else 1.0, np.float32)
     factors[list(chosen)] = 1.0 if keep else scale
-    some = ", ".join(map(str, chosen[:8])) + (", …" if len(chosen) > 8 else "")
-    which = (
-        f"all filters but {some}" if keep else f"filters {some}" if chosen[1:] else f"filter {some}"
-    )
+    those = in_short(chosen)
+    which = (f"all filters but {those}" if keep else f"filters {those}" if chosen[1:]
+             else f"filter {those}")  # fmt: skip
     told = f"{which} of {tail.layer} {'silenced' if scale == 0 else f'multiplied with {scale:g}'}"
     return _answered(tail, tail.activations * factors, told, class_index, method, target)
 

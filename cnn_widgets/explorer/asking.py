@@ -22,6 +22,7 @@ from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
 from cnn_widgets.scenes.state import State
+from cnn_widgets.spelling import composed
 from cnn_widgets.training.film import Film
 from cnn_widgets.workbench.table import TABLE, question, run
 
@@ -136,6 +137,7 @@ class Asking:
         scene = self.scene
         first = islice(scene.samples, PAGE)
         names = names_of("images", images) if images is not None else list(first)
+        names = [composed(name) for name in names]
         for name in names:
             if name not in scene.samples:
                 raise ValueError(f"Unknown image {name!r}. Images: {', '.join(scene.samples)}.")

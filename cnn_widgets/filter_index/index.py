@@ -21,7 +21,7 @@ from cnn_widgets.filter_index.layer_filters import ARRAYS, LayerFilters
 from cnn_widgets.filter_index.reading import cut_patch, read_again
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Pixels
-from cnn_widgets.telling import counted
+from cnn_widgets.telling import counted, in_short
 
 #: The files of an index in its folder.
 NUMBERS, ABOUT = "filters.npz", "filters.json"
@@ -78,8 +78,7 @@ class FilterIndex:
         """Return the filters of a layer; a ValueError names the layers that there are."""
         found = self.layers.get(name)
         if found is None:
-            some = ", ".join(list(self.layers)[:12])
-            raise ValueError(f"No layer {name!r} in the index. Layers: {some}, …")
+            raise ValueError(f"No layer {name!r} in the index. Layers: {in_short(self.layers, 12)}")
         return found
 
     def fault_counts(self, limits: Limits | None = None) -> dict[str, dict[str, int]]:

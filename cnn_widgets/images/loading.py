@@ -21,6 +21,7 @@ from cnn_widgets.images.bands import Picture
 from cnn_widgets.images.decoding import decode, from_pil
 from cnn_widgets.images.download import MAX_BYTES, download
 from cnn_widgets.records import ImageSample
+from cnn_widgets.spelling import composed
 
 
 def load_image(
@@ -53,7 +54,7 @@ def load_image(
         an array (H, W, 1) or (H, W, 3) of other numbers than uint8, it says that its channels are
         bands, which a network gets in their own values. See the notes for the default.
     name : str, optional
-        The name for display; by default taken from the source.
+        The name for display; by default taken from the source, its letters composed (NFC).
     allow_private : bool
         Whether addresses inside the local network may be fetched.
     inputs : mapping of str, optional
@@ -115,7 +116,7 @@ def load_image(
         picture, called, origin = read_array(source, as_stored=True), "array", "array"
     else:
         picture, called, origin = _read(source, allow_private, at_least)
-    made = picture.to_sample(name or called, origin, fit, bands)
+    made = picture.to_sample(composed(name or called), origin, fit, bands)
     return replace(made, inputs=others) if others else made
 
 
@@ -129,7 +130,7 @@ def _changed(
     sample: ImageSample, fit: str | None, bands: Sequence[int] | None, name: str | None
 ) -> ImageSample:
     """Return a sample with another fit, other bands shown or another name, where given."""
-    name, fit = name or sample.name, fit or sample.fit
+    name, fit = composed(name or sample.name), fit or sample.fit
     if bands is None:
         return replace(sample, name=name, fit=fit)
     return Picture(sample.pixels, sample.data).to_sample(name, sample.source, fit, bands)

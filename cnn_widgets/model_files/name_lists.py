@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from cnn_widgets.spelling import composed
+from cnn_widgets.telling import in_short
+
 _NUMBERED = re.compile(r"\s*(\d+)[\s:,;]+(\S.*?)\s*")
 
 
@@ -56,6 +59,17 @@ def read_class_names(given: Any) -> tuple[str, ...]:
     return _checked([_text(name) for name in given])
 
 
+def names_from_text(text: str) -> tuple[str, ...]:
+    """Return the class names that a command line gives: a file of them, or names with commas.
+
+    >>> names_from_text("cat, dog")
+    ('cat', 'dog')
+    """
+    if "," in text and not Path(text).expanduser().is_file():
+        return read_class_names([name.strip() for name in text.split(",")])
+    return read_class_names(Path(text))
+
+
 def _text(name: Any) -> str:
     """Return one name as text; a TypeError for what is none."""
     if isinstance(name, bytes):
@@ -81,13 +95,13 @@ def _from_mapping(given: Mapping[Any, Any]) -> list[str]:
         if sorted(indices) != list(range(len(indices))):
             raise ValueError(
                 f"Expected the class indices 0 to {len(indices) - 1}, each once. "
-                f"Received: {_some(sorted(indices))}"
+                f"Received: {in_short(sorted(indices))}"
             )
         ordered = sorted(zip(indices, names, strict=True), key=lambda pair: pair[0])
         return [_text(name) for _, name in ordered]
     raise ValueError(
         "Expected a dict of class names from index to name or from name to index. "
-        f"Received: {_some(list(given.items()))}"
+        f"Received: {in_short(list(given.items()))}"
     )
 
 
@@ -132,7 +146,8 @@ def _from_file(given: str | Path) -> tuple[str, ...]:
 
 
 def _checked(names: list[str]) -> tuple[str, ...]:
-    """Return names that are there and differ, or raise a ValueError."""
+    """Return names that are there and differ, their letters composed, or raise a ValueError."""
+    names = [composed(name) for name in names]
     if empty := [index for index, name in enumerate(names) if not name.strip()]:
         raise ValueError(f"Expected a name for every class. Class {empty[0]} has an empty one.")
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -142,8 +157,3 @@ def _checked(names: list[str]) -> tuple[str, ...]:
             f"{names.count(twice[0])} times."
         )
     return tuple(names)
-
-
-def _some(values: list[Any]) -> str:
-    listed = ", ".join(map(str, values[:8]))
-    return listed + (", …" if len(values) > 8 else "")

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from cnn_widgets.records import Floats, Prediction
+from cnn_widgets.spelling import plain
+from cnn_widgets.telling import in_short
 
 
 @lru_cache(maxsize=1)
@@ -49,14 +51,14 @@ class ClassTable:
         if len(names) != count:
             raise ValueError(
                 f"Expected {count} class names, one per class. Received {len(names)}: "
-                f"{', '.join(map(str, names[:8]))}{', …' if len(names) > 8 else ''}"
+                f"{in_short(names)}"
             )
         self.names = tuple(str(name) for name in names)
 
     def index(self, wanted: int | str) -> int:
         """Return the index of a class given by index, by name, or by a unique part of its name.
 
-        Case and underscores are ignored.
+        Capitals are ignored, and a space, a hyphen and an underscore between words are one.
 
         Raises
         ------
@@ -78,19 +80,16 @@ class ClassTable:
     def _by_name(self, name: str) -> int:
         if self.names.count(name) == 1:
             return self.names.index(name)
-        plain = name.strip().casefold().replace("_", " ")
-        names = [known.casefold().replace("_", " ") for known in self.names]
-        if names.count(plain) == 1:
-            return names.index(plain)
-        fitting = [index for index, known in enumerate(names) if plain and plain in known]
+        wanted, names = plain(name), [plain(known) for known in self.names]
+        if names.count(wanted) == 1:
+            return names.index(wanted)
+        fitting = [index for index, known in enumerate(names) if wanted and wanted in known]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            some = ", ".join(self.names[index] for index in fitting[:8])
-            raise ValueError(f"{name!r} fits {len(fitting)} classes: {some}. Say which.")
-        raise ValueError(
-            f"Unknown class {name!r}. This network's classes: {', '.join(self.names[:8])}, …"
-        )
+            told = in_short([self.names[index] for index in fitting])
+            raise ValueError(f"{name!r} fits {len(fitting)} classes: {told}. Say which.")
+        raise ValueError(f"Unknown class {name!r}. This network's classes: {in_short(self.names)}")
 
     def weights(self, wanted: Any, count: int) -> Floats:
         """Return class weights (N, C), float32, from class indices or from given weights.

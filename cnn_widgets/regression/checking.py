@@ -14,8 +14,11 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats, LayerInfo
 from cnn_widgets.regression.comparison import (
     classes_case,
+    in_the_answers,
     layer_case,
+    least_alike,
     photograph_case,
+    renamed,
     same_classes,
     swapped,
 )
@@ -31,12 +34,11 @@ from cnn_widgets.regression.photographs import (
 )
 from cnn_widgets.regression.result import Case, Check, Tolerances
 from cnn_widgets.regression.similarity import linear_cka
+from cnn_widgets.spelling import composed
 from cnn_widgets.telling import stopped
 
 #: With fewer photographs CKA is too high, and may miss a drift.
 _FEW = 20
-#: What a layer drifts by rounding.
-_UNCHANGED = 1e-4
 _UNSTEADY = (
     "The network answers another thing each time it is asked about the same photograph, or with "
     "others beside it: does dropout or batch normalization work as in training?"
@@ -121,9 +123,12 @@ class _Run:
 
     def __init__(self, net: Network, kept: Evidence, allowed: Tolerances) -> None:
         self.net, self.kept, self.allowed = net, kept, allowed
-        names = kept.about["class_names"]
+        names = [composed(name) for name in kept.about["class_names"]]
         self.classes = same_classes(names, net.class_names)
-        self.cases: list[Case] = [classes_case(names, net.class_names), self._input_case()]
+        self.same_weights = kept.about["weights"] == digest_of(net) != ""
+        self.renamed = renamed(names, net.class_names)
+        classes = classes_case(names, net.class_names, self.same_weights)
+        self.cases: list[Case] = [classes, self._input_case()]
         self.notes: list[str] = []
         self._matching = Matching(kept.photographs)
         self._pairs: list[tuple[Photograph, Floats]] = []
@@ -226,6 +231,8 @@ class _Run:
         drifted = [n for n, case in enumerate(layers) if case.status == "failed"]
         first = layers[drifted[0]].name if drifted else None
         causes = self._causes(layers, drifted)
+        if self.renamed and not any(self.renamed in cause for cause in causes):
+            self.notes.append(self.renamed)
         return Check(self.net.name, [*self.cases, *layers], causes, self.notes, self.allowed,
                      first)  # fmt: skip
 
@@ -257,13 +264,12 @@ class _Run:
         network = bool(found)
         if not failed and not drifted:
             return []
-        if self.kept.about["weights"] == digest_of(self.net) != "":
+        if self.same_weights:
             found.append("The weights are the same to the last bit.")
         if drifted:
             found.append(self._beginning(layers, drifted[0]))
-        elif layers and any({"answer", "evidence", "probability"} & {*case.changed}
-                            for case in failed):  # fmt: skip
-            found.append(_least_alike(layers))
+        elif layers and in_the_answers(failed):
+            found.append(least_alike(layers))
         kept, now = ([pair[n] for pair in self._pairs] for n in (0, 1))
         told = swapped(kept, now, self.net.class_names)  # type: ignore[arg-type]
         return [told, *found] if told and not network else found
@@ -282,12 +288,3 @@ class _Run:
                 f"{fine[-1]!r}, which is what it was."
             )
         return f"The drift begins at layer {name!r}; {fine[-1]!r} before it is what it was."
-
-
-def _least_alike(layers: list[Case]) -> str:
-    """Return in words what to think of layers none of which drifted by more than is allowed."""
-    least = max(layers, key=lambda case: case.severity)
-    if least.severity < _UNCHANGED:
-        return "No layer drifted; CKA does not see the order of classes: look at the network's end."
-    cka = 1 - least.severity
-    return f"No layer drifted by more than is allowed; the most did {least.name!r}, CKA {cka:.4f}."

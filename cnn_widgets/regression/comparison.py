@@ -10,6 +10,10 @@ import numpy as np
 from cnn_widgets.records import Floats
 from cnn_widgets.regression.photographs import Photograph, centre_moved, correlation, overlap
 from cnn_widgets.regression.result import Case, Tolerances
+from cnn_widgets.telling import in_short
+
+#: What a layer drifts by rounding.
+_UNCHANGED = 1e-4
 
 
 def same_classes(kept: Sequence[str], now: Sequence[str]) -> list[int]:
@@ -25,12 +29,34 @@ def same_classes(kept: Sequence[str], now: Sequence[str]) -> list[int]:
     return [n if n < len(now) else -1 for n in range(len(kept))]
 
 
-def classes_case(kept: Sequence[str], now: Sequence[str]) -> Case:
-    """Return whether there are as many classes as there were."""
-    if len(kept) == len(now):
-        return Case("network", "classes", "passed")
-    words = f"The network has {len(now)} classes; it had {len(kept)}."
-    return Case("network", "classes", "failed", ("classes",), words, 1.0)
+def classes_case(kept: Sequence[str], now: Sequence[str], same_weights: bool) -> Case:
+    """Return whether there are as many classes as there were, and each has the name it had.
+
+    Names in another order are right where the outputs are in that order, too: not with the same
+    weights.
+    """
+    words = ""
+    if len(kept) != len(now):
+        words = f"The network has {len(now)} classes; it had {len(kept)}."
+    elif same_weights and list(kept) != list(now) and sorted(kept) == sorted(now):
+        words = (f"{renamed(kept, now)} The weights are the same, so the outputs are where they "
+                 "were: the names are wrong, or were.")  # fmt: skip
+    if words:
+        return Case("network", "classes", "failed", ("classes",), words, 1.0)
+    return Case("network", "classes", "passed")
+
+
+def renamed(kept: Sequence[str], now: Sequence[str]) -> str:
+    """Return in words which classes have other names than they had, of as many; "" if none has."""
+    pairs = enumerate(zip(kept, now, strict=False))
+    told = [f"class {n} was {was!r} and is {is_!r}" for n, (was, is_) in pairs if was != is_]
+    if not told or len(kept) != len(now):
+        return ""
+    if sorted(kept) == sorted(now):
+        what, how = "The class names are in another order", "name"
+    else:
+        what, how = "The class names have changed", "number"
+    return f"{what}: {in_short(told, 5)}. Classes are compared by their {how}s."
 
 
 def photograph_case(
@@ -72,8 +98,7 @@ def photograph_case(
                     f"{_named(names, now)} ({probabilities[now]:.1%})")  # fmt: skip
     if alike < allowed.correlation or moved > allowed.centre:
         changed.append("evidence")
-        told.append(f"the evidence for {_named(names, was)} is elsewhere: correlation {alike:.2f}, "
-                    f"its centre moved by {moved:.0%} of the diagonal")  # fmt: skip
+        told.append(_elsewhere(kept.evidence, evidence, _named(names, was), alike, moved))
     if change > allowed.probability:
         changed.append("probability")
         told.append(f"a probability changed by {change:.1%}")
@@ -90,6 +115,20 @@ def photograph_case(
     words = words[:1].upper() + words[1:] + "." if words else ""
     status = "failed" if changed else "passed"
     return Case("photograph", name, status, tuple(changed), words, severity, figures)
+
+
+def _elsewhere(was: Floats, now: Floats, name: str, alike: float, moved: float) -> str:
+    """Return in words how the evidence for a class changed; an empty map has no centre."""
+    if np.isfinite(moved):
+        return (f"the evidence for {name} is elsewhere: correlation {alike:.2f}, its centre moved "
+                f"by {moved:.0%} of the diagonal")  # fmt: skip
+    before, after = ((each > 0).any() for each in (was, now))
+    if before:
+        return f"the map of {name} is empty now: nothing in it speaks for the class"
+    if after:
+        return f"the map of {name} was empty, and now shows what speaks for the class"
+    return (f"the map of {name} is another one, correlation {alike:.2f}, though nothing spoke or "
+            "speaks for the class")  # fmt: skip
 
 
 def _lead(kept: Photograph, was: int, now: int, before: dict[int, float], p: Floats) -> float:
@@ -138,7 +177,22 @@ def swapped(kept: Sequence[Photograph], now: Sequence[Floats], names: Sequence[s
     if not moved or len(set(became.values())) < len(became):
         return ""
     told = [f"{_named(names, was)} became {_named(names, is_)}" for was, is_ in moved.items()]
-    return f"The order of the classes changed: {', '.join(told[:5])}, with the same probabilities."
+    return f"The order of the classes changed: {in_short(told, 5)}, with the same probabilities."
+
+
+def in_the_answers(failed: Sequence[Case]) -> bool:
+    """Return whether answers or evidence changed, and not by the names of the classes."""
+    kinds = {kind for case in failed for kind in case.changed}
+    return "classes" not in kinds and not kinds.isdisjoint({"answer", "evidence", "probability"})
+
+
+def least_alike(layers: Sequence[Case]) -> str:
+    """Return in words what to think of layers none of which drifted by more than is allowed."""
+    least = max(layers, key=lambda case: case.severity)
+    if least.severity < _UNCHANGED:
+        return "No layer drifted; CKA does not see the order of classes: look at the network's end."
+    cka = 1 - least.severity
+    return f"No layer drifted by more than is allowed; the most did {least.name!r}, CKA {cka:.4f}."
 
 
 def _named(names: Sequence[str], index: int) -> str:

@@ -25,6 +25,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.audits import Audits
 from cnn_widgets.scenes.photographs import Fitted, Photographs
+from cnn_widgets.spelling import composed
 
 #: Up to so many photographs of a list are read at once; so many are tried for one to begin with.
 AT_ONCE = 50
@@ -135,7 +136,8 @@ class Catalog:
 
     def known(self, name: str) -> str:
         """Return the name of a photograph, if there is one; a ValueError lists known names."""
-        if not isinstance(name, str) or name not in self.samples:
+        found = composed(name) if isinstance(name, str) else ""
+        if found not in self.samples:
             known = ", ".join(islice(self.samples, 20))
             more = len(self.samples) - 20
             raise ValueError(
@@ -143,7 +145,7 @@ class Catalog:
                 f"{f' and {more} more' if more > 0 else ''}. "
                 "show(image=…) takes a path, an address or an array."
             )
-        return name
+        return found
 
     @property
     def at_hand(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Floats
 from cnn_widgets.scenes.choices import browsable
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.spelling import composed, plain
 
 #: What opening a network, or running it on a photograph, raises where it is refused.
 _REFUSALS = (ValueError, TypeError, OSError, ImportError)
@@ -202,6 +203,7 @@ def _other_layer(scene: Scene, name: str) -> Scene:
 
 def _other_photograph(scene: Scene, name: str) -> Scene:
     """Return the same question about another photograph: its class is that of A."""
+    name = composed(name)
     if name not in scene.samples:
         raise _unknown(scene, name)
     sample, index = scene.samples[name], scene.chosen.class_index
@@ -270,12 +272,7 @@ def _class_in(net: Network, network_name: str, wanted: str) -> int:
     names = net.class_names
     if wanted in names:
         return names.index(wanted)
-    found = [index for index, name in enumerate(names) if _plain(name) == _plain(wanted)]
+    found = [index for index, name in enumerate(names) if plain(name) == plain(wanted)]
     if len(found) != 1:
         raise ValueError(f"{network_name} knows no class {wanted!r}: there is nothing to compare.")
     return found[0]
-
-
-def _plain(name: str) -> str:
-    """Return a name as it is compared: `Egyptian_cat` is "Egyptian cat"."""
-    return name.strip().casefold().replace("_", " ")

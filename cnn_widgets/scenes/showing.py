@@ -7,6 +7,7 @@ from typing import Any
 from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.choices import ITS_LABEL
 from cnn_widgets.scenes.state import State
+from cnn_widgets.spelling import composed
 
 
 def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) -> None:
@@ -30,11 +31,9 @@ def show(state: State, catalogue: Catalog, image: Any, changes: dict[str, Any]) 
         added, revision = None, catalogue.samples.revision
         try:
             if image is not None:
-                known, count = (
-                    isinstance(image, str) and image in catalogue.samples,
-                    len(catalogue.samples),
-                )
-                changes["image"] = image if known else catalogue.add(image)
+                name = composed(image) if isinstance(image, str) else None
+                known, count = name in catalogue.samples, len(catalogue.samples)
+                changes["image"] = name if known else catalogue.add(image)
                 added = changes["image"] if len(catalogue.samples) > count else None
             net = catalogue.network(changes.get("network", state.network))
             for trait in ("class_index", "versus"):

@@ -22,6 +22,7 @@ from cnn_widgets.records import LayerInfo
 from cnn_widgets.scenes import choices
 from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.traits import KEPT, Traits, from_plain
+from cnn_widgets.spelling import composed
 
 #: So many photographs are tried for one that can be read.
 _TRIED = 20
@@ -175,9 +176,10 @@ class State(Traits):
 
     @validate("image")
     def _check_image(self, proposal: Any) -> Any:
-        self._catalog.sample(proposal.value)
-        self._check_pair(self.network, proposal.value, self.fit)
-        return proposal.value
+        name = self._catalog.known(proposal.value)
+        self._catalog.sample(name)
+        self._check_pair(self.network, name, self.fit)
+        return name
 
     @validate("network")
     def _check_network(self, proposal: Any) -> Any:
@@ -214,13 +216,13 @@ class State(Traits):
 
     @validate("audit_label", "audit_answer")
     def _check_selected(self, proposal: Any) -> Any:
-        found = self._audit()
-        if proposal.value and found is None:
+        found, name = self._audit(), composed(proposal.value)
+        if name and found is None:
             raise ValueError("The network was not asked about all photographs yet: see `audit`.")
-        another = proposal.trait.name == "audit_answer" and proposal.value == ANOTHER
-        if found is not None and proposal.value and not another:
-            label_place(found, proposal.value)
-        return proposal.value
+        another = proposal.trait.name == "audit_answer" and name == ANOTHER
+        if found is not None and name and not another:
+            label_place(found, name)
+        return name
 
     @validate("method", "instrument", "ranked", "colormap", "filter_colormap")
     def _check_named(self, proposal: Any) -> Any:
@@ -235,9 +237,7 @@ class State(Traits):
 
     @validate("concept")
     def _check_concept(self, proposal: Any) -> Any:
-        for name in proposal.value:
-            self._catalog.known(name)
-        return tuple(dict.fromkeys(proposal.value))
+        return tuple(dict.fromkeys(map(self._catalog.known, proposal.value)))
 
     @validate("other_image")
     def _check_other_image(self, proposal: Any) -> Any:

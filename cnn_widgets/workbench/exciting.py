@@ -18,6 +18,7 @@ from cnn_widgets.excitation import (
 from cnn_widgets.images.resizing import cached_thumbnail, shrink
 from cnn_widgets.scenes.choices import read_filters
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import in_short
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.answers import SIDE
@@ -78,9 +79,8 @@ def _shown(scene: Scene, result: tuple[Excitation, Patches | None]) -> View:
     if found.layer is None:
         what, unit = f"the class {scene.network.class_names[found.filters[0]]}", "score"
     else:
-        some = ", ".join(map(str, found.filters[:6])) + (", …" if found.filters[6:] else "")
         word = "filter" if len(found.filters) == 1 else "filters"
-        what, unit = f"{word} {some} of {found.layer}", "mean over positions"
+        what, unit = f"{word} {in_short(found.filters, 6)} of {found.layer}", "mean over positions"
     line = (
         f"Made for {what}: {unit} {captions.number(found.value)}; from noise "
         f"{captions.number(found.start)}, on this photograph {captions.number(here)}"

@@ -144,6 +144,23 @@ def test_the_command_writes_answers_figures_and_a_page(colors, capsys):
     assert run(colors, "--classes", str(colors / "classes.json")) == 0  # nothing is asked again
 
 
+def test_the_command_names_the_classes_of_a_network_without_names_by_the_labels(
+    colors, net, monkeypatch
+):
+    bare = cw.Network(net.model, preprocess=lambda x: x / 255)
+    monkeypatch.setattr("cnn_widgets.networks.load_network", lambda *_, **__: bare)
+    # No photograph has the label "blau": the answers of that class have its name all the same
+    (colors / "bare.json").write_text(json.dumps({"warm": 0, "cold": 1, "blau": 2}))
+    assert run(colors, "--classes", str(colors / "bare.json")) == 0
+    found = cw.load_audit(colors / "out")
+    assert found.class_names == ("warm", "cold", "blau")
+    assert {each["answer"] for each in found.records()} == {"warm", "cold", "blau"}
+    page = (colors / "out" / "audit.html").read_text("utf-8")
+    assert "cold is taken for blau" in page
+    assert "evidence for blau" in page
+    assert not re.search(r"\bclass \d", page)
+
+
 def test_the_command_says_that_nothing_can_be_read_and_exits_with_1(colors, capsys):
     for path in (colors / "photos").rglob("*.png"):
         path.write_bytes(b"broken")

@@ -166,12 +166,13 @@ def test_labels_by_number_and_labels_left_out(net):
 
 def test_an_entry_of_classes_that_is_no_label_is_told(net):
     given = [(picture("red"), "red"), (picture("green"), "green")]
-    found = cw.audit(net, given, classes={"RED": "green", "grass": "green", "green": 1})
+    found = cw.audit(net, given, classes={"rose": "green", "grass": "green", "green": 1})
     assert found.label_classes == ((1,), (0,))
-    note = "No photograph has these labels of classes=: 'RED', 'grass'"
+    note = "No photograph has these labels of classes=: 'rose', 'grass'"
     assert found.about["image_notes"] == [note]
-    assert cw.audit(net, iter(given), classes={"RED": 1}).about["image_notes"] != []
+    assert cw.audit(net, iter(given), classes={"rose": 1}).about["image_notes"] != []
     assert cw.audit(net, given, classes={"red": 0}).about["image_notes"] == []
+    assert cw.audit(net, given, classes={"RED": 1}).label_classes == ((1,), (1,))
 
 
 def test_an_empty_folder_name_is_not_the_present_folder(net, tmp_path, monkeypatch):

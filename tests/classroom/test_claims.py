@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import cnn_widgets as cw
 from cnn_widgets.classroom import (
     QUANTITIES,
     assert_view,
@@ -114,3 +115,13 @@ def test_a_notebook_grader_can_assert_on_a_view(explorer):
             assert_view(other, image="two")
     with pytest.raises(ValueError, match="Unknown claim 'size_of_cat'"):
         assert_view(explorer, size_of_cat=3)
+
+
+def test_letters_of_a_mac_are_the_same_answer(explorer, net, pictures):
+    assert agrees("ka\u0308se", "K\u00e4se")
+    assert not agrees("kase", "K\u00e4se")
+    named = cw.Network(net.model, preprocess="none", class_names=["\u00e4", "b", "c", "d"])
+    shown = cw.CNNExplorer(named, {"Ba\u0308r": pictures["one"]})
+    shown.show(image="Ba\u0308r", class_index="a\u0308")
+    assert_view(shown, image="Ba\u0308r", class_index="A\u0308", explained_class="a\u0308")
+    shown.close()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.networks import tiny
 from markdown_it import MarkdownIt
+from PIL import Image
 
 import cnn_widgets as cw
 from cnn_widgets.classroom import (
@@ -569,3 +570,63 @@ def test_the_command_takes_no_model_for_a_hand_in(given, capsys):
         cli.main(["check", *given])
     assert stop.value.code == 2
     assert "hand-ins" in capsys.readouterr().err
+
+
+def test_a_photograph_with_the_letters_of_a_mac_is_the_one_here(net, pictures, tmp_path):
+    apart, whole = "Ba\u0308r", "B\u00e4r"
+    for form in (apart, whole):
+        shown = cw.CNNExplorer(net, {form: pictures["one"]})
+        shown.pin("", top_class=shown.scene.predictions[0].name)
+        shown.report(tmp_path / f"{len(form)}.html")
+        shown.close()
+    # one that an earlier version wrote, with the letters as they were
+    changed_file(tmp_path / "4.handin.json", lambda c: c["pins"][0]["state"].update(image=apart))
+    for form in (apart, whole):
+        works = check_hand_ins(tmp_path, net, {form: pictures["one"]})
+        assert [work.verdict for work in works] == ["right"] * 2, works
+
+
+@pytest.fixture
+def of_a_class(keras, pictures, tmp_path):
+    """Return a file of a network without names, and a function that hands in with some names."""
+    model = tiny(keras)
+    model.save(tmp_path / "ours.keras")
+    Image.fromarray(pictures["one"]).save(tmp_path / "one.png")
+
+    def hand_in(names):
+        shown = cw.CNNExplorer(tmp_path / "ours.keras", tmp_path / "one.png", class_names=names)
+        shown.pin("", top_class=shown.scene.predictions[0].name)
+        shown.report(tmp_path / "handins" / "ada.html", "Ada")
+        shown.close()
+
+    return tmp_path, hand_in
+
+
+def checked(folder, capsys, *more):
+    from cnn_widgets import cli
+
+    code = cli.main(["check", str(folder / "handins"), "--with-model", str(folder / "ours.keras"),
+                     "--with-images", str(folder / "one.png"), *more])  # fmt: skip
+    return code, capsys.readouterr().out
+
+
+def test_a_class_with_names_of_its_own_is_checked_with_the_teacher_s(of_a_class, capsys):
+    folder, hand_in = of_a_class
+    hand_in(["ape", "bee", "cow", "dog"])
+    code, said = checked(folder, capsys)
+    assert (code, "--class-names, takes those of the class" in said) == (1, True)
+    assert checked(folder, capsys, "--class-names", "ape,bee,cow,dog")[0] == 0
+    (folder / "names.txt").write_text("ape\nbee\ncow\ndog\n", "utf-8")
+    assert checked(folder, capsys, "--class-names", str(folder / "names.txt"))[0] == 0
+    hand_in(None)
+    assert checked(folder, capsys)[0] == 0
+    code, said = checked(folder, capsys, "--class-names", "ape,bee,cow,dog")
+    assert (code, "it was pinned without class names" in said) == (1, True)
+
+
+def test_nobody_is_right_by_giving_the_classes_another_order(of_a_class, capsys):
+    folder, hand_in = of_a_class
+    for names in (["bee", "ape", "cow", "dog"], ["dog", "ape", "bee", "cow"]):
+        hand_in(names)
+        code, said = checked(folder, capsys, "--class-names", "ape,bee,cow,dog")
+        assert (code, "0 of 1 right (cannot be checked)" in said) == (1, True)

@@ -127,6 +127,13 @@ def test_broken_files_of_one_name_in_both_sets_count_twice():
     assert found.across == (("a", "a"),)
 
 
+def test_a_broken_file_is_told_of_the_set_it_is_in():
+    whole, broken = {"a": scene(1), "b": scene(2)}, {"a": scene(1), "b": b"broken"}
+    assert list(duplicates(whole, broken).unreadable) == ["b (other)"]
+    assert list(duplicates(broken, whole).unreadable) == ["b"]
+    assert list(duplicates(whole, {"c": b"broken"}).unreadable) == ["c"]
+
+
 def test_thousands_of_copies_of_one_picture_are_one_group_and_compared_once(monkeypatch):
     compared, real = [], _alike
     module = sys.modules["cnn_widgets.data_checks.duplicates"]

@@ -465,3 +465,28 @@ def test_the_fingerprint_tells_content_apart(zoo, tmp_path):
     one, other = (open_images(each, labels=[0, 1]).fingerprint() for each in arrays)
     assert one != other
     assert open_images(list(arrays[0])).fingerprint() != open_images(list(arrays[1])).fingerprint()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_mac_s_letters_are_one_spelling_with_all_others_and_files_are_opened(tmp_path, packed):
+    """On a Mac the two dots of an umlaut are a character of their own: U+0061 U+0308."""
+    apart, whole = "Ka\u0308se/Ba\u0308r.png", "K\u00e4se/B\u00e4r.png"
+    save(tmp_path / "zoo" / apart, 30)
+    save(tmp_path / "zoo" / "dogs" / "a.png", 60)
+    source = tmp_path / "zoo"
+    images = open_images(zipped(source, tmp_path / "zoo.zip") if packed else source)
+    assert images.names == (whole, "dogs/a.png")
+    assert images.labels == (whole[:4], "dogs")
+    assert level(images, 0) == 30
+    given = open_images({"Ba\u0308r": np.zeros((4, 4), np.uint8)}, labels=["Ka\u0308se"])
+    assert (given.names, given.labels) == (("B\u00e4r",), (whole[:4],))
+    one = cw.load_image(source / apart)
+    assert one.name == cw.load_image(one, name="Ba\u0308r").name == "B\u00e4r"
+
+
+def test_files_whose_names_look_the_same_are_both_there(tmp_path):
+    for number, name in enumerate(("a\u0308.png", "\u00e4.png")):
+        save(tmp_path / name, 10 * number)
+    images = open_images(tmp_path)
+    assert images.names == ("\u00e4.png", "\u00e4.png 2")
+    assert [level(images, n) for n in range(2)] == [0, 10]

@@ -18,6 +18,7 @@ HEAVY = {"tensorflow", "keras", "ipywidgets", "anywidget", "IPython"}
 # package in the rows above its own row; never the other way round, never from its own row.
 HOUSE: dict[str, list[set[str]]] = {
     "records": [],
+    "spelling": [],
     "keras_setting": [],
     "environment": [],
     "arguments": [],
@@ -203,6 +204,7 @@ HOUSE: dict[str, list[set[str]]] = {
 # Beyond the standard library and NumPy; what a package is not named for, it may not import.
 MAY_USE = {
     "records": set(),
+    "spelling": set(),
     "keras_setting": set(),
     "environment": set(),
     "arguments": set(),

@@ -168,3 +168,24 @@ def test_a_report_by_an_unknown_method_is_refused_and_nothing_is_written(tiny_ne
     with pytest.raises(ValueError, match="Unknown method 'nothing'"):
         write_report(tiny_net, [photo], tmp_path / "out", method="nothing")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "slow"),
+    [
+        (["check", "m.keras", "photos", "--keep", "kept"], "cnn_widgets.networks.load_network"),
+        (["check", "handins"], "cnn_widgets.classroom.check_hand_ins"),
+        (["report", "cat.png"], "cnn_widgets.networks.load_network"),
+        (["audit", "photos"], "cnn_widgets.networks.load_network"),
+    ],
+)
+def test_ctrl_c_ends_in_one_line_and_code_130(tmp_path, monkeypatch, capsys, command, slow):
+    (tmp_path / "photos").mkdir()
+    for name in ("cat.png", "photos/cat.png"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(slow, lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    there = sorted(tmp_path.rglob("*"))
+    assert cli.main(command) == 130
+    assert capsys.readouterr().err.split("\n") == ["", "cnn-widgets: stopped.", ""]
+    assert sorted(tmp_path.rglob("*")) == there

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cnn_widgets
-from cnn_widgets.telling import counted, stopped
+from cnn_widgets.telling import counted, in_short, stopped
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,15 @@ def test_one_thing_is_no_plural():
     assert [counted(n, "layer") for n in (0, 1, 2, 1000)] == [
         "0 layers", "1 layer", "2 layers", "1,000 layers",
     ]  # fmt: skip
+
+
+def test_a_list_ends_in_dots_only_where_something_is_left_out():
+    assert in_short(range(3), 3) == "0, 1, 2"
+    assert in_short(range(4), 3) == "0, 1, 2, …"
+    assert in_short([]) == ""
+
+
+def test_no_list_says_always_that_there_is_more():
+    package = Path(cnn_widgets.__file__).parent
+    texts = {path: path.read_text("utf-8") for path in package.rglob("*.py")}
+    assert [path for path, text in texts.items() if re.search(r"\}, …[\"']", text)] == []

@@ -7,7 +7,7 @@ import pytest
 from helpers.networks import tiny
 
 import cnn_widgets as cw
-from cnn_widgets.model_files.name_lists import read_class_names
+from cnn_widgets.model_files.name_lists import names_from_text, read_class_names
 
 RIGHT = ("cat", "dog", "owl")
 
@@ -121,3 +121,20 @@ def test_a_network_takes_them_and_refuses_a_wrong_count(keras):
 def test_one_sigmoid_unit_has_two_names(keras):
     net = cw.load_network(tiny(keras, "sigmoid", 1), class_names={"on": 1, "off": 0})
     assert net.class_names == ("off", "on")
+
+
+def test_letters_are_composed_however_they_come(tmp_path):
+    (tmp_path / "names.txt").write_text("Ka\u0308se\nO\u0308l\n", "utf-8")
+    assert read_class_names(tmp_path / "names.txt") == ("K\u00e4se", "\u00d6l")
+    with pytest.raises(ValueError, match="a different name for every class"):
+        read_class_names(["K\u00e4se", "Ka\u0308se"])
+
+
+def test_names_on_a_command_line_are_a_file_or_a_list(tmp_path):
+    assert names_from_text("cat, dog,fox") == ("cat", "dog", "fox")
+    (tmp_path / "a,b.txt").write_text("ape\nbee\n", "utf-8")
+    assert names_from_text(str(tmp_path / "a,b.txt")) == ("ape", "bee")
+    with pytest.raises(FileNotFoundError, match="no file of class names 'nowhere'"):
+        names_from_text("nowhere")
+    with pytest.raises(ValueError, match="Class 1 has an empty one"):
+        names_from_text("cat,,dog")

@@ -312,6 +312,17 @@ def test_names_with_underscores_are_found(keras):
     assert net.class_index("mix") == 2
 
 
+def test_a_list_of_names_ends_where_there_are_no_more(keras):
+    net = cw.Network(tiny(keras), class_names=["K\u00e4se", "T-shirt", "\u00d6l", "x"])
+    assert net.class_index("ka\u0308se") == 0
+    assert net.class_index("t_shirt") == 1
+    with pytest.raises(ValueError, match=r"classes: K\u00e4se, T-shirt, \u00d6l, x$"):
+        net.class_index("unicorn")
+    known = ", ".join(info.name for info in net.feature_layers)
+    with pytest.raises(ValueError, match=f"Layers with feature maps: {known}$"):
+        net.layer("conv9")
+
+
 def test_the_parts_of_an_attention_layer_are_no_maps_but_its_tokens_are(keras, photo):
     """Tokens × heads × numbers have the shape of a stack of maps, and mean nothing as one."""
     net = cw.Network(transformer_like(keras), preprocess="none")

@@ -207,6 +207,36 @@ def test_classes_in_another_order_are_named(keras, folder):
     )
 
 
+def named(net, names):
+    return cw.Network(net.model, preprocess=lambda x: x / 255, class_names=names)
+
+
+def test_names_in_another_order_with_the_same_weights_are_the_cause(net, folder):
+    found = cw.check_against(named(net, ["green", "red", "blue"]), PICTURES, folder)
+    assert (found.passed, found.count("answer"), found.count("classes")) == (False, 8, 1)
+    assert found.causes[0].startswith(
+        "The class names are in another order: class 0 was 'red' and is 'green', class 1 was "
+        "'green' and is 'red'."
+    )
+    assert not any("network's end" in cause for cause in found.causes)
+
+
+def test_names_and_outputs_in_another_order_pass_and_it_is_noted(keras, folder):
+    other = named(net_of(keras, 10 * np.eye(3)[:, [1, 0, 2]]), ["green", "red", "blue"])
+    found = cw.check_against(other, PICTURES, folder)
+    assert found.passed
+    assert any("in another order: class 0 was 'red' and is 'green'" in each for each in found.notes)
+
+
+def test_other_names_pass_and_are_noted(net, folder):
+    found = cw.check_against(named(net, ["red", "gru\u0308n", "blau"]), PICTURES, folder)
+    assert found.passed
+    (note,) = [each for each in found.notes if "class names" in each]
+    assert "class 1 was 'green' and is 'gr\u00fcn', class 2 was 'blue' and is 'blau'" in note
+    same = cw.check_against(net, PICTURES, folder)
+    assert not any("class names" in each for each in same.notes)
+
+
 def test_a_changed_input_is_told_before_what_follows_from_it(net, folder):
     other = cw.Network(net.model, preprocess=lambda x: x[..., ::-1] / 255, class_names=NAMES)
     found = cw.check_against(other, PICTURES, folder)
@@ -500,3 +530,18 @@ def test_of_probabilities_that_changed_the_one_that_changed_most_is_worst():
     ]  # fmt: skip
     assert [each.status for each in cases] == ["failed"] * 2
     assert [each.severity for each in cases] == pytest.approx([0.3, 0.39], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [(1, 0, "The map of 'a' is empty now"), (0, 1, "The map of 'a' was empty, and now shows"),
+     (-1, 0, "The map of 'a' is another one, correlation 0.00")],
+)  # fmt: skip
+def test_an_empty_map_has_no_centre_that_moved(was, now, said):
+    shape = np.outer(np.arange(14), np.ones(14)).astype(np.float32)
+    kept = Photograph("one", "x", ((0, 0.9), (1, 0.1)), was * shape)
+    found = photograph_case(kept, "one", np.array([0.9, 0.1], np.float32), now * shape, (0, 1),
+                            ("a", "b"), Tolerances())  # fmt: skip
+    assert found.changed == ("evidence",)
+    assert found.words.startswith(said)
+    assert "nan" not in found.words
