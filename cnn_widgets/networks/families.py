@@ -104,6 +104,7 @@ def _family(name: str, evidence: str) -> Family:
     def recipe(pixels: Any) -> Any:
         import keras
 
-        return keras.applications.imagenet_utils.preprocess_input(pixels, mode=mode)
+        scaled = keras.applications.imagenet_utils.preprocess_input
+        return scaled(pixels, data_format="channels_last", mode=mode)
 
     return Family(name, recipe, evidence, True)
