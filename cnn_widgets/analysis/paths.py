@@ -211,7 +211,24 @@ def weighted_entries(x: Any) -> list[Any]:
         if op not in of_x or not any(_only(each, of_weights, of_x) for each in op.inputs):
             continue
         found += [each for each in op.inputs if _only(each, of_x, of_weights)]
-    return list({id(each): each for each in found}.values())
+    return _of_numbers(list({id(each): each for each in found}.values()))
+
+
+def _of_numbers(entries: Sequence[Any]) -> list[Any]:
+    """Return entries with each list of a recurrent layer's steps as the tensor it is made of.
+
+    Such a layer reads its first step beside the list, too; that is part of the same tensor.
+    """
+    whole = [
+        each.op.inputs[0] if each.op.type == "TensorListFromTensor" else each for each in entries
+    ]
+    known = {id(each) for each in whole}
+    return [
+        each
+        for each in whole
+        if each.dtype.name not in ("variant", "resource", "string")
+        and not (each.op.type == "StridedSlice" and id(each.op.inputs[0]) in known)
+    ]
 
 
 def random_operation(score: Any) -> str | None:

@@ -229,6 +229,35 @@ def test_any_number_of_channels_is_measured(keras, channels):
     assert "calculates with pixel values of 0…1" in cw.Network(model()).notes[0]
 
 
+RECURRENT = {
+    "LSTM": ((8, 24), lambda layers: layers.LSTM(4)),
+    "GRU": ((8, 24), lambda layers: layers.Bidirectional(layers.GRU(4))),
+    "ConvLSTM": ((2, 4, 8, 3), lambda layers: layers.ConvLSTM2D(2, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_a_recurrent_layer_that_reads_the_picture_is_measured_too(keras, kind):
+    layers, (shape, made) = keras.layers, RECURRENT[kind]
+
+    def model(*before):
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                *before,
+                layers.Reshape(shape),
+                made(layers),
+                layers.Flatten(),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+
+    guess = "Pixels are divided by 255, a guess (preprocess= changes it): the network calculates"
+    assert cw.Network(model()).notes == (f"{guess} with pixel values of 0…1.",)
+    own = cw.Network(model(layers.Rescaling(1 / 127.5, -1)), preprocess="none")
+    assert own.notes == ("The network calculates with pixel values of −1…1.",)
+
+
 def test_a_fixed_batch_size_is_measured_too(keras):
     layers = keras.layers
     image = keras.Input(batch_shape=(4, *SIZE))
