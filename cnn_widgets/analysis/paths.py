@@ -16,6 +16,7 @@ _AFFINE_IN_FIRST = (
     "GatherV2 ResizeBilinear ResizeNearestNeighbor SpaceToBatchND BatchToSpaceND RealDiv Div "
     "FusedBatchNormV3 "
 )
+_LISTED = ("TensorListFromTensor", "ReverseV2", "Transpose")  # the steps of a recurrent layer
 _PRODUCTS = "Mul MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum "
 
 
@@ -219,16 +220,20 @@ def _of_numbers(entries: Sequence[Any]) -> list[Any]:
 
     Such a layer reads its first step beside the list, too; that is part of the same tensor.
     """
-    whole = [
-        each.op.inputs[0] if each.op.type == "TensorListFromTensor" else each for each in entries
-    ]
-    known = {id(each) for each in whole}
-    return [
+    whole, passed = list[Any](), set[Any]()
+    for each in entries:
+        back = each
+        while each.dtype.name == "variant" and back.op.type in _LISTED:
+            back = back.op.inputs[0]
+            passed.add(back.op)
+        whole.append(back)
+    found = [
         each
         for each in whole
         if each.dtype.name not in ("variant", "resource", "string")
-        and not (each.op.type == "StridedSlice" and id(each.op.inputs[0]) in known)
+        and not (each.op.type == "StridedSlice" and each.op.inputs[0].op in passed)
     ]
+    return list({id(each): each for each in found}.values())
 
 
 def random_operation(score: Any) -> str | None:

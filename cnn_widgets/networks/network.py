@@ -26,8 +26,8 @@ from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import application_family, class_table
 from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.families import hub_input
 from cnn_widgets.networks.input_check import InputCheck, check_input
-from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
 from cnn_widgets.records import Floats, ImageSample, Observation, as_samples
 
@@ -118,7 +118,7 @@ class Network(ModelDescription):
         check_weights(model, self.name)
         choice = OutputChoice(output, head, at)
         engine = build_engine(model, found, choice)
-        self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
+        self._model_input = with_preprocessing(found, engine, preprocess)
         self.engine = settled(engine, self._model_input, choice, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model)
