@@ -10,7 +10,7 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
-from cnn_widgets.records import Floats, ImageSample, LayerInfo
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
 
 
 class ModelDescription:
@@ -31,6 +31,11 @@ class ModelDescription:
     def model_input(self) -> ModelInput:
         """The description of the model's input, with its preprocessing."""
         return self._model_input
+
+    @property
+    def channels(self) -> int:
+        """How many channels the input has."""
+        return self._model_input.channels
 
     @property
     def batch(self) -> int | None:
@@ -129,6 +134,22 @@ class ModelDescription:
         top, left, height, width = visible_window(sample.size, field.size, fit)
         row = field.rows.nearest((y - top) * field.size[0] / height)
         return row, field.columns.nearest((x - left) * field.size[1] / width)
+
+    def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
+        """Return photographs, each with its own value of what `inputs` gave for each of them.
+
+        Values in an array or a list belong to the photographs in this order, those in a dict to
+        the photographs of these names. A photograph that has a value already keeps it.
+        """
+        return [
+            self.with_inputs_of(each, number) for number, each in enumerate(as_samples(samples))
+        ]
+
+    def with_inputs_of(self, sample: ImageSample, number: int) -> ImageSample:
+        """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
+        for other in self._model_input.others:
+            sample = other.joined(sample, number)
+        return sample
 
     def pictures_beside(self, sample: ImageSample) -> dict[str, ImageSample]:
         """Return the pictures that go into other inputs beside a sample, by the inputs' names."""

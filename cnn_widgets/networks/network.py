@@ -48,7 +48,8 @@ class Network(ModelDescription):
     model : keras.Model
         Functional, `Sequential`, nested or subclassed; one image in, one score per class out.
     preprocess : callable or "none", optional
-        float32 pixels (N, H, W, C), 0 to 255 → model input. By default guessed: see `notes`.
+        float32 pixels (N, H, W, C), 0 to 255 → model input; each photograph by itself, N = 1. By
+        default guessed: see `notes`.
     class_names : sequence, dict, array or path, optional
         One name per class, see `read_class_names`; for one sigmoid unit two names (off, on).
     input_size : (H, W), optional
@@ -138,25 +139,13 @@ class Network(ModelDescription):
         """Return the engine with what a sample gives to the other inputs of the model, if any."""
         return self._runner.engine_for([sample])
 
-    @property
-    def channels(self) -> int:
-        """How many channels the input has."""
-        return self._model_input.channels
+    def admitted(self, sample: ImageSample, number: int) -> ImageSample:
+        """Return a photograph as `with_inputs_of` does; a ValueError if it cannot be prepared.
 
-    def with_inputs(self, samples: Sequence[ImageSample]) -> list[ImageSample]:
-        """Return photographs, each with its own value of what `inputs` gave for each of them.
-
-        Values in an array or a list belong to the photographs in this order, those in a dict to
-        the photographs of these names. A photograph that has a value already keeps it.
+        It is kept prepared until it is asked about, which is to be soon.
         """
-        return [
-            self.with_inputs_of(each, number) for number, each in enumerate(as_samples(samples))
-        ]
-
-    def with_inputs_of(self, sample: ImageSample, number: int) -> ImageSample:
-        """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
-        for other in self._model_input.others:
-            sample = other.joined(sample, number)
+        sample = self.with_inputs_of(sample, number)
+        self._runner.preparation.ahead(sample)
         return sample
 
     def predict(self, sample: Samples, top: int = 5) -> Any:
@@ -287,7 +276,7 @@ class Network(ModelDescription):
 
     def release(self) -> None:
         """Free the memory that the cached results of recent images take."""
-        self._runner.cache.clear()
+        self._runner.clear()
 
     def forget(self) -> None:
         """Drop the cached results of recent images, because the weights have changed."""

@@ -45,6 +45,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"decoding", "download"},
         {"arrays"},
         {"loading", "sample_gallery"},
+        {"other_input"},
         {"network_input"},
     ],
     "datasets": [
@@ -60,7 +61,7 @@ HOUSE: dict[str, list[set[str]]] = {
         {"layers", "model_inputs"},
         {"graph"},
         {"compiled"},
-        {"build", "weights"},
+        {"build", "preparing", "weights"},
         {"batches"},
     ],
     "layer_gradients": [{"cells", "slopes"}],
