@@ -50,7 +50,7 @@ def readable(
     """Yield number and picture of those that can be read; note why others cannot, by name."""
     for number, (name, _, read) in enumerate(images.walk(2 * max(net.input_size))):
         try:
-            sample = net.with_inputs_of(load_image(read()), number + images.start)
+            sample = net.admitted(load_image(read()), number + images.start)
         except (ValueError, TypeError, OSError) as error:
             errors[name] = str(error) or type(error).__name__
         else:

@@ -35,7 +35,8 @@ class ImageSample:
     ----------
     pixels : ndarray of uint8, shape (H, W, 3)
         The picture as it is shown, 0 to 255, channels in the order red, green, blue. A network of
-        3 channels is given these pixels, a network of 1 channel their luma.
+        3 channels is given these pixels, a network of 1 channel their luma. Neither these nor
+        `data` can be written to, for answers are kept by them: change a copy, and load that.
     name : str
         A short name for display: the file's stem, ``"upload"``, ``"array"``.
     source : str
@@ -85,6 +86,11 @@ class ImageSample:
             )
         check_fit(self.fit)
         self._check_data()
+        object.__setattr__(self, "pixels", _read_only(self.pixels))
+        object.__setattr__(self, "data", _read_only(self.data))
+        if self.inputs:
+            inputs = {name: _read_only(value) for name, value in self.inputs.items()}
+            object.__setattr__(self, "inputs", inputs)
 
     def _check_data(self) -> None:
         """Raise a ValueError if `data` or `bands` do not belong to the pixels."""
@@ -138,6 +144,18 @@ class ImageSample:
             found.update(f"{self.data.dtype.name}{self.data.shape}".encode())
             found.update(np.ascontiguousarray(self.data).data)
         return found.hexdigest()
+
+
+def _read_only(value: Any) -> Any:
+    """Return a view of an array that cannot be written to; whoever has the array itself can.
+
+    Anything else is returned as it is.
+    """
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
 
 
 def _digest_of(value: Any) -> str:

@@ -16,6 +16,7 @@ _AFFINE_IN_FIRST = (
     "GatherV2 ResizeBilinear ResizeNearestNeighbor SpaceToBatchND BatchToSpaceND RealDiv Div "
     "FusedBatchNormV3 "
 )
+_LISTED = ("TensorListFromTensor", "ReverseV2", "Transpose")  # the steps of a recurrent layer
 _PRODUCTS = "Mul MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum "
 
 
@@ -211,6 +212,27 @@ def weighted_entries(x: Any) -> list[Any]:
         if op not in of_x or not any(_only(each, of_weights, of_x) for each in op.inputs):
             continue
         found += [each for each in op.inputs if _only(each, of_x, of_weights)]
+    return _of_numbers(list({id(each): each for each in found}.values()))
+
+
+def _of_numbers(entries: Sequence[Any]) -> list[Any]:
+    """Return entries with each list of a recurrent layer's steps as the tensor it is made of.
+
+    Such a layer reads its first step beside the list, too; that is part of the same tensor.
+    """
+    whole, passed = list[Any](), set[Any]()
+    for each in entries:
+        back = each
+        while each.dtype.name == "variant" and back.op.type in _LISTED:
+            back = back.op.inputs[0]
+            passed.add(back.op)
+        whole.append(back)
+    found = [
+        each
+        for each in whole
+        if each.dtype.name not in ("variant", "resource", "string")
+        and not (each.op.type == "StridedSlice" and each.op.inputs[0].op in passed)
+    ]
     return list({id(each): each for each in found}.values())
 
 

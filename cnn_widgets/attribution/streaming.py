@@ -188,7 +188,7 @@ def _readable(
     """Yield the samples that can be read; append every picture, readable or not, to `order`."""
     for number, (name, label, read) in enumerate(images.walk(at_least), images.start):
         try:
-            sample = net.with_inputs_of(load_image(read(), fit=fit), number)
+            sample = net.admitted(load_image(read(), fit=fit), number)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             order.append(Explained(name, error=error, label=label))
             continue

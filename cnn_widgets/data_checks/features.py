@@ -100,7 +100,7 @@ def _readable(
         seen.labels.append(label)
         try:
             sample = load_image(read(), fit=fit)
-            yield number, net.with_inputs_of(sample, number + images.start)
+            yield number, net.admitted(sample, number + images.start)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             seen.errors[name] = str(error) or type(error).__name__
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.images.arrays import BLACK, OVERSHOOT, are_shares, unclear, unclear_error
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.records import ImageSample
 
@@ -81,7 +82,8 @@ class Ranges:
         values, most = np.asarray(picture, np.float64), meaning.most
         if not np.isfinite(values).all():
             raise ValueError("The picture holds NaN or infinite values.")
-        if values.min() < -_ROUNDING or values.max() > most + _ROUNDING:
+        beyond = OVERSHOOT if most == 1 else _ROUNDING
+        if values.min() < -beyond or values.max() > most + beyond:
             raise ValueError(
                 f"The picture holds values from {values.min():g} to {values.max():g}, the others "
                 f"from 0 to {most:g}."
@@ -90,6 +92,22 @@ class Ranges:
         if shown.data is None:
             return shown
         return replace(shown, data=load_image(picture, bands=(0, 1, 2)).data)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The values of pictures of a kind: their ends, their type, and whether any are `unclear`."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    dtype: str = ""
+    unclear: bool = False
+
+    def joined(self, piece: NDArray[Any]) -> _Seen:
+        """Return this with the values of one more piece."""
+        low, high = _ends(piece)
+        either = self.unclear or (low <= high and unclear(piece))
+        return _Seen(min(self.low, low), max(self.high, high), str(piece.dtype), either)
 
 
 def reader(
@@ -107,19 +125,17 @@ def reader(
     """
     if bands is not None:
         return Ranges(bands), []
-    found: dict[str, tuple[float, float, str]] = {}
+    found: dict[str, _Seen] = {}
     brightest = -1  # of the bytes
     for piece in pieces:
         picture = piece if one is None else one
         kind = kind_of(picture)
         if kind:
-            low, high, _ = found.get(kind, (np.inf, -np.inf, ""))
-            least, most = _ends(piece)
-            found[kind] = min(low, least), max(high, most), str(piece.dtype)
+            found[kind] = found.get(kind, _Seen()).joined(piece)
         elif _is_bytes(picture) and brightest <= 1:
             brightest = max(brightest, int(np.asarray(piece).max(initial=0)))
-    ranges = Ranges(None, {kind: _meaning(kind, *ends) for kind, ends in found.items()
-                           if ends[0] <= ends[1]})  # fmt: skip
+    ranges = Ranges(None, {kind: _meaning(kind, seen) for kind, seen in found.items()
+                           if seen.low <= seen.high})  # fmt: skip
     notes = [each.note for each in ranges.meanings.values() if each.note]
     return ranges, list(dict.fromkeys([*notes, *([_MASKS] if brightest == 1 else [])]))
 
@@ -150,19 +166,24 @@ def _ends(piece: NDArray[Any]) -> tuple[float, float]:
     return low, high
 
 
-def _meaning(kind: str, low: float, high: float, dtype: str) -> _Meaning:
+def _meaning(kind: str, seen: _Seen) -> _Meaning:
+    low, high = seen.low, seen.high
     note = f"Values from {low:.3g} to {high:.3g} are taken as"
-    if kind[0] == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
-        return _Meaning(1, f"{note} shares of full brightness")
+    if kind[0] == "f" and are_shares(low, high):
+        cut = "" if low >= -_ROUNDING and high <= 1 + _ROUNDING else ", cut off at 0 and 1"
+        return _Meaning(1, f"{note} shares of full brightness{cut}")
     if kind == "u" and high > 255:
         return _Meaning(65535)
-    if low >= -_ROUNDING and high <= 255 + _ROUNDING:
+    either = seen.unclear and high <= BLACK
+    if low >= -_ROUNDING and high <= 255 + _ROUNDING and not either:
         told = "" if kind[0] == "i" else f"{note} brightness from 0 to 255"
         return _Meaning(255, _MASKS if kind[0] != "f" and high == 1 else told)
     if kind.endswith("4"):
         return _Meaning(np.nan)
+    if either and low >= -_ROUNDING:
+        raise unclear_error(low, high, seen.dtype)
     raise ValueError(
         "Expected values in [0, 255], or floats in [0, 1]. Received "
-        f"{dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
+        f"{seen.dtype} from {low:g} to {high:g}. Are the pictures preprocessed already? "
         "bands=(0, 1, 2), or (0,) of one channel, gives their values to the network as they are."
     )

@@ -13,8 +13,8 @@ from cnn_widgets.analysis.paths import no_path
 from cnn_widgets.engine import weights
 from cnn_widgets.engine.cache import ByteCache
 from cnn_widgets.engine.compiled import Engine
+from cnn_widgets.engine.preparing import Preparation
 from cnn_widgets.images.network_input import ModelInput
-from cnn_widgets.images.resizing import has_channels, resize_to_input
 from cnn_widgets.records import Floats, ImageSample, Observation
 
 #: Images per batch. On a CPU larger batches are hardly faster (measured from 8 to 32: less than
@@ -40,6 +40,12 @@ class BatchRunner:
     def __init__(self, engine: Engine, model_input: ModelInput, max_bytes: int, name: str) -> None:
         self.engine, self.model_input, self.name = engine, model_input, name
         self.cache: ByteCache[Any] = ByteCache(max_bytes)
+        self.preparation = Preparation(model_input, name)
+
+    def clear(self) -> None:
+        """Drop all cached results."""
+        self.cache.clear()
+        self.preparation.clear()
 
     # --- one image, cached --------------------------------------------------------------------
 
@@ -65,7 +71,7 @@ class BatchRunner:
         found: Observation | None = self.cache.get(key)
         if found is None:
             found = self.engine_for([sample]).observe(self.prepare([sample]), group).at(0)
-            self._check_scores(found)
+            self._check_scores(found, [sample])
             self.cache.put(key, found, found.arrays(), age, "observe")
         return found
 
@@ -198,7 +204,7 @@ class BatchRunner:
         """Return the observation of a batch, and cache its scores for later calls of `scores`."""
         age = self.cache.age
         seen = self.engine_for(samples).observe(x, layers)
-        self._check_scores(seen)
+        self._check_scores(seen, samples)
         for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
             self.cache.put(("scores", sample.key), tuple(found), found, age)
         return seen
@@ -266,31 +272,16 @@ class BatchRunner:
     def prepare(self, samples: Sequence[ImageSample]) -> Floats:
         """Return the model input (N, H, W, C) of a batch; cached for a single sample."""
         if len(samples) > 1:
-            return self._fresh(samples)
+            return self.preparation.of(samples)
         key = ("input", samples[0].key)
         found: Floats | None = self.cache.get(key)
         if found is None:
-            found = self._fresh(samples)
+            found = self.preparation.of(samples)
             found.flags.writeable = False
             self.cache.put(key, found, [found])
         return found
 
-    def _fresh(self, samples: Sequence[ImageSample]) -> Floats:
-        """Return the model input of samples without using the cache."""
-        wanted = self.model_input
-        for each in samples:
-            if not has_channels(each, wanted.channels):
-                received = "3 (RGB)" if each.data is None else each.channels
-                raise ValueError(
-                    f"Network {self.name!r} takes {wanted.channels} channels; {each.name!r} has "
-                    f"{received}. Pass an array (H, W, {wanted.channels}), or a TIFF of "
-                    f"{wanted.channels} grey pages."
-                )
-        size, channels, fit = wanted.size, wanted.channels, wanted.fit
-        return wanted.prepare(
-            np.stack([resize_to_input(each, size, channels, fit) for each in samples])
-        )
-
-    def _check_scores(self, seen: Observation) -> None:
+    def _check_scores(self, seen: Observation, samples: Sequence[ImageSample]) -> None:
         """Raise a ValueError if the observation holds NaN or infinite scores."""
-        weights.check_scores(seen.scores, self.engine.model, self.name)
+        names = [each.name for each in samples]
+        weights.check_scores(seen.scores, self.engine.model, self.name, names)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.bands import looks_channels_first
-from cnn_widgets.images.network_input import ModelInput, OtherInput, described
+from cnn_widgets.images.network_input import ModelInput
+from cnn_widgets.images.other_input import OtherInput, described
 
 if TYPE_CHECKING:
     import keras

@@ -10,7 +10,7 @@ import hashlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -237,11 +237,20 @@ class WeightWatcher:
             self._paused.on = before
 
 
-def check_scores(found: Floats, model: keras.Model, name: str) -> None:
-    """Raise a ValueError for NaN or infinite scores that says whether the weights are the cause."""
+def check_scores(
+    found: Floats, model: keras.Model, name: str, photographs: Sequence[str] = ()
+) -> None:
+    """Raise a ValueError for NaN or infinite scores that says whether the weights are the cause.
+
+    `photographs` names those that the scores (N, C) are of, to tell which it is.
+    """
     if not np.isfinite(found).all():
         check_weights(model, name)
+        rows = found.reshape(len(photographs) or 1, -1)
+        bad = [repr(each) for each, row in zip(photographs, rows, strict=False)
+               if not np.isfinite(row).all()]  # fmt: skip
         raise ValueError(
-            f"Network {name!r} computes NaN or infinite scores, though its weights are finite: "
-            "its input or its arithmetic overflows."
+            f"Network {name!r} computes NaN or infinite scores{' for ' * bool(bad)}"
+            f"{', '.join(bad)}, though its weights are finite: its input or its arithmetic "
+            "overflows."
         )

@@ -65,24 +65,25 @@ def batches(net: Network, images: ImageSet, fit: str | None) -> Iterator[Batch]:
 
 def _batch(net: Network, some: list[tuple[int, Any]], fit: str | None, start: int) -> Batch:
     found = Batch(net.engine)
-    pixels, samples = [], list[ImageSample]()
+    prepared, samples = list[Floats](), list[ImageSample]()
     for number, (name, label, read) in some:
         found.names.append(name)
         try:
             sample = net.with_inputs_of(load_image(read(), fit=fit), number + start)
             net.model_input.beside([sample])  # what goes into other inputs is there
             given = resize_to_input(sample, net.input_size, net.channels, net.fit)
+            given = net.model_input.prepared(given, sample.name)
         except (ValueError, TypeError, OSError) as error:  # all that `load_image` documents
             found.errors[name] = str(error) or type(error).__name__
             continue
-        pixels.append(given)
+        prepared.append(given)
         found.numbers.append(number)
         found.labels.append(label)
         found.keys.append(sample.key)
         if net.model_input.others:  # otherwise the photograph can go
             samples.append(sample)
-    if pixels:
-        found.x = net.model_input.prepare(np.stack(pixels))
+    if prepared:
+        found.x = np.stack(prepared)
         found.engine = net.engine.beside(net.model_input.beside(samples)) if samples else net.engine
     return found
 

@@ -17,6 +17,11 @@ from cnn_widgets.records import Pixels
 _LABEL = "the array"  # in error messages
 _BAND = 2**20  # pixels converted at a time
 _ROUNDING = 1e-3  # tolerance beyond [0, 1] for floats, e.g. 1.0000001 after rounding
+#: How far resizing may take floats beyond [0, 1], as a share of the brightest: bicubic resizing
+#: overshoots an edge by up to 11 %, a corner by up to 23 %.
+OVERSHOOT = 0.25
+#: Of 255: where nothing is brighter, nothing is seen.
+BLACK = 10
 _OPAQUE = 65535  # opacity of uint16
 
 
@@ -27,8 +32,9 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     ----------
     array : ndarray
         One channel is grey and three are RGB, of uint8, bool, uint16, floats in [0, 1] or numbers
-        in [0, 255], also if these are uint16. Four are RGBA if their values are such, of uint16
-        with an opaque pixel. Other channels may hold any numbers.
+        in [0, 255], also if these are uint16. Floats that resizing has taken up to a quarter
+        beyond [0, 1] are cut off there. Four are RGBA if their values are such, of uint16 with an
+        opaque pixel. Other channels may hold any numbers.
     as_stored : bool
         Whether all numbers but uint8 are channels in their own values, also one, three or four.
 
@@ -36,7 +42,8 @@ def read_array(array: NDArray[Any], as_stored: bool = False) -> Picture:
     ------
     ValueError
         If the array has another shape, is masked or too large, or holds no numbers, NaN, infinity
-        or values outside the ranges above. The message is a single line.
+        or values outside the ranges above; or floats of which it is not clear, with fractions and a
+        maximum from 1.25 to 10. The message is a single line.
     """
     if np.ma.is_masked(array):
         raise ValueError("The array is masked: pass array.filled(0), or another value to show.")
@@ -79,8 +86,33 @@ def _is_rgba(array: NDArray[Any]) -> bool:
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return int(array[..., 3].max()) == _OPAQUE
     low, high = float(array.min()), float(array.max())
-    near = array.dtype.kind == "f" and low >= -_ROUNDING
-    return (low >= 0 and high <= 255) or (near and high <= 1 + _ROUNDING)
+    if array.dtype.kind == "f" and are_shares(low, high):
+        return True
+    return low >= 0 and high <= 255 and not unclear(array)
+
+
+def are_shares(low: float, high: float) -> bool:
+    """Whether floats between two ends are shares of full brightness, or a little beyond [0, 1]."""
+    return low >= -max(_ROUNDING, OVERSHOOT * high) and high <= 1 + OVERSHOOT
+
+
+def unclear(array: NDArray[Any]) -> bool:
+    """Whether values are too large for shares of full brightness, and black as brightness to 255.
+
+    Whole numbers are brightness, also such floats.
+    """
+    if array.dtype.kind != "f" or not 1 + OVERSHOOT < float(array.max()) <= BLACK:
+        return False
+    return bool((array != np.round(array)).any())
+
+
+def unclear_error(low: float, high: float, dtype: str) -> ValueError:
+    """Return the error for values that are `unclear`."""
+    return ValueError(
+        f"Expected values in [0, 255], or floats in [0, 1]. Received {dtype} from {low:g} to "
+        f"{high:g}, which is more than 1 and black if 255 is white. Pass array.clip(0, 1), "
+        "array / array.max(), or for such a dark picture array.round().astype('uint8')."
+    )
 
 
 def _to_pixels(
@@ -110,9 +142,11 @@ def _uint8_converter(array: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[np
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):  # one NaN makes both of them NaN
         raise ValueError("The array holds NaN or infinite values.")
-    if array.dtype.kind == "f" and low >= -_ROUNDING and high <= 1 + _ROUNDING:
+    if array.dtype.kind == "f" and are_shares(low, high):
         return lambda rows: np.round(rows.clip(0, 1).astype(np.float64) * 255).astype(np.uint8)
     if low >= 0 and high <= 255:
+        if unclear(array):
+            raise unclear_error(low, high, str(array.dtype))
         return lambda rows: np.round(rows).astype(np.uint8)
     every = tuple(range(array.shape[2]))
     raise ValueError(

@@ -41,7 +41,8 @@ def load_image(
     source : path, URL, bytes, ndarray, PIL image or ImageSample
         A file's path; an ``http(s)`` address; an encoded file as bytes, memoryview or open binary
         file; an array (H, W), (H, W, 1) or (H, W, 3) of uint8, bool, uint16 (to 255 if it holds
-        nothing above), or of floats in [0, 1], which is grey or RGB; an array (H, W, C) of any
+        nothing above), or of floats in [0, 1], which is grey or RGB (floats that resizing has taken
+        up to a quarter beyond are cut off); an array (H, W, C) of any
         other number of channels and of any numbers; a PIL image; an upload of
         ``ipywidgets.FileUpload``. Files may be JPEG, PNG,
         WebP, GIF, BMP, TIFF, PPM, and AVIF where the Pillow installed reads it. Grey pages of one

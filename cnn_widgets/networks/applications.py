@@ -13,7 +13,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,8 @@ def applications() -> dict[str, Application]:
         module = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
         preprocess = getattr(module, "preprocess_input", None)
         if name[0].isupper() and preprocess:
-            found[name] = Application(build, preprocess)
+            last = partial(preprocess, data_format="channels_last")  # whatever Keras is set to
+            found[name] = Application(build, last)
     return dict(sorted(found.items()))
 
 
@@ -120,7 +121,7 @@ def application_network(
     if weights not in ("imagenet", None):
         raise ValueError(f"Expected weights to be 'imagenet' or None. Received: {weights!r}")
     try:
-        with _download_progress(progress, name):
+        with _download_progress(progress, name), _channels_last():
             model = known[name].build(weights=weights)
     except Exception as error:  # Keras raises a bare Exception when a download fails
         address = re.search(r"URL fetch failure on (\S+):", str(error))
@@ -139,6 +140,19 @@ def _download_instructions(name: str, address: str | None) -> str:
         f"that is online, fetch {what} into {folder}. The bundled network "
         f"({efficientnet_lite.NAME}) needs no download."
     )
+
+
+@contextlib.contextmanager
+def _channels_last() -> Iterator[None]:
+    """Let Keras build models with channels last inside the block, whatever it is set to."""
+    import keras
+
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)
 
 
 @contextlib.contextmanager

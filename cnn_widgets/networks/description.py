@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnn_widgets.analysis.fields import Box, MapField, whole_input
+from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
-from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, Samples, as_samples
 
 
 class ModelDescription:
@@ -21,6 +22,7 @@ class ModelDescription:
     #: What the network was opened with: `Network(model, **asked)` opens it again.
     asked: dict[str, Any]
     _model_input: ModelInput
+    _runner: BatchRunner
     _classes: ClassTable
     _notes: tuple[str, ...]
 
@@ -166,6 +168,20 @@ class ModelDescription:
         """Return the photograph of a number, from 0, with its own values; see `with_inputs`."""
         for other in self._model_input.others:
             sample = other.joined(sample, number)
+        return sample
+
+    def input_tensor(self, sample: Samples) -> Floats:
+        """Return the preprocessed model input, (H, W, C); (N, H, W, C) for a list."""
+        batch = self._runner.prepare(as_samples(sample))
+        return batch if isinstance(sample, Sequence) else batch[0]
+
+    def admitted(self, sample: ImageSample, number: int) -> ImageSample:
+        """Return a photograph as `with_inputs_of` does; a ValueError if it cannot be prepared.
+
+        It is kept prepared until it is asked about, which is to be soon.
+        """
+        sample = self.with_inputs_of(sample, number)
+        self._runner.preparation.ahead(sample)
         return sample
 
     def class_index(self, wanted: int | str) -> int:

@@ -24,6 +24,7 @@ NAME = "EfficientNet-Lite0"
 INPUT_SIZE = (224, 224)
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
+_LAST = "channels_last"  # whatever Keras is set to
 # (repeats, kernel size, stride, expansion factor, filters) of each stage
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -67,7 +68,7 @@ def build(weights: str | None = "imagenet") -> keras.Model:
             x = _block(x, block, previous, kernel, step, expand, filters)
             previous, block = filters, block + 1
     x = _conv(x, 1280, 1, 1, "head")
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = keras.layers.GlobalAveragePooling2D(data_format=_LAST, name="pool")(x)
     x = keras.layers.Dropout(0.2, name="dropout")(x)
     outputs = keras.layers.Dense(1000, activation="softmax", name="predictions")(x)
     model = keras.Model(inputs, outputs, name="efficientnet_lite0")
@@ -93,7 +94,9 @@ def _conv(x: Any, filters: int, kernel: int, stride: int, name: str, relu: bool 
     """Return a convolution with batch normalization and, if `relu`, a ReLU6."""
     from keras import layers
 
-    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=name)(x)
+    x = layers.Conv2D(
+        filters, kernel, stride, padding="same", data_format=_LAST, use_bias=False, name=name
+    )(x)
     x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
@@ -111,7 +114,12 @@ def _block(
     if expand > 1:
         x = _conv(x, previous * expand, 1, 1, f"{name}_expand")
     x = layers.DepthwiseConv2D(
-        kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise"
+        kernel,
+        stride,
+        padding="same",
+        data_format=_LAST,
+        use_bias=False,
+        name=f"{name}_depthwise",
     )(x)
     x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_depthwise_bn")(x)
     x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)

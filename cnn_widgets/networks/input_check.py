@@ -1,40 +1,36 @@
 """Is it the right input? The network run again under other preprocessings, side by side.
 
-The evidence is what training left in the first batch normalization: from its moving mean and the
-kernels in front of it follows the mean colour that reached the first weights during training, and
-from its moving variance the contrast. It needs no label, and does not depend on the photograph; but
-it takes photographs of usual brightness and contrast for what the network was trained on.
+The evidence is what training left in the first batch normalization: the mean colour that reached
+the first weights, and its contrast (see `first_layers`). It needs no label, and does not depend on
+the photograph; but it takes photographs of usual brightness and contrast for what the network was
+trained on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cnn_widgets.engine.batches import BatchRunner
-from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.network_input import ModelInput
-from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks.description import ModelDescription, no_network
+from cnn_widgets.networks.first_layers import MEAN, Memory, training_memory
 from cnn_widgets.records import FITS, ImageSample, as_samples
 from cnn_widgets.telling import stopped
 
 Progress = Callable[[int, int], bool | None]
 
-#: Mean and standard deviation of ImageNet's red, green and blue, as shares of 255.
-_MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+#: Standard deviation of ImageNet's red, green and blue, as shares of 255.
+_DEVIATION = np.array([0.229, 0.224, 0.225])
 #: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
 _CLEARLY = 0.07
-_REFERENCES = 4  # photographs of the gallery, which stand for natural contrast
-#: Above this the first filters' means are not those of one colour, as a share of their deviation.
-_UNEXPLAINED = 0.1
-#: Share of the typical variance below which a filter counts as dead.
-_DEAD = 1e-3
+#: By this much where only the mean and variance of channels are known; above the second number the
+#: photographs of training were not of usual brightness and contrast under any recipe.
+_ROUGHLY, _UNUSUAL = 0.7, 1.5
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def check_input(
     if not isinstance(net, ModelDescription):
         raise no_network(net)
     chosen = as_samples(samples)
-    memory = _training_memory(net, chosen[0].inputs)
+    memory = training_memory(net, chosen[0].inputs)
     trials, recipes = list[Trial](), _recipes(net.model_input)
     for number, (name, model_input) in enumerate(recipes):
         if stopped(progress, number, len(recipes)):
@@ -122,7 +118,7 @@ def _recipes(own: ModelInput) -> list[tuple[str, ModelInput]]:
         "as it is, twice": lambda x: present(np.asarray(present(x), np.float32).copy()),
     }
     if own.channels == 3:
-        means, deviations = _MEAN.astype(np.float32), _DEVIATION.astype(np.float32)
+        means, deviations = MEAN.astype(np.float32), _DEVIATION.astype(np.float32)
         functions |= {
             "(x / 255 - mean) / std": lambda x: (x / 255 - means) / deviations,
             "BGR less its mean": lambda x: x[..., ::-1] - 255 * means[::-1],
@@ -138,7 +134,7 @@ def _trial(
     name: str,
     model_input: ModelInput,
     samples: Sequence[ImageSample],
-    memory: _Memory | str,
+    memory: Memory | str,
 ) -> Trial:
     runner = BatchRunner(net.engine, model_input, 0, net.name)
     _, probabilities = runner.scores(samples)
@@ -159,125 +155,22 @@ def _trial(
     )
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """What the first convolution and the batch normalization behind it hold of training.
-
-    `sums` (K, C) are the kernels' sums, `mean` and `variance` (K,) the moving statistics of the
-    convolution without its bias, of the filters `live` only; `colour` (C,) is the mean that
-    reached the first weights. `references` are photographs for the contrast.
-    """
-
-    layer: str
-    sums: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    live: NDArray[np.bool_]
-    colour: NDArray[np.float64]
-    references: tuple[ImageSample, ...]
-
-    def misfit(self, net: ModelDescription, runner: BatchRunner) -> float:
-        """Return the distance of a recipe's mean colour and contrast from those of training."""
-        average = np.full((1, *runner.model_input.shape), 255 * _MEAN.mean(), np.float32)
-        if average.shape[-1] == 3:
-            average[:] = 255 * _MEAN
-        x = runner.model_input.prepare(average)
-        colour = np.median(net.engine.entry_values(x)[0].reshape(-1, len(self.colour)), axis=0)
-        apart = (self.sums @ colour - self.mean) ** 2 / self.variance
-        values = runner.activations(self.references, self.layer)
-        variance = values.reshape(-1, values.shape[-1]).var(axis=0)[self.live] + 1e-12
-        contrast = abs(float(np.median(np.log(variance / self.variance))))
-        return float(np.sqrt(apart.mean()) + contrast / 2)
-
-
-def _training_memory(net: ModelDescription, inputs: Mapping[str, Any]) -> _Memory | str:
-    """Return what training left in the first layers, or in words why they do not tell."""
-    found = _first_layers(net)
-    if isinstance(found, str):
-        return found
-    path, conv, norm = found
-    mean, variance = (np.asarray(a, np.float64) for a in (norm.moving_mean, norm.moving_variance))
-    if not mean.any() and (variance == 1).all():
-        return "its batch normalization is untrained"
-    if conv.use_bias:
-        mean = mean - np.asarray(conv.bias, np.float64)
-    live = variance > _DEAD * np.median(variance)
-    sums = np.asarray(conv.kernel, np.float64).sum(axis=(0, 1)).T[live]
-    mean, variance = mean[live], variance[live]
-    spread = np.sqrt(variance)
-    colour = np.linalg.lstsq(sums / spread[:, None], mean / spread, rcond=None)[0]
-    unexplained = float(np.sqrt(np.mean((sums @ colour - mean) ** 2 / variance)))
-    if len(mean) < 2 * len(colour) or unexplained > _UNEXPLAINED:
-        return "its first filters do not settle the mean colour"
-    return _Memory(path, sums, mean, variance, live, colour, _references(inputs))
-
-
-def _first_layers(net: ModelDescription) -> tuple[str, Any, Any] | str:
-    """Return the first convolution, by its path too, and the batch normalization behind it.
-
-    Or, in words, why there are none whose statistics are those of the photograph's channels.
-    """
-    import keras
-
-    weighted = [(path, each) for path, each in walk_layers(net.engine.model) if _has_weights(each)]
-    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
-    if len(weighted) < 2 or not all(map(isinstance, (each for _, each in weighted[:2]), kinds)):
-        return "no batch normalization follows its first convolution"
-    (path, conv), (behind, norm) = weighted[:2]
-    channels = net.model_input.channels
-    if channels not in (1, 3):
-        return f"there are no photographs of {channels} channels to compare with"
-    random = np.random.default_rng(0).integers(0, 256, (1, *net.model_input.shape), np.uint8)
-    x = net.model_input.prepare(random)
-    entries = net.engine.entry_values(x)
-    if len(entries) != 1 or entries[0].shape[-1] != conv.kernel.shape[2] or conv.groups != 1:
-        return "its first convolution does not see the photograph's channels"
-    if not {path, behind} <= {info.name for info in net.layers}:
-        return "its first convolution cannot be looked into"
-    values = net.engine.observe(x, (path, behind)).activations
-    linear = keras.activations.get("linear")
-    if conv.activation is not linear or not _normalizes(norm, values[path], values[behind]):
-        return "no batch normalization follows its first convolution directly"
-    return path, conv, norm
-
-
-def _normalizes(norm: Any, before: NDArray[Any], after: NDArray[Any]) -> bool:
-    """Whether values are those before them after the batch normalization."""
-    if before.shape != after.shape:
-        return False
-    shift = np.asarray(norm.moving_mean, np.float64)
-    scale = np.sqrt(np.asarray(norm.moving_variance, np.float64) + norm.epsilon)
-    expected = (before - shift) / scale
-    expected = expected * np.asarray(norm.gamma, np.float64) if norm.scale else expected
-    expected = expected + np.asarray(norm.beta, np.float64) if norm.center else expected
-    return bool(np.abs(expected - after).max() <= 1e-2 * max(1e-6, float(np.abs(after).max())))
-
-
-def _has_weights(layer: Any) -> bool:
-    """Whether a layer that is no model has weights beyond statistics and a generator's state."""
-    if getattr(layer, "layers", None) or type(layer).__name__ == "Normalization":
-        return False
-    return any("float" in str(each.dtype) for each in layer.weights)
-
-
-def _references(inputs: Mapping[str, Any]) -> tuple[ImageSample, ...]:
-    """Return a few natural photographs for the contrast, each with these other inputs."""
-    several = " and "  # only photographs of one subject
-    found = [replace(s, inputs=inputs) for name, s in gallery().items() if several not in name]
-    return tuple(found[:_REFERENCES])
-
-
-def _judged(trials: Sequence[Trial], memory: _Memory | str) -> InputCheck:
+def _judged(trials: Sequence[Trial], memory: Memory | str) -> InputCheck:
     """Return the trials with what follows from them."""
     if isinstance(memory, str):
         advice = f"Which input is right cannot be told from the weights: {memory}. "
         return InputCheck(tuple(trials), None, None, advice + _surest(trials))
     fitting = [each for each in trials if "fit=" not in each.name and each.misfit is not None]
-    best = min(fitting, key=_misfit)
-    present = _misfit(trials[0])
+    best, present, clearly = min(fitting, key=_misfit), _misfit(trials[0]), _CLEARLY
+    least = _misfit(best)
+    if memory.layer is None:
+        if least > _UNUSUAL:
+            return _judged(trials, "its batch normalization has seen no usual photographs")
+        clearly = _ROUGHLY
+        best = next(each for each in fitting if _misfit(each) < least + clearly)  # the plainest
     colour = ", ".join(f"{value:.2f}" for value in memory.colour).replace("-", "−")
     learned = f"In training a mean of ({colour}) reached the first weights"
-    if present < _misfit(best) + _CLEARLY:
+    if present < least + clearly:
         advice = f"The input looks right. {learned}, which fits (misfit {present:.2f})."
         return InputCheck(tuple(trials), True, trials[0].name, advice)
     advice = (

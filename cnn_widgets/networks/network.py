@@ -27,8 +27,8 @@ from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import application_family, class_table
 from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.families import hub_input
 from cnn_widgets.networks.input_check import InputCheck, check_input
-from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
 from cnn_widgets.records import Floats, ImageSample, Observation, as_samples
 
@@ -49,7 +49,8 @@ class Network(ModelDescription):
     model : keras.Model
         Functional, `Sequential`, nested or subclassed; one image in, one score per class out.
     preprocess : callable or "none", optional
-        float32 pixels (N, H, W, C), 0 to 255 → model input. By default guessed: see `notes`.
+        float32 pixels (N, H, W, C), 0 to 255 → model input; each photograph by itself, N = 1. By
+        default guessed: see `notes`.
     class_names : sequence, dict, array or path, optional
         One name per class, see `read_class_names`; for one sigmoid unit two names (off, on).
     input_size : (H, W), optional
@@ -118,7 +119,7 @@ class Network(ModelDescription):
         found = replace(found, fit=fit, notes=(*found.notes, *notes))
         check_weights(model, self.name)
         engine = build_engine(model, found, choice := OutputChoice(output, head, at))
-        self._model_input = with_preprocessing(found, model, preprocess, engine.entry_values)
+        self._model_input = with_preprocessing(found, engine, preprocess)
         self.engine = settled(engine, self._model_input, choice, names)
         self._runner = BatchRunner(self.engine, self._model_input, max_cache_bytes, self.name)
         self._watch = WeightWatcher(model, Structure(model, before))
@@ -128,11 +129,6 @@ class Network(ModelDescription):
         published = hub is not None or application_family(model.name) is not None
         self._classes, guessed = class_table(self.engine.head.classes, names, published)
         self._notes = (*self._model_input.notes, *self.engine.notes, *guessed)
-
-    def input_tensor(self, sample: Samples) -> Floats:
-        """Return the preprocessed model input, (H, W, C); (N, H, W, C) for a list."""
-        batch = self._runner.prepare(as_samples(sample))
-        return batch if isinstance(sample, Sequence) else batch[0]
 
     def engine_for(self, sample: ImageSample) -> Engine:
         """Return the engine with what a sample gives to the other inputs of the model, if any."""
@@ -266,7 +262,7 @@ class Network(ModelDescription):
 
     def release(self) -> None:
         """Free the memory that the cached results of recent images take."""
-        self._runner.cache.clear()
+        self._runner.clear()
 
     def forget(self) -> None:
         """Drop recent results, and read the whole model at the next question.

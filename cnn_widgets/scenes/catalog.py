@@ -5,7 +5,6 @@ A network is loaded when it is first chosen, and then kept.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -98,7 +97,7 @@ class Catalog:
         self.samples = Photographs(found, network.with_inputs_of, at_once)
         self.uploads |= found.private
         self.audits = Audits(self.samples, classes)
-        self.first = self._first_readable()
+        self.first = self._first_readable(network)
 
     def add(self, image: Any, name: str | None = None) -> str:
         """Load a photograph, keep it, and return its name; see `Photographs.add`."""
@@ -110,13 +109,16 @@ class Catalog:
                 self.samples.sizes[known] = image["full_size"]
         return known
 
-    def _first_readable(self) -> str:
-        """Return the name of the first photograph that can be read."""
+    def _first_readable(self, network: Network) -> str:
+        """Return the name of the first photograph that can be read, and prepared for a network."""
+        errors = []
         for name in islice(self.samples, AT_ONCE):
-            with contextlib.suppress(ValueError):  # kept in `Photographs.unreadable`
-                self.samples[name]
+            try:
+                network.input_tensor(self.fitted(network.fit)[name])
+            except ValueError as error:
+                errors.append(self.samples.unreadable.get(name) or str(error))
+            else:
                 return name
-        errors = list(self.samples.unreadable.values())
         raise ValueError(
             f"None of the first {len(errors)} photographs can be read. The first: {errors[0]}"
         )

@@ -281,7 +281,7 @@ class _Search:
                 sample = self.images.read(number, 2 * max(self.net.input_size))
                 if sample.data is not None:
                     raise ValueError("it has other channels than red, green and blue")
-                sample = self.net.with_inputs_of(sample, number + self.images.start)
+                sample = self.net.admitted(sample, number + self.images.start)
                 pixels.append(resize_to_input(sample, self.net.input_size, 3, self.net.fit))
             except (ValueError, TypeError, OSError) as error:
                 why = str(error) or type(error).__name__

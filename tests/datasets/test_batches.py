@@ -62,6 +62,23 @@ def test_the_range_is_that_of_all_pictures_and_is_said():
     assert open_images(COLORS).notes == ()
 
 
+@pytest.mark.parametrize("way", ["array", "list", "generator"])
+def test_shares_that_go_a_little_beyond_1_in_one_picture_are_cut_off_there(way):
+    shares = COLORS / 255
+    shares[4, 0, 0], shares[4, 0, 1] = 1.02, -0.01
+    images = open_images(WAYS[way](shares))
+    np.testing.assert_array_equal(pixels(images), np.round(255 * shares.clip(0, 1)))
+    told = "Values from -0.01 to 1.02 are taken as shares of full brightness, cut off at 0 and 1"
+    assert images.notes == (told,)
+    late = iter([np.full((4, 4, 3), 0.5)] * 40 + [np.full((4, 4, 3), 1.02)])
+    assert open_images(late).read(40).pixels.min() == 255
+    shares[4, 0, 0], shares[4, 0, 1] = 3.5, 0
+    with pytest.raises(ValueError, match=r"to 3\.5, which is more than 1"):
+        _ = open_images(WAYS[way](shares)).names
+    shares[2] *= 255  # among brighter pictures it is a dark one
+    assert pixels(open_images(WAYS[way](shares)))[4].max() == 4
+
+
 @pytest.mark.parametrize(
     ("array", "said"),
     [

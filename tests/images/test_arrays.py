@@ -33,6 +33,56 @@ def test_floats_a_rounding_error_beyond_1_are_not_taken_for_0_to_255():
     assert_grey(np.array([[0.0, 0.5, np.nextafter(np.float32(1), 2)]], np.float32), [[0, 128, 255]])
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("beyond", [[1.02, 0.5], [-0.01, 0.5], [-0.08, 1.09], [-0.02, 0.3]])
+def test_floats_that_resizing_took_a_little_beyond_0_to_1_are_cut_off_there(kind, beyond):
+    shares = np.linspace(0, 1, 30).reshape(5, 6)
+    array = shares.astype(kind)
+    array[2, 3:5] = beyond
+    expected = np.round(255 * array.astype(float).clip(0, 1))
+    assert_grey(array, expected)
+    opaque = np.stack([array, array, array, np.ones_like(array)], -1)
+    found = load_image(opaque)
+    assert np.array_equal(found.pixels[..., 0], expected)
+    assert np.array_equal(found.data, opaque.astype(np.float32))
+
+
+def test_what_bicubic_resizing_makes_of_shares_is_the_picture():
+    """OpenCV's curve overshoots a corner by about a quarter."""
+    import cv2
+
+    corner = np.zeros((8, 8), np.float32)
+    corner[4:, 4:] = 1
+    for shares in (corner, 1 - corner):
+        array = cv2.resize(shares, (24, 24), interpolation=cv2.INTER_CUBIC)
+        assert array.max() > 1.1 or array.min() < -0.1
+        shown = load_image(array).pixels[..., 0]
+        assert (shown[:8, :8] == 255 * shares[0, 0]).all()
+        assert (shown[16:, 16:] == 255 * shares[7, 7]).all()
+
+
+@pytest.mark.parametrize("high", [1.3, 3.5, 10])
+def test_floats_that_are_too_large_for_shares_and_black_otherwise_are_refused(high):
+    array = np.full((4, 4, 3), 0.5)
+    array[0, 0] = high
+    with pytest.raises(
+        ValueError, match=rf"from 0\.5 to {high:g}, which is .* array\.clip\(0, 1\)"
+    ):
+        load_image(array)
+    four = np.concatenate([array, array[..., :1]], -1)
+    assert load_image(four).pixels.max() > 100  # no colours: shown stretched, as any bands
+
+
+def test_floats_of_whole_numbers_are_brightness_however_dark():
+    assert_grey(np.array([[0.0, 1.0, 7.0]]), [[0, 1, 7]])
+
+
+def test_negative_floats_that_are_no_overshoot_are_refused():
+    for low, high in ((-0.3, 1.0), (-0.05, 0.1), (-0.1, 0.0)):
+        with pytest.raises(ValueError, match="preprocessed already"):
+            load_image(np.array([[low, high]]))
+
+
 def test_floats_above_1_are_taken_as_0_to_255():
     assert_grey(np.array([[0.0, 99.6, 255.0]]), [[0, 100, 255]])
 

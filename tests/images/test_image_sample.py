@@ -65,6 +65,17 @@ def test_a_sample_counts_its_channels():
     assert ImageSample(SIX, data=np.zeros((2, 3, 5), np.uint8)).channels == 5
 
 
+def test_a_sample_s_arrays_cannot_be_written_to_and_the_caller_s_own_still_can():
+    pixels, data = SIX.copy(), np.zeros((2, 3, 5), np.float32)
+    sample = ImageSample(pixels, data=data, inputs={"age": np.zeros((1, 1))})
+    bands = load_image(np.zeros((9, 9, 5), np.float32)).data
+    for array in (sample.pixels, sample.data, sample.inputs["age"], load_image(SIX).pixels, bands):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+    pixels[0, 0], data[0, 0] = 1, 1
+    assert np.shares_memory(sample.pixels, pixels)  # not copied
+
+
 def test_a_fit_may_be_left_to_the_network():
     assert ImageSample(SIX).fit is None
     assert load_image(SIX).fit is None

@@ -110,7 +110,7 @@ def test_an_address_is_fetched_and_its_name_is_the_last_part(monkeypatch):
 def test_a_sample_keeps_its_pixels_and_its_fit_unless_told():
     sample = ImageSample(SIX, "six", "here", "crop")
     again = load_image(sample)
-    assert again.pixels is SIX
+    assert again.pixels is sample.pixels
     assert (again.name, again.source, again.fit) == ("six", "here", "crop")
     other = load_image(sample, fit="letterbox", name="other")
     assert (other.name, other.source, other.fit) == ("other", "here", "letterbox")

@@ -13,6 +13,7 @@ import cnn_widgets as cw
 from cnn_widgets.networks import applications
 from cnn_widgets.networks.applications import weights_here
 from cnn_widgets.networks.class_names import imagenet_names
+from cnn_widgets.networks.families import family_inside
 
 OFFLINE = """
 import socket, sys
@@ -129,6 +130,35 @@ def test_every_classifier_of_keras_applications_is_known_by_name(keras):
     white = np.full((1, 2, 2, 3), 255.0, np.float32)
     assert known["MobileNetV2"].preprocess(white.copy()).max() == 1.0
     assert known["VGG16"].preprocess(white.copy()).max() == pytest.approx(255 - 103.939)
+
+
+@pytest.fixture
+def channels_first(keras):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield keras
+    keras.config.set_image_data_format(before)
+
+
+def test_networks_are_built_with_channels_last_whatever_keras_is_set_to(
+    lite0, gallery, channels_first
+):
+    net = cw.load_network()
+    assert net.model.input_shape == (None, 224, 224, 3)
+    np.testing.assert_array_equal(net.scores(gallery["cat"])[0], lite0.scores(gallery["cat"])[0])
+    assert cw.load_network("MobileNet", weights=None).model.input_shape[-1] == 3
+    assert channels_first.config.image_data_format() == "channels_first"
+
+
+def test_recipes_read_the_last_axis_as_colours_whatever_keras_is_set_to(channels_first):
+    red = np.zeros((1, 2, 4, 3), np.float32)
+    red[..., 0] = 255
+    means = np.array([103.939, 116.779, 123.68], np.float32)
+    found = applications.applications()["VGG16"].preprocess(red.copy())
+    np.testing.assert_allclose(found, red[..., ::-1] - means, atol=1e-3)
+    image = channels_first.Input((2, 4, 3))
+    family = family_inside(channels_first.Model(image, image, name="efficientnetv2s"))
+    np.testing.assert_allclose(family.recipe(red.copy()), red / 127.5 - 1)
 
 
 def test_an_unknown_name_lists_the_known_ones():

@@ -154,6 +154,100 @@ def test_batch_normalization_counts_as_weights(keras, photo):
     assert range_of(given(net, photo)) == (0, 1)
 
 
+def normalizing(keras, mean, variance, *before):
+    """Return a classifier whose batch normalization of the pixels holds statistics."""
+    norm = keras.layers.BatchNormalization()
+
+    def first(x):
+        for layer in before:
+            x = layer(x)
+        return norm(x)
+
+    model = classifier(keras, first)
+    norm.moving_mean.assign(np.broadcast_to(mean, norm.moving_mean.shape))
+    norm.moving_variance.assign(np.broadcast_to(variance, norm.moving_mean.shape))
+    return model
+
+
+#: Mean and variance of photographs whose pixels are 0…255, 0…1 and −1…1, as numbers that are known:
+#: those of ImageNet, and of numbers spread evenly over the range.
+SEEN = {
+    (0, 255): [([124, 116, 104], [3410, 3261, 3291]), (127.5, 255**2 / 12), ([131, 77, 78], 2000)],
+    (0, 1): [([0.485, 0.456, 0.406], [0.0524, 0.0502, 0.0506]), (0.5, 1 / 12)],
+    (-1, 1): [([-0.03, -0.088, -0.188], [0.21, 0.2, 0.2]), ([0.014, 0.003, -0.003], 1 / 3)],
+}
+RANGES = [(ends, *each) for ends, found in SEEN.items() for each in found]
+
+
+@pytest.mark.parametrize(("ends", "mean", "variance"), RANGES)
+def test_the_guess_follows_what_a_first_batch_normalization_has_seen(
+    keras, photo, ends, mean, variance
+):
+    net = cw.Network(normalizing(keras, mean, variance))
+    assert range_of(given(net, photo)) == ends
+    assert ", which fits the mean and variance of the batch normalization" in net.notes[0]
+    check = net.check_input([cw.gallery()["cat"]])
+    assert check.right is True, check.advice
+
+
+@pytest.mark.parametrize(("ends", "mean", "variance"), RANGES)
+def test_the_guess_follows_what_a_normalization_was_adapted_to(keras, photo, ends, mean, variance):
+    mean, variance = (np.broadcast_to(each, 3).tolist() for each in (mean, variance))
+    net = cw.Network(classifier(keras, keras.layers.Normalization(mean=mean, variance=variance)))
+    assert range_of(given(net, photo)) == ends
+    assert "guess" not in net.notes[0]
+
+
+def test_statistics_behind_the_model_s_own_scaling_are_those_of_its_result(keras, photo):
+    layers = keras.layers
+    for scaling, mean, variance in (
+        (layers.Rescaling(1 / 255), 0.45, 0.06),
+        (layers.Rescaling(1 / 127.5, -1), -0.1, 0.25),
+    ):
+        net = cw.Network(normalizing(keras, mean, variance, scaling))
+        assert range_of(given(net, photo)) == (0, 255)
+    twice = normalizing(keras, 0.45 / 255, 0.06 / 255**2, layers.Rescaling(1 / 255))
+    assert range_of(given(cw.Network(twice), photo)) == (0, 1)  # as it was trained
+
+
+@pytest.mark.parametrize("steps", [1, 10, 100])
+def test_statistics_of_few_steps_of_training_decide_nothing(keras, photo, steps):
+    """Moving statistics start at 0 and 1; each step keeps 99 % of them."""
+    start = 0.99**steps
+    net = cw.Network(normalizing(keras, 0.45 * (1 - start), start + 0.06 * (1 - start)))
+    assert range_of(given(net, photo)) == (0, 1)
+    assert "divided by 255, a guess" in net.notes[0]
+    assert net.check_input([cw.gallery()["cat"]]).right is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "variance", "received"),
+    [(0.0, 0.33, (-1, 1)), (2e4, 9e7, (0, 255)), (0.13, 0.095, (0, 1))],
+)
+def test_statistics_that_do_not_decide_are_called_a_guess(keras, photo, mean, variance, received):
+    layer = keras.layers.Normalization(mean=[mean] * 3, variance=[variance] * 3)
+    net = cw.Network(classifier(keras, layer))
+    assert range_of(given(net, photo)) == received
+    assert "a guess (preprocess= changes it)" in net.notes[0]
+
+
+def test_a_wrong_input_of_a_first_batch_normalization_is_told(keras):
+    for given_, mean, variance, best in (
+        (lambda x: x / 255, [131, 77, 78], 2000, "pixels 0…255"),
+        ("none", 0.45, 0.06, "x / 255"),
+        (lambda x: x / 255, [0.01, 0, 0.01], 0.33, "x / 127.5 - 1"),
+    ):
+        net = cw.Network(normalizing(keras, mean, variance), given_)
+        found = net.check_input([cw.gallery()["cat"]])
+        assert (found.right, found.best) == (False, best)
+
+
+def test_what_holds_of_bytes_only_is_said_where_bands_may_hold_other_numbers(keras):
+    said = "0…1, where channels hold 0…255; other channels come in their own values."
+    assert cw.Network(classifier(keras, shape=(8, 8, 5))).notes[0].endswith(said)
+    assert "channels hold" not in cw.Network(classifier(keras)).notes[0]
+
+
 @pytest.mark.parametrize(
     ("before", "received", "reaches"),
     [
@@ -227,6 +321,35 @@ def test_any_number_of_channels_is_measured(keras, channels):
     net = cw.Network(model(keras.layers.Rescaling(1 / 127.5, -1)))
     assert "as they are: the network calculates with pixel values of −1…1" in net.notes[0]
     assert "calculates with pixel values of 0…1" in cw.Network(model()).notes[0]
+
+
+RECURRENT = {
+    "LSTM": ((8, 24), lambda layers: layers.LSTM(4)),
+    "GRU": ((8, 24), lambda layers: layers.Bidirectional(layers.GRU(4))),
+    "ConvLSTM": ((2, 4, 8, 3), lambda layers: layers.ConvLSTM2D(2, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_a_recurrent_layer_that_reads_the_picture_is_measured_too(keras, kind):
+    layers, (shape, made) = keras.layers, RECURRENT[kind]
+
+    def model(*before):
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                *before,
+                layers.Reshape(shape),
+                made(layers),
+                layers.Flatten(),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+
+    guess = "Pixels are divided by 255, a guess (preprocess= changes it): the network calculates"
+    assert cw.Network(model()).notes == (f"{guess} with pixel values of 0…1.",)
+    own = cw.Network(model(layers.Rescaling(1 / 127.5, -1)), preprocess="none")
+    assert own.notes == ("The network calculates with pixel values of −1…1.",)
 
 
 def test_a_fixed_batch_size_is_measured_too(keras):
