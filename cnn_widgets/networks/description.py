@@ -11,7 +11,9 @@ from cnn_widgets.engine.compiled import Engine
 from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
-from cnn_widgets.records import Floats, ImageSample, LayerInfo, Samples, as_samples
+from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
+
+Samples = ImageSample | Sequence[ImageSample]
 
 
 class ModelDescription:

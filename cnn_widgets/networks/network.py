@@ -26,7 +26,7 @@ from cnn_widgets.images.network_input import Preprocess
 from cnn_widgets.model_files.foreign_files import what_object
 from cnn_widgets.model_files.name_lists import read_class_names
 from cnn_widgets.networks.applications import application_family, class_table
-from cnn_widgets.networks.description import ModelDescription
+from cnn_widgets.networks.description import ModelDescription, Samples
 from cnn_widgets.networks.families import hub_input
 from cnn_widgets.networks.input_check import InputCheck, check_input
 from cnn_widgets.networks.preprocessing import with_preprocessing
@@ -35,7 +35,6 @@ from cnn_widgets.records import Floats, ImageSample, Observation, as_samples
 if TYPE_CHECKING:
     import keras
 
-Samples = ImageSample | Sequence[ImageSample]
 
 #: Lists of up to this length run one image at a time: nothing is compiled, results are cached.
 FEW = 8
