@@ -100,7 +100,7 @@ HOUSE: dict[str, list[set[str]]] = {
     ],
     "stability": [{"changes"}, {"robustness"}, {"page"}],
     "data_checks": [
-        {"confident", "distances", "features"},
+        {"alike", "confident", "distances", "features"},
         {"doubts", "duplicates", "odd"},
         {"pages"},
     ],
