@@ -117,7 +117,7 @@ def _of_the_network(
 ) -> tuple[str, tuple[int, ...]]:
     """Return the name of a label, and the classes of the network that it stands for by itself."""
     if not isinstance(label, int):
-        return label, tuple(by_name.get(_plain(label), ()))
+        return str(label), tuple(by_name.get(_plain(str(label)), ()))
     index = net.class_index(label)
     name = net.class_names[index]
     if by_name.get(str(label), [index]) != [index]:

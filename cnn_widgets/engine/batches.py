@@ -65,7 +65,7 @@ class BatchRunner:
         found: Observation | None = self.cache.get(key)
         if found is None:
             found = self.engine_for([sample]).observe(self.prepare([sample]), group).at(0)
-            self._check_scores(found)
+            self._check_scores(found, [sample])
             self.cache.put(key, found, found.arrays(), age, "observe")
         return found
 
@@ -198,7 +198,7 @@ class BatchRunner:
         """Return the observation of a batch, and cache its scores for later calls of `scores`."""
         age = self.cache.age
         seen = self.engine_for(samples).observe(x, layers)
-        self._check_scores(seen)
+        self._check_scores(seen, samples)
         for sample, *found in zip(samples, seen.scores, seen.probabilities, strict=True):
             self.cache.put(("scores", sample.key), tuple(found), found, age)
         return seen
@@ -291,6 +291,7 @@ class BatchRunner:
             np.stack([resize_to_input(each, size, channels, fit) for each in samples])
         )
 
-    def _check_scores(self, seen: Observation) -> None:
-        """Raise a ValueError if the observation holds NaN or infinite scores."""
-        weights.check_scores(seen.scores, self.engine.model, self.name)
+    def _check_scores(self, seen: Observation, samples: Sequence[ImageSample]) -> None:
+        """Raise a ValueError that names a photograph whose scores are NaN or infinite."""
+        names = [each.name for each in samples]
+        weights.check_scores(seen.scores, self.engine.model, self.name, names)

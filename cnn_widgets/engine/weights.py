@@ -12,7 +12,7 @@ import copy
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,8 @@ WHOLE = 16_000_000
 
 #: Arrays of up to this many numbers are concatenated for one common checksum.
 SMALL = 1_000_000
+#: Part of the message of `ScoresError`, by which an answer that was kept tells of it.
+NOT_FINITE = "computes NaN or infinite scores"
 
 
 def check_weights(model: keras.Model, name: str) -> None:
@@ -237,11 +239,24 @@ class WeightWatcher:
             self._paused.on = before
 
 
-def check_scores(found: Floats, model: keras.Model, name: str) -> None:
-    """Raise a ValueError for NaN or infinite scores that says whether the weights are the cause."""
-    if not np.isfinite(found).all():
-        check_weights(model, name)
-        raise ValueError(
-            f"Network {name!r} computes NaN or infinite scores, though its weights are finite: "
-            "its input or its arithmetic overflows."
-        )
+class ScoresError(ValueError):
+    """Scores that are NaN or infinite though the weights are finite: those of some photographs."""
+
+
+def check_scores(
+    found: Floats, model: keras.Model, name: str, names: Sequence[str] | None = None
+) -> None:
+    """Raise an error for NaN or infinite scores that says whether the weights are the cause.
+
+    Scores are (C,), or (N, C) of photographs with these names. The error is a `ScoresError` that
+    names the first photograph; with NaN or infinite weights another ValueError.
+    """
+    finite = np.isfinite(found).reshape(1 if names is None else len(names), -1).all(axis=1)
+    if finite.all():
+        return
+    check_weights(model, name)
+    told = "" if names is None else f" for {names[int(finite.argmin())]!r}"
+    raise ScoresError(
+        f"Network {name!r} {NOT_FINITE}{told}, though its weights are finite: its input or its "
+        "arithmetic overflows."
+    )

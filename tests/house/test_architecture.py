@@ -96,7 +96,8 @@ HOUSE: dict[str, list[set[str]]] = {
     "auditing": [
         {"answers", "calibration", "labels", "probabilities", "shares"},
         {"keeping", "result", "sections"},
-        {"loading", "page", "running", "selecting"},
+        {"identity"},
+        {"page", "running", "selecting"},
     ],
     "stability": [{"changes"}, {"robustness"}, {"page"}],
     "data_checks": [
