@@ -87,7 +87,7 @@ def stream(
     top : int
         The number of predictions per photograph, at least 1.
     fit : {"squash", "crop", "letterbox"}, optional
-        See `load_image`.
+        See `load_image`; photographs are resized with antialiasing.
     whole : bool
         Whether every photograph is decoded at its full size. Otherwise a JPEG of more than four
         times the input's sides, and any larger picture of more than 8 million pixels, is read at a

@@ -74,7 +74,8 @@ def audit(
         in the end. A run that was stopped goes on where it was when it is called again with the
         same network, photographs and settings.
     fit : {"squash", "crop", "letterbox"}, optional
-        See `load_image`.
+        See `load_image`. Photographs are resized with antialiasing; for a network trained without,
+        as `image_dataset_from_directory` resizes, give that data set itself.
     progress : callable, optional
         Called with (photographs done, photographs in all, or 0 of a data set or a generator);
         returning False stops the run.

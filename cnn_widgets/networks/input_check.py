@@ -19,22 +19,23 @@ from numpy.typing import NDArray
 from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.engine.taps import walk_layers
 from cnn_widgets.images.network_input import ModelInput
+from cnn_widgets.images.resizing import grain_kept, is_larger
 from cnn_widgets.images.sample_gallery import gallery
 from cnn_widgets.networks.description import ModelDescription, no_network
-from cnn_widgets.records import FITS, ImageSample, as_samples
-from cnn_widgets.telling import stopped
+from cnn_widgets.networks.preprocessing import MEAN, recipes
+from cnn_widgets.records import ImageSample, as_samples
+from cnn_widgets.telling import counted, stopped
 
 Progress = Callable[[int, int], bool | None]
 
-#: Mean and standard deviation of ImageNet's red, green and blue, as shares of 255.
-_MEAN, _DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-#: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
-_CLEARLY = 0.07
+#: The trial in which photographs are resized as Keras' own loader does it.
+RESAMPLED = "as it is, resized without antialiasing"
+_MANY = 0.25  # of the answers, at least two; no weight tells which way of resizing is right
+_CLEARLY = 0.07  # a recipe must fit better by this much to be advised, see `Trial.misfit`
 _REFERENCES = 4  # photographs of the gallery, which stand for natural contrast
 #: Above this the first filters' means are not those of one colour, as a share of their deviation.
 _UNEXPLAINED = 0.1
-#: Share of the typical variance below which a filter counts as dead.
-_DEAD = 1e-3
+_DEAD = 1e-3  # share of the typical variance below which a filter counts as dead
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ class Trial:
 class InputCheck:
     """The trials, the network's own input first, and what follows from them.
 
-    `right` is None where it cannot be told. `best` names the trial that fits best, of those with
-    a misfit. `advice` is one or two sentences with their evidence; nothing is applied.
+    `right` is None where it cannot be told, also where many answers depend on the resampling.
+    `best` names the trial that fits best, of those with a misfit. `advice` is a few sentences with
+    their evidence; nothing is applied.
     """
 
     trials: tuple[Trial, ...]
@@ -103,34 +105,16 @@ def check_input(
         raise no_network(net)
     chosen = as_samples(samples)
     memory = _training_memory(net, chosen[0].inputs)
-    trials, recipes = list[Trial](), _recipes(net.model_input)
-    for number, (name, model_input) in enumerate(recipes):
-        if stopped(progress, number, len(recipes)):
-            raise CancelledError(f"Cancelled after {number} of {len(recipes)} trials.")
-        trials.append(_trial(net, name, model_input, chosen, memory))
+    own, trials = net.model_input, list[Trial]()
+    ways = [(name, each, chosen, memory) for name, each in recipes(own)]
+    if any(is_larger(each, own.size, own.fit) for each in chosen):
+        other = [grain_kept(each, own.size, own.channels, own.fit) for each in chosen]
+        ways.append((RESAMPLED, own, other, ""))
+    for number, way in enumerate(ways):
+        if stopped(progress, number, len(ways)):
+            raise CancelledError(f"Cancelled after {number} of {len(ways)} trials.")
+        trials.append(_trial(net, *way))
     return _judged(trials, memory)
-
-
-def _recipes(own: ModelInput) -> list[tuple[str, ModelInput]]:
-    """Return the preprocessings to try, by name; the network's own first."""
-    present = own.preprocess or (lambda pixels: pixels)
-    functions: dict[str, Callable[[Any], Any]] = {
-        "as it is": present,
-        "pixels 0…255": lambda x: x,
-        "x / 255": lambda x: x / 255,
-        "x / 127.5 - 1": lambda x: x / 127.5 - 1,
-        "as it is, twice": lambda x: present(np.asarray(present(x), np.float32).copy()),
-    }
-    if own.channels == 3:
-        means, deviations = _MEAN.astype(np.float32), _DEVIATION.astype(np.float32)
-        functions |= {
-            "(x / 255 - mean) / std": lambda x: (x / 255 - means) / deviations,
-            "BGR less its mean": lambda x: x[..., ::-1] - 255 * means[::-1],
-            "as it is, red and blue swapped": lambda x: present(x[..., ::-1].copy()),
-        }
-    found = [(name, replace(own, preprocess=each)) for name, each in functions.items()]
-    fits = [fit for fit in FITS if fit != own.fit]
-    return [*found, *((f"as it is, fit={fit!r}", replace(own, fit=fit)) for fit in fits)]
 
 
 def _trial(
@@ -178,9 +162,9 @@ class _Memory:
 
     def misfit(self, net: ModelDescription, runner: BatchRunner) -> float:
         """Return the distance of a recipe's mean colour and contrast from those of training."""
-        average = np.full((1, *runner.model_input.shape), 255 * _MEAN.mean(), np.float32)
+        average = np.full((1, *runner.model_input.shape), 255 * MEAN.mean(), np.float32)
         if average.shape[-1] == 3:
-            average[:] = 255 * _MEAN
+            average[:] = 255 * MEAN
         x = runner.model_input.prepare(average)
         colour = np.median(net.engine.entry_values(x)[0].reshape(-1, len(self.colour)), axis=0)
         apart = (self.sums @ colour - self.mean) ** 2 / self.variance
@@ -269,22 +253,36 @@ def _references(inputs: Mapping[str, Any]) -> tuple[ImageSample, ...]:
 
 def _judged(trials: Sequence[Trial], memory: _Memory | str) -> InputCheck:
     """Return the trials with what follows from them."""
+    told, many = _depends(trials)
     if isinstance(memory, str):
         advice = f"Which input is right cannot be told from the weights: {memory}. "
-        return InputCheck(tuple(trials), None, None, advice + _surest(trials))
+        return InputCheck(tuple(trials), None, None, f"{advice}{_surest(trials)}{told}")
     fitting = [each for each in trials if "fit=" not in each.name and each.misfit is not None]
     best = min(fitting, key=_misfit)
     present = _misfit(trials[0])
     colour = ", ".join(f"{value:.2f}" for value in memory.colour).replace("-", "−")
     learned = f"In training a mean of ({colour}) reached the first weights"
     if present < _misfit(best) + _CLEARLY:
-        advice = f"The input looks right. {learned}, which fits (misfit {present:.2f})."
-        return InputCheck(tuple(trials), True, trials[0].name, advice)
+        what, right = ("preprocessing", None) if many else ("input", True)
+        advice = f"The {what} looks right. {learned}, which fits (misfit {present:.2f}).{told}"
+        return InputCheck(tuple(trials), right, trials[0].name, advice)
     advice = (
         f"The input looks wrong. {learned}; {best.name!r} fits best (misfit {_misfit(best):.2f}, "
-        f"now {present:.2f}) for photographs of usual brightness: try preprocess= with it."
+        f"now {present:.2f}) for photographs of usual brightness: try preprocess= with it.{told}"
     )
     return InputCheck(tuple(trials), False, best.name, advice)
+
+
+def _depends(trials: Sequence[Trial]) -> tuple[str, bool]:
+    """Return how many answers depend on how photographs are resized, in words; whether many do."""
+    if trials[-1].name != RESAMPLED:
+        return "", False
+    before, after = trials[0].tops, trials[-1].tops
+    count = sum(a != b for a, b in zip(before, after, strict=True))
+    hint = ": if it was trained so, resize photographs yourself and give those" if count else ""
+    told = f"{count} of {counted(len(before), 'answer')} would differ{hint}."
+    how = " Resized without antialiasing, as Keras' image_dataset_from_directory does it, "
+    return how + told, count >= max(2, _MANY * len(before))
 
 
 def _misfit(trial: Trial) -> float:

@@ -17,7 +17,7 @@ from cnn_widgets.images.network_input import ModelInput, Preprocess
 from cnn_widgets.networks.families import Family, family_inside
 from cnn_widgets.networks.keras_hub import hub_input
 from cnn_widgets.networks.pixel_transform import PixelTransform, measured, scaled
-from cnn_widgets.records import Floats
+from cnn_widgets.records import FITS, Floats
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Model input (N, H, W, C) → what reaches the first weights, see `Engine.entry_values`.
 Entries = Callable[[Floats], Sequence[NDArray[Any]]]
 
+#: Mean and standard deviation of ImageNet's red, green and blue, as shares of 255.
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 _CHANGE = "(preprocess= changes it)"
 #: Two transforms are the same if they differ by less than this share of the range: x / 127.5 - 1
 #: and (x - 127) / 128 are.
@@ -195,3 +197,25 @@ def _what_arrives(model_input: ModelInput, entries: Entries, given: bool = False
 
 def _is_smaller(size: tuple[int, int], than: tuple[int, int]) -> bool:
     return size[0] < than[0] or size[1] < than[1]
+
+
+def recipes(own: ModelInput) -> list[tuple[str, ModelInput]]:
+    """Return the inputs that `check_input` tries, by name; the network's own first."""
+    present = own.preprocess or (lambda pixels: pixels)
+    functions: dict[str, Callable[[Any], Any]] = {
+        "as it is": present,
+        "pixels 0…255": lambda x: x,
+        "x / 255": lambda x: x / 255,
+        "x / 127.5 - 1": lambda x: x / 127.5 - 1,
+        "as it is, twice": lambda x: present(np.asarray(present(x), np.float32).copy()),
+    }
+    if own.channels == 3:
+        means, deviations = MEAN.astype(np.float32), DEVIATION.astype(np.float32)
+        functions |= {
+            "(x / 255 - mean) / std": lambda x: (x / 255 - means) / deviations,
+            "BGR less its mean": lambda x: x[..., ::-1] - 255 * means[::-1],
+            "as it is, red and blue swapped": lambda x: present(x[..., ::-1].copy()),
+        }
+    found = [(name, replace(own, preprocess=each)) for name, each in functions.items()]
+    fits = [fit for fit in FITS if fit != own.fit]
+    return [*found, *((f"as it is, fit={fit!r}", replace(own, fit=fit)) for fit in fits)]
