@@ -32,7 +32,8 @@ class Subject:
     net: Network
     images: ImageSet
     classes: Classes | None
-    other: ImageSet | None = None
+    other: ImageSet | None
+    say: Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def checked_sections(
     classes : mapping, optional
         As it was given to `audit`.
     say : callable, optional
-        Called with a line before each check.
+        Called with a line before each check, and with what it could not look at.
     other : ImageSet, optional
         Photographs of another set, those that the network was trained on for instance: duplicates
         are also looked for in both sets.
@@ -92,11 +93,11 @@ def checked_sections(
         raise ValueError(f"Unknown check {unknown[0]!r}. Checks: {', '.join(CHECKS)}.")
     if other is not None and "duplicates" not in chosen:
         raise ValueError("Another set of photographs is for the check of duplicates: choose it.")
-    subject, made = Subject(found, net, images, classes, other), []
+    told, made = say or _silent, list[str]()
+    subject = Subject(found, net, images, classes, other, told)
     for name in chosen:
         check = CHECKS[name]
-        if say is not None:
-            say(f"{check.title} ({check.cost}) …")
+        told(f"{check.title} ({check.cost}) …")
         try:
             made.append(check.section(subject) or _told(check.title, "None found."))
         except ValueError as error:
@@ -104,9 +105,12 @@ def checked_sections(
         except Exception as error:  # one check that fails takes no other with it
             line = f"It failed: {type(error).__name__}: {error}"
             made.append(_told(check.title, line))
-            if say is not None:
-                say(f"{check.title}: {line}")
+            told(f"{check.title}: {line}")
     return made
+
+
+def _silent(line: str) -> None:
+    """Take a line that nobody asked for."""
 
 
 def _told(title: str, line: str) -> str:
@@ -119,7 +123,9 @@ def _doubted(asked: Subject) -> str:
 
 def _duplicates(asked: Subject) -> str:
     found = duplicates(asked.images, asked.other)
-    if not (found.exact or found.near or found.across):
+    if found.left_out:
+        asked.say(f"Duplicates: {found.left_out}")
+    elif not (found.exact or found.near or found.across):
         return ""
     return duplicates_section(found, asked.images, asked.other)
 

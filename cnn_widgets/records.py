@@ -45,7 +45,10 @@ class ImageSample:
         How the picture is resized to a network's input: ``"squash"`` scales both sides
         separately, ``"crop"`` takes the largest centred window with the input's aspect ratio,
         ``"letterbox"`` keeps the whole picture and pads it with black. None leaves it to the
-        network, which squashes unless it says otherwise.
+        network, which squashes unless it says otherwise. Resizing is bicubic with antialiasing. A
+        network trained on photographs resized otherwise, for instance by Keras'
+        `image_dataset_from_directory` (bilinear, without antialiasing), may need them resized
+        so beforehand, to the size of its input: `preprocess` comes after it.
     data : ndarray of uint8 or float32, shape (H, W, C), or None
         All channels of a picture that is more than RGB of 8 bits (satellite bands, RGBA, depth),
         in their own values. A network of C channels is given these. None for other pictures.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from cnn_widgets.arguments import whole as whole_number
@@ -15,6 +16,7 @@ from cnn_widgets.attribution.explain import streamed
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.datasets import ImageSet, Label, open_images
 from cnn_widgets.engine.batches import BATCH_SIZE
+from cnn_widgets.engine.weights import ScoresError
 from cnn_widgets.executing import Job, checked_executor, shard_results
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.loading import checked_network
@@ -26,7 +28,7 @@ _NONE = "Expected at least one photograph. Received none."
 
 @dataclass(frozen=True, eq=False)  # == of two arrays is an array, not a bool
 class Explained:
-    """Predictions and map of one photograph, or the error that prevented reading it.
+    """Predictions and map of one photograph, or the error that prevented reading or answering it.
 
     Attributes
     ----------
@@ -39,8 +41,8 @@ class Explained:
     label : int, str or None
         What the photograph shows, if its owner said so.
     error : Exception or None
-        The error if the photograph could not be read. Sample and attribution are None then, and
-        there are no predictions.
+        The error if the photograph could not be read, or the network's scores of it are NaN or
+        infinite. Sample and attribution are None then, and there are no predictions.
     """
 
     name: str
@@ -85,7 +87,7 @@ def stream(
     top : int
         The number of predictions per photograph, at least 1.
     fit : {"squash", "crop", "letterbox"}, optional
-        See `load_image`.
+        See `load_image`; photographs are resized with antialiasing.
     whole : bool
         Whether every photograph is decoded at its full size. Otherwise a JPEG of more than four
         times the input's sides, and any larger picture of more than 8 million pixels, is read at a
@@ -98,8 +100,8 @@ def stream(
     Yields
     ------
     Explained
-        In the order of the images. A photograph that cannot be read is yielded with its `error`,
-        and the next ones follow.
+        In the order of the images. A photograph that cannot be read, or for which the network
+        computes NaN or infinite scores, is yielded with its `error`, and the next ones follow.
 
     Raises
     ------
@@ -108,7 +110,8 @@ def stream(
     ValueError
         If there is no photograph, or for the same reasons as `attribute`; or with an executor
         for a data set or a generator. These errors are raised by the call itself, before a
-        photograph is read; that a generator yields nothing, when it is asked for the first one.
+        photograph is read; that a generator yields nothing, when it is asked for the first one;
+        that the network computes NaN or infinite scores for all of them, after the last one.
 
     Examples
     --------
@@ -125,9 +128,14 @@ def stream(
     order: deque[Explained] = deque()
     at_least = None if whole else 2 * max(net.input_size)
     samples = _readable(net, pictures, fit, at_least, order)
-    maps = streamed(net, samples, method, class_index, layer, target, **options)
+
+    def made(some: Iterable[ImageSample]) -> Iterator[Attribution]:
+        return streamed(net, some, method, class_index, layer, target, **options)
+
+    maps = made(samples)  # refuses what it cannot make; it reads nothing yet
     if executor is None:
-        return _at_least_one(_merged(net, maps, order, top))
+        resumed = partial(_resumed, net, made, samples, order)
+        return _answered(_merged(net, maps, resumed, order, top))
     if not pictures.repeatable:
         raise ValueError(
             "executor= is for photographs that can be read by number: a folder, a zip, a CSV, a "
@@ -136,17 +144,21 @@ def stream(
     checked_executor(executor)
     asked = {"method": method, "class_index": class_index, "layer": layer, "target": target,
              "top": top, "fit": fit, "whole": whole, **options}  # fmt: skip
-    return _by_workers(net, pictures, asked, executor)
+    return _answered(_by_workers(net, pictures, asked, executor))
 
 
-def _at_least_one(found: Iterator[Explained]) -> Iterator[Explained]:
-    """Yield what is found; a ValueError if that is nothing."""
-    empty = True
+def _answered(found: Iterator[Explained]) -> Iterator[Explained]:
+    """Yield what is found; a ValueError if that is nothing, or the network has no answer to any."""
+    empty, known, broken = True, False, None
     for each in found:
-        empty = False
+        empty, known = False, known or each.error is None
+        if broken is None and isinstance(each.error, ScoresError):
+            broken = each.error
         yield each
     if empty:
         raise ValueError(_NONE)
+    if broken is not None and not known:
+        raise broken
 
 
 def _by_workers(
@@ -165,7 +177,10 @@ def _by_workers(
 
 def _sent(net: Network, images: ImageSet, asked: dict[str, Any]) -> list[Explained]:
     """Return a shard's photographs and maps as they are sent: without the network."""
-    return [_with_origin(each, None) for each in stream(net, images, **asked)]
+    found = list[Explained]()
+    with suppress(ScoresError):  # other shards may have answers: told after the last one
+        found += (_with_origin(each, None) for each in stream(net, images, **asked))
+    return found
 
 
 def _with_origin(each: Explained, net: Network | None) -> Explained:
@@ -198,12 +213,51 @@ def _readable(
 
 
 def _merged(
-    net: Network, maps: Iterator[Attribution], order: deque[Explained], top: int
+    net: Network,
+    maps: Iterator[Attribution],
+    resumed: Callable[[ScoresError], Iterator[Attribution]],
+    order: deque[Explained],
+    top: int,
 ) -> Iterator[Explained]:
     """Yield the entries of `order`, each readable sample together with its map."""
-    for found in maps:
+    while True:
+        try:
+            found = next(maps, None)
+        except ScoresError as error:
+            maps = resumed(error)
+            continue
+        if found is None:
+            break
         while (noted := order.popleft()).error is not None:
             yield noted
         best = net.predict([found.sample], top)[0]  # cached scores: no further pass
         yield replace(noted, sample=found.sample, predictions=tuple(best), attribution=found)
     yield from order
+
+
+def _resumed(
+    net: Network,
+    made: Callable[[Iterable[ImageSample]], Iterator[Attribution]],
+    samples: Iterator[ImageSample],
+    order: deque[Explained],
+    error: ScoresError,
+) -> Iterator[Attribution]:
+    """Return the maps of what was read ahead and of all further samples, after a batch has failed.
+
+    Photographs that have no finite scores are noted in `order`. If each has some when it is asked
+    about alone, the error is raised again.
+    """
+    left = list[ImageSample]()
+    broken = False
+    for place, each in enumerate(list(order)):
+        if each.sample is None:
+            continue
+        try:
+            net.scores([each.sample])
+        except ScoresError as why:
+            order[place], broken = Explained(each.name, error=why, label=each.label), True
+        else:
+            left.append(each.sample)
+    if not broken:
+        raise error
+    return made(chain(left, samples))

@@ -13,7 +13,7 @@ calibration, and the mean evidence per label. It can be interrupted and goes on 
 """
 
 from cnn_widgets.auditing.calibration import Calibration
-from cnn_widgets.auditing.loading import load_audit
+from cnn_widgets.auditing.identity import load_audit
 from cnn_widgets.auditing.page import write_page
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.auditing.running import audit

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cnn_widgets import storage
 from cnn_widgets.datasets import Label
+from cnn_widgets.engine.weights import NOT_FINITE
 from cnn_widgets.executing import from_parquet
 from cnn_widgets.records import Floats
 
@@ -36,7 +37,7 @@ Progress = Callable[[int, int], Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says of one photograph; of one that cannot be read, why.
+    """What the network says of one photograph; of one that it has no answer to, why.
 
     Attributes
     ----------
@@ -55,7 +56,7 @@ class Answer:
         The evidence for the answer over the photograph, `GRID` × `GRID` bytes, 255 the most; empty
         if no map was asked for.
     error : str
-        Why the photograph cannot be read, or "".
+        Why the photograph cannot be read, or that its scores are not finite; or "".
     probabilities : bytes
         Of every class, as `packed` keeps them; empty in audits written before these were kept.
     """
@@ -123,6 +124,14 @@ def why_unjudged(answers: Sequence[Answer]) -> str:
     if labelled and all(each.predicted < 0 for each in labelled):
         return "no photograph with a label can be read"
     return "no photograph has a label that is not left out" if labelled else UNLABELLED
+
+
+def all_broken(answers: Sequence[Answer]) -> str:
+    """Return in words that the network has no finite scores for any photograph; "" if it has."""
+    broken = [each.error for each in answers if NOT_FINITE in each.error]
+    if not broken or not all(each.error for each in answers):
+        return ""
+    return f"{broken[0]} So it is with every photograph that can be read."
 
 
 def has_shards(folder: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sys
@@ -12,8 +11,6 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
-
-import numpy as np
 
 from cnn_widgets import storage
 from cnn_widgets.auditing.answers import (
@@ -32,8 +29,6 @@ from cnn_widgets.auditing.answers import (
 from cnn_widgets.datasets import ImageSet
 from cnn_widgets.environment import cannot_write
 from cnn_widgets.executing import Job, from_parquet, shard_results
-from cnn_widgets.images.loading import load_image
-from cnn_widgets.networks.network import Network
 from cnn_widgets.telling import stopped
 
 if sys.platform == "win32":
@@ -53,6 +48,8 @@ _OTHERS = {
     "class_names": "other class names",
     "label_table": "other meanings of the labels",
 }
+#: Entries of the manifest that audits written before do not have; those are not compared then.
+_ADDED = ("head",)
 _AGAIN = "Choose an empty folder, or delete that one."
 
 
@@ -137,7 +134,8 @@ def keep_manifest(folder: str, about: dict[str, Any]) -> None:
         storage.write(folder, {MANIFEST: text.encode()})
         return
     kept = read_manifest(folder)
-    other = [name for name in about if name != NOTES and kept.get(name) != about[name]]
+    unknown = [NOTES, *(name for name in _ADDED if name not in kept)]
+    other = [name for name in about if name not in unknown and kept.get(name) != about[name]]
     if other:
         told = list(dict.fromkeys(_OTHERS.get(name, f"another {name}") for name in other))
         listed = " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
@@ -164,16 +162,6 @@ def _check_fit(folder: str, answers: Sequence[Answer], images: ImageSet) -> None
             f"{storage.joined(folder, ANSWERS)!r} holds {len(answers)} answers, and not to these "
             f"photographs in this order, of which there are {len(images)}. {_AGAIN}"
         )
-
-
-def input_digest(net: Network) -> str:
-    """Return a digest of what the network is given of a certain picture; "" if it takes no such."""
-    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-    try:
-        given = np.round(net.input_tensor(load_image(pixels)), 4)
-    except ValueError:  # it takes other channels than a photograph's
-        return ""
-    return hashlib.sha256(np.asarray(given, np.float32).tobytes()).hexdigest()
 
 
 class ShardFiles:

@@ -12,6 +12,7 @@ import numpy as np
 from cnn_widgets.arguments import whole
 from cnn_widgets.auditing.answers import GRID, NOTES
 from cnn_widgets.auditing.calibration import Calibration
+from cnn_widgets.auditing.identity import differences
 from cnn_widgets.auditing.result import ANOTHER, Audit
 from cnn_widgets.auditing.sections import (
     SIDE,
@@ -25,7 +26,6 @@ from cnn_widgets.auditing.sections import (
 from cnn_widgets.auditing.shares import Share
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.drawing.color import colorize
-from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.environment import versions
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.images.resizing import shrink_sample
@@ -64,7 +64,8 @@ def write_page(
     ------
     ValueError
         If the photographs are of a data set or a generator, which cannot be read again, they or
-        the network are not those that were audited, or `pictures` is below 0.
+        the network (its weights, preprocessing, class names and head) are not those that were
+        audited, or `pictures` is below 0.
     OSError
         If the file cannot be written; the message names it.
     """
@@ -98,10 +99,8 @@ def _audited(found: Audit, net: Network, images: Any) -> ImageSet:
             f"Expected the {counted(len(found), 'photograph')} that were audited, in their order. "
             f"Received: {photographs!r} of other names or in another order."
         )
-    if weights_digest(net.model) != found.about["weights"]:
-        raise ValueError(
-            f"{net.name!r} is another network than that of the audit: it has other weights."
-        )
+    if other := differences(found, net):
+        raise ValueError(f"{net.name!r} is another network than that of the audit: it has {other}.")
     return photographs
 
 
@@ -280,7 +279,7 @@ def _unreadable(found: Audit) -> str:
     items = list(found.errors.items())
     lines = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in items[:200])
     more = f"<li>and {len(items) - 200:,} more</li>" if len(items) > 200 else ""
-    return section("Could not be read", "", f"<ul>{lines}{more}</ul>" if items else "")
+    return section("Could not be read or answered", "", f"<ul>{lines}{more}</ul>" if items else "")
 
 
 def _footer(found: Audit) -> str:

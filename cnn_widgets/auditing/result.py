@@ -48,9 +48,9 @@ class Audit:
     ----------
     names : tuple of str
     errors : dict of str to str
-        Why a photograph could not be read, by name.
+        Why a photograph could not be read, or has no finite scores, by name.
     predicted : ndarray of int, shape (N,)
-        The classes answered; -1 where a photograph could not be read.
+        The classes answered; -1 where there is none.
     probability : ndarray, shape (N,)
         Of the classes answered.
     label_probability : ndarray, shape (N,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,17 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from cnn_widgets import storage
-from cnn_widgets.arguments import whole
 from cnn_widgets.attribution.methods import find_method
 from cnn_widgets.attribution.streaming import Explained, stream
-from cnn_widgets.auditing.answers import NOTES, TABLE, Answer, Progress, gridded, has_shards
-from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards, input_digest
+from cnn_widgets.auditing.answers import (
+    NOTES,
+    TABLE,
+    Answer,
+    Progress,
+    all_broken,
+    gridded,
+    has_shards,
+)
+from cnn_widgets.auditing.identity import manifest_of
+from cnn_widgets.auditing.keeping import AnswerFile, alone_in, answered_in_shards
 from cnn_widgets.auditing.labels import Classes, LabelTable, MatchedLabels
 from cnn_widgets.auditing.probabilities import packed
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet, open_images
-from cnn_widgets.engine.weights import weights_digest
-from cnn_widgets.executing import Job, checked_executor, shard_size, to_parquet
+from cnn_widgets.engine.weights import ScoresError
+from cnn_widgets.executing import Job, checked_executor, to_parquet
 from cnn_widgets.networks.loading import checked_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import check_fit
@@ -66,7 +74,8 @@ def audit(
         in the end. A run that was stopped goes on where it was when it is called again with the
         same network, photographs and settings.
     fit : {"squash", "crop", "letterbox"}, optional
-        See `load_image`.
+        See `load_image`. Photographs are resized with antialiasing; for a network trained without,
+        as `image_dataset_from_directory` resizes, give that data set itself.
     progress : callable, optional
         Called with (photographs done, photographs in all, or 0 of a data set or a generator);
         returning False stops the run.
@@ -118,17 +127,19 @@ def audit(
         checked_executor(executor)
     ask = _Ask(find_method(method).name, fit)
     matched = MatchedLabels(net, classes, found.labels if found.repeatable else ())
-    about = _about(net, found, ask, shard)
+    depends = manifest_of(net, found, ask.method, fit, shard)
     if found.repeatable:
         ask.stream(net, found)  # refuses what it cannot answer; nothing is read by the call itself
     place = None if out is None else storage.folder(out)
-    run = _Run(net, found, ask, matched, about, place, progress)
+    run = _Run(net, found, ask, matched, depends, place, progress)
     with alone_in(place):
         if executor is not None or (place is not None and has_shards(place)):
             answers = run.in_shards(executor)
         else:
             answers = run.one_by_one()
-        made = Audit(_noted(about, matched.table), net.class_names, matched.table, answers)
+        if why := all_broken(answers):
+            raise ValueError(why)
+        made = Audit(_noted(depends, matched.table), net.class_names, matched.table, answers)
         if place is not None:
             made.save(place)
             if has_shards(place):
@@ -149,7 +160,16 @@ class _Ask:
     fit: str | None
 
     def stream(self, net: Network, images: ImageSet) -> Iterator[Explained]:
-        return stream(net, images, self.method, top=2, fit=self.fit)
+        return _all_of(stream(net, images, self.method, top=2, fit=self.fit))
+
+
+def _all_of(found: Iterator[Explained]) -> Iterator[Explained]:
+    """Yield all photographs, also where the network has no finite scores for any of these.
+
+    Others may have answers: `all_broken` decides when all are known.
+    """
+    with suppress(ScoresError):
+        yield from found
 
 
 def _check_stream(images: ImageSet, out: object, executor: object) -> None:
@@ -268,22 +288,3 @@ def _answer(net: Network, each: Explained, table: LabelTable) -> Answer:
         gridded(each.attribution.heatmap),
         probabilities=packed(probabilities),
     )
-
-
-def _about(net: Network, images: ImageSet, ask: _Ask, shard: int | None) -> dict[str, Any]:
-    """Return what the answers depend on, as plain values."""
-    if shard is not None:
-        whole("shard", shard)
-    count = len(images) if images.repeatable else 0
-    return {
-        "network": net.name,
-        "weights": weights_digest(net.model),
-        "preprocessing": input_digest(net),
-        "images": images.fingerprint() if images.repeatable else "a stream",
-        "method": ask.method,
-        "fit": ask.fit or net.fit,
-        "photographs": count,
-        "shard": int(shard or shard_size(count)),
-        "notes": list(net.notes),
-        NOTES: list(images.notes) if images.repeatable else [],
-    }

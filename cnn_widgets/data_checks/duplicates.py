@@ -1,9 +1,10 @@
-"""Photographs that are there twice: the same pixels, or the same picture saved otherwise.
+"""Photographs that are there twice: the same pixels, or pictures that look alike.
 
 A picture that is both in the training set and in the test set makes a network look better than it
-is. Pictures are compared by a perceptual hash (pHash: the signs of the 8×8 lowest frequencies of
+is. Candidates are named by a perceptual hash (pHash: the signs of the 8×8 lowest frequencies of
 the grey picture at 32×32, against their median; Zauner 2010), which stays nearly the same when a
-picture is scaled, compressed or brightened, and by a small picture of their colours.
+picture is scaled, compressed or brightened, and by their colours; then they are laid over each
+other, see `alike`.
 """
 
 from __future__ import annotations
@@ -20,46 +21,64 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnn_widgets.data_checks.alike import SIDE, look_alike, small_picture
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.environment import frame
 from cnn_widgets.records import Pixels
-from cnn_widgets.telling import stopped
+from cnn_widgets.telling import counted, stopped
 
-#: Two hashes of 64 bits that differ in at most so many are of the same picture.
+#: Pictures whose hashes of 64 bits differ in at most so many are looked at.
 DISTANCE = 6
 _COLUMNS = ("kind", "group", "name")
-_SMALL, _LOW, _COLORS = 32, 8, 8  # sides of the grey picture, of the frequencies, of the colours
+_LOW, _COLORS = 8, 8  # sides of the frequencies and of the colours
 _FLAT = 3.0  # a picture with less contrast (standard deviation) has no frequencies to compare
 _COLOR_LIMIT, _FLAT_LIMIT = 40.0, 4.0  # mean difference of colours: of a copy, of flat pictures
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Groups of photographs that show the same, by name.
+    """Groups of photographs that look alike, by name.
 
     Attributes
     ----------
     exact : tuple of tuple of str
         Groups with the very same pixels.
     near : tuple of tuple of str
-        Groups that are the same picture saved otherwise; those of `exact` are in one together.
+        Groups that look like one picture saved otherwise; two drawings of nearly the same outline
+        do, too. Those of `exact` are in one together.
     across : tuple of (str, str)
-        Pairs of a photograph and one of the other set, if there was one.
+        Pairs of a photograph and one of the other set that look alike, if there was one.
     unreadable : dict of str to str
-        Why a photograph could not be read, by name; of the same name in both sets, that of the
-        other set has "(other)" behind it.
+        Why a photograph could not be read, by name; of two of one name, that of the other set has
+        "(other)" behind it.
+    compared : tuple of (int, int)
+        Of each set, how many photographs could be read, and how many there are.
     """
 
     exact: tuple[tuple[str, ...], ...]
     near: tuple[tuple[str, ...], ...]
     across: tuple[tuple[str, str], ...]
     unreadable: dict[str, str]
+    compared: tuple[tuple[int, int], ...]
+
+    @property
+    def left_out(self) -> str:
+        """What was not compared because it could not be read, as a sentence; "" if nothing."""
+        several = len(self.compared) > 1
+        told = [
+            f"{'none' if not read else f'{total - read:,}'} of {counted(total, 'photograph')}"
+            f"{f' of the {place} set' * several}"
+            f"{' could be read: nothing was compared' if not read else ' could not be read'}"
+            for place, (read, total) in zip(("first", "second"), self.compared, strict=False)
+            if read < total
+        ]
+        line = ", and ".join(told)
+        return f"{line[0].upper()}{line[1:]}." if told else ""
 
     def records(self) -> list[dict[str, Any]]:
         """Return a dict per photograph that has a copy: kind, number of its group, and name.
 
-        The kind is "exact", "near" or "across"; a photograph may be in a group of each kind. In a
-        group "across" the first is of the first set, the second of the other.
+        The kind is "exact", "near" or "across", a group of which has the first set's name first.
         """
         kinds = {"exact": self.exact, "near": self.near, "across": self.across}
         return [
@@ -82,10 +101,12 @@ def duplicates(
 ) -> Duplicates:
     """Return the photographs that are there twice in a set, or in two.
 
+    Found are copies that were scaled, compressed, brightened, or cropped by a few per cent.
+
     Parameters
     ----------
     images, other : object
-        Photographs as `open_images` takes them; `other` is a second set, the test set for example.
+        Photographs as `open_images` takes them; `other` is a second set.
     distance : int
         Bits of 64 in which the hashes of two copies may differ, from 0 to 7.
     progress : callable, optional
@@ -94,8 +115,7 @@ def duplicates(
     Raises
     ------
     ValueError
-        If there is no photograph, `distance` is out of range, or the photographs come as a data
-        set or a generator.
+        If there is no photograph, `distance` is out of range, or photographs cannot be read again.
     concurrent.futures.CancelledError
         If `progress` returned False.
 
@@ -133,7 +153,9 @@ def duplicates(
     ]
     near = [tuple(found[n].name for n in group) for group in _groups(within)]
     exact = _exact(sets[0], [[found[n].number for n in group] for group in _groups(within)])
-    return Duplicates(exact, tuple(sorted(near)), tuple(sorted(across)), bad)
+    read = [sum(each.place == place for each in found) for place in range(len(sets))]
+    compared = tuple(zip(read, map(len, sets), strict=True))
+    return Duplicates(exact, tuple(sorted(near)), tuple(sorted(across)), bad, compared)
 
 
 @dataclass(frozen=True)
@@ -146,11 +168,12 @@ class _Print:
     bits: int
     flat: bool
     colors: NDArray[np.float32]
+    small: Pixels
 
 
 def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Print | None]:
     """Yield what is compared of each photograph; None of an unreadable one, noted in `bad`."""
-    for number, (name, _, read) in enumerate(images.walk(4 * _SMALL)):
+    for number, (name, _, read) in enumerate(images.walk(4 * SIDE)):
         try:
             pixels = read().pixels
         except (ValueError, TypeError, OSError) as error:
@@ -159,13 +182,15 @@ def _prints(images: ImageSet, place: int, bad: dict[str, str]) -> Iterator[_Prin
             continue
         bits, flat = perceptual_hash(pixels)
         colors = cv2.resize(pixels, (_COLORS, _COLORS), interpolation=cv2.INTER_AREA)
-        yield _Print(place, number, name, bits, flat, np.asarray(colors, np.float32))
+        yield _Print(
+            place, number, name, bits, flat, np.asarray(colors, np.float32), small_picture(pixels)
+        )
 
 
 def perceptual_hash(pixels: Pixels) -> tuple[int, bool]:
     """Return the hash of a picture, 64 bits, and whether the picture is too flat to have one."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     low = cv2.dct(small)[:_LOW, :_LOW].ravel()
     low[0] = 0  # the mean brightness
     signs = low > np.median(low[1:])
@@ -173,21 +198,23 @@ def perceptual_hash(pixels: Pixels) -> tuple[int, bool]:
 
 
 def _pairs(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of photographs that are the same picture.
+    """Yield the pairs of photographs that look alike.
 
     Of those that look exactly alike only the first is compared with others, and of each set the
     first stands for them: thousands of copies of one picture cost no more than their number.
     """
     same: dict[object, list[int]] = defaultdict(list)
     for index, each in enumerate(found):
-        same[each.bits, each.flat, each.colors.tobytes()].append(index)
+        same[each.small.tobytes()].append(index)
     groups = list(same.values())
     if not groups:
         return
     for group in groups:
         yield from _joined(found, group, group)
-    for a, b in _alike([found[group[0]] for group in groups], distance):
-        yield from _joined(found, groups[a], groups[b])
+    firsts = [found[group[0]] for group in groups]
+    for a, b in _alike(firsts, distance):
+        if look_alike(firsts[a].small, firsts[b].small, firsts[a].flat):
+            yield from _joined(found, groups[a], groups[b])
 
 
 def _joined(found: list[_Print], one: list[int], other: list[int]) -> Iterator[tuple[int, int]]:
@@ -207,7 +234,7 @@ def _joined(found: list[_Print], one: list[int], other: list[int]) -> Iterator[t
 
 
 def _alike(found: list[_Print], distance: int) -> Iterator[tuple[int, int]]:
-    """Yield the pairs that are the same picture, (smaller, larger) number, each once.
+    """Yield the pairs that may look alike, (smaller, larger) number, each once.
 
     Hashes that differ in at most 7 bits have one of their 8 bytes in common, so only those that
     share a byte are compared.

@@ -21,6 +21,7 @@ from cnn_widgets.datasets import ImageSet, open_images
 #: So many photographs are shown in a section.
 PICTURES = 30
 _PAIRS = 20  # so many pairs of labels are listed
+_NAMED = 200  # so many unreadable photographs are listed
 
 
 def doubted_section(found: DoubtedLabels, images: Any, pictures: int = PICTURES) -> str:
@@ -106,9 +107,10 @@ def odd_section(found: OddOnes, images: Any, pictures: int = PICTURES) -> str:
 def duplicates_section(
     found: Duplicates, images: Any, other: Any = None, pictures: int = PICTURES
 ) -> str:
-    """Return a section of HTML: photographs that are there twice, or in both sets.
+    """Return a section of HTML: photographs that look alike, in a set or in both.
 
-    `other` is the second set, if there was one; parameters, errors and use are otherwise those of
+    It tells, too, which photographs could not be read and so were not compared. `other` is the
+    second set, if there was one; parameters, errors and use are otherwise those of
     `doubted_section`.
 
     Examples
@@ -120,10 +122,10 @@ def duplicates_section(
     sets = [_readable(each, pictures) for each in (images, other) if each is not None]
     numbers = [{name: number for number, name in enumerate(each.names)} for each in sets]
     exact = {name for group in found.exact for name in group}
-    groups = [[(0, name, "exact copy" if name in exact else "near copy") for name in group]
+    groups = [[(0, name, "exact copy" if name in exact else "looks alike") for name in group]
               for group in found.near]  # fmt: skip
     if found.across and other is None:
-        raise ValueError("Expected other=, the second set: some photographs are in both.")
+        raise ValueError("Expected other=, the second set: some photographs look alike in both.")
     groups += [[(0, a, "in the first set"), (1, b, "in the second set")] for a, b in found.across]
     body, shown = "", 0
     for group in groups:
@@ -136,12 +138,20 @@ def duplicates_section(
     total = sum(map(len, groups))
     return section(
         "Duplicates",
-        f"Groups of photographs that show the same picture: {len(found.near):,}; groups in the "
-        f"very same pixels: {len(found.exact):,}; pairs that are in both sets: "
-        f"{len(found.across):,}."
+        f"Groups of photographs that look alike: {len(found.near):,}; groups in the "
+        f"very same pixels: {len(found.exact):,}; pairs that look alike, one in each set: "
+        f"{len(found.across):,}. Whether those that look alike are one picture, the eye must say."
         f"{_shown(total, pictures)}",
-        body or " ",
+        (body + _left_out(found)) or " ",
     )
+
+
+def _left_out(found: Duplicates) -> str:
+    """Return what could not be read, and so was not compared: how many, which, and why."""
+    items = [f"{name}: {why}" for name, why in found.unreadable.items()]
+    more = [f"and {len(items) - _NAMED:,} more"] if len(items) > _NAMED else []
+    listed = "".join(f"<li>{escape(each)}</li>" for each in (*items[:_NAMED], *more))
+    return f"{_told([found.left_out])}<ul>{listed}</ul>" if items else ""
 
 
 def _readable(images: Any, pictures: int) -> ImageSet:

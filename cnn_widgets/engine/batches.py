@@ -282,6 +282,6 @@ class BatchRunner:
         return found
 
     def _check_scores(self, seen: Observation, samples: Sequence[ImageSample]) -> None:
-        """Raise a ValueError if the observation holds NaN or infinite scores."""
+        """Raise a ValueError that names a photograph whose scores are NaN or infinite."""
         names = [each.name for each in samples]
         weights.check_scores(seen.scores, self.engine.model, self.name, names)

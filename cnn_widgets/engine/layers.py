@@ -157,14 +157,15 @@ def _inner_layers(taps: Taps, graph: Any) -> tuple[str, ...]:
     """Return the paths of the layers that run in a graph inside the traced one, and only there.
 
     A function that was compiled before is not traced again, so that no layer in it is seen: the
-    weights that it takes tell.
+    weights that it takes tell. The cells of a recurrent layer are a part of it, and no layers.
     """
+    recurrent = tuple(f"{path}/" for path, each in taps.layers.items() if hasattr(each, "cell"))
     seen = {call.name for call in taps.layer_calls}
     handles = {id(outer) for outer, given in graph.captures if any(map(_calls, given.consumers()))}
     return tuple(
         path
         for path, layer in taps.layers.items()
-        if path not in seen and _is_listed(layer)
+        if path not in seen and _is_listed(layer) and not path.startswith(recurrent)
         if path in taps.inner or (not any(walk_layers(layer)) and _takes(layer, handles))
     )
 

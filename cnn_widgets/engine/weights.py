@@ -33,6 +33,8 @@ WHOLE = 16_000_000
 
 #: Arrays of up to this many numbers are concatenated for one common checksum.
 SMALL = 1_000_000
+#: Part of the message of `ScoresError`, by which an answer that was kept tells of it.
+NOT_FINITE = "computes NaN or infinite scores"
 
 #: A sampled row has at least `ROW` numbers, unless more axes make it longer than `LONG`.
 ROW, LONG = 8, 16_384
@@ -237,20 +239,24 @@ class WeightWatcher:
             self._paused.on = before
 
 
-def check_scores(
-    found: Floats, model: keras.Model, name: str, photographs: Sequence[str] = ()
-) -> None:
-    """Raise a ValueError for NaN or infinite scores that says whether the weights are the cause.
+class ScoresError(ValueError):
+    """Scores that are NaN or infinite though the weights are finite: those of some photographs."""
 
-    `photographs` names those that the scores (N, C) are of, to tell which it is.
+
+def check_scores(
+    found: Floats, model: keras.Model, name: str, names: Sequence[str] | None = None
+) -> None:
+    """Raise an error for NaN or infinite scores that says whether the weights are the cause.
+
+    Scores are (C,), or (N, C) of photographs with these names. The error is a `ScoresError` that
+    names the first photograph; with NaN or infinite weights another ValueError.
     """
-    if not np.isfinite(found).all():
-        check_weights(model, name)
-        rows = found.reshape(len(photographs) or 1, -1)
-        bad = [repr(each) for each, row in zip(photographs, rows, strict=False)
-               if not np.isfinite(row).all()]  # fmt: skip
-        raise ValueError(
-            f"Network {name!r} computes NaN or infinite scores{' for ' * bool(bad)}"
-            f"{', '.join(bad)}, though its weights are finite: its input or its arithmetic "
-            "overflows."
-        )
+    finite = np.isfinite(found).reshape(1 if names is None else len(names), -1).all(axis=1)
+    if finite.all():
+        return
+    check_weights(model, name)
+    told = "" if names is None else f" for {names[int(finite.argmin())]!r}"
+    raise ScoresError(
+        f"Network {name!r} {NOT_FINITE}{told}, though its weights are finite: its input or its "
+        "arithmetic overflows."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cnn_widgets.auditing.keeping import input_digest
+from cnn_widgets.auditing.identity import input_digest
 from cnn_widgets.datasets import ImageSet, open_images
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.filter_index.faults import Limits

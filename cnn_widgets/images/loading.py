@@ -48,8 +48,8 @@ def load_image(
         WebP, GIF, BMP, TIFF, PPM, and AVIF where the Pillow installed reads it. Grey pages of one
         size in a TIFF are the channels of one picture; of other pages the first is taken.
     fit : {"squash", "crop", "letterbox"}, optional
-        How the picture is resized to a network's input, see `ImageSample`. By default the network
-        decides; for an `ImageSample` its own `fit` is kept.
+        How the picture is resized to a network's input, always with antialiasing, see
+        `ImageSample`. By default the network decides; for an `ImageSample` its own `fit` is kept.
     bands : sequence of 3 or 1 int, optional
         The channels shown as red, green and blue, counted from 0, or one shown as grey. Given for
         an array (H, W, 1) or (H, W, 3) of other numbers than uint8, it says that its channels are

@@ -96,9 +96,13 @@ def visible_window(
 
 
 def resize_to_input(
-    sample: ImageSample, input_size: tuple[int, int], channels: int = 3, fit: str = "squash"
+    sample: ImageSample,
+    input_size: tuple[int, int],
+    channels: int = 3,
+    fit: str = "squash",
+    antialias: bool = True,
 ) -> NDArray[Any]:
-    """Return a sample resized bicubically to (H, W, channels), uint8 or float32.
+    """Return a sample resized to (H, W, channels), uint8 or float32.
 
     Parameters
     ----------
@@ -112,6 +116,10 @@ def resize_to_input(
         The number of channels C of the network.
     fit : {"squash", "crop", "letterbox"}
         The network's own fit, for a sample whose `fit` is None. Padding is 0.
+    antialias : bool
+        Whether each pixel is the mean of all that it covers, by a bicubic curve. Otherwise it is
+        made of the four nearest pixels alone, bilinearly, as `tf.image.resize` and Keras'
+        `image_dataset_from_directory` do it by default: fine grain stays, also where it is false.
 
     Raises
     ------
@@ -120,14 +128,31 @@ def resize_to_input(
     """
     window = visible_window(sample.size, input_size, sample.fit or fit)
     if sample.data is not None and sample.channels == channels:
-        return _resize_bands(sample.data, window, input_size)
+        return _resize_bands(sample.data, window, input_size, antialias)
     if channels not in (1, 3):
         raise ValueError(
             f"Expected a picture of {channels} channels. {sample.name!r} has {sample.channels}."
         )
-    image = _resize_window(Image.fromarray(sample.pixels), window, input_size)
+    image = _resize_window(Image.fromarray(sample.pixels), window, input_size, antialias)
     pixels = np.asarray(image.convert("L") if channels == 1 else image, np.uint8)
     return pixels[..., None] if channels == 1 else pixels
+
+
+def is_larger(sample: ImageSample, input_size: tuple[int, int], fit: str = "squash") -> bool:
+    """Return whether a sample loses pixels on its way to an input of (H, W)."""
+    _, _, *sides = visible_window(sample.size, input_size, sample.fit or fit)
+    return any(side > wanted for side, wanted in zip(sides, input_size, strict=True))
+
+
+def grain_kept(
+    sample: ImageSample, input_size: tuple[int, int], channels: int = 3, fit: str = "squash"
+) -> ImageSample:
+    """Return a sample at an input's size, resized without antialiasing; see `resize_to_input`."""
+    given = resize_to_input(sample, input_size, channels, fit, antialias=False)
+    shown = np.zeros((*input_size, 3), np.uint8)
+    if sample.data is not None and sample.channels == channels:
+        return replace(sample, pixels=shown, data=given, fit="squash")
+    return replace(sample, pixels=shown + given, data=None, fit="squash")
 
 
 def has_channels(sample: ImageSample, channels: int) -> bool:
@@ -139,23 +164,32 @@ def has_channels(sample: ImageSample, channels: int) -> bool:
 
 
 def _resize_window(
-    image: Image.Image, window: tuple[int, int, int, int], size: tuple[int, int]
+    image: Image.Image,
+    window: tuple[int, int, int, int],
+    size: tuple[int, int],
+    antialias: bool = True,
 ) -> Image.Image:
     """Return a window (top, left, height, width) of a PIL image, resized to `size` (H, W)."""
     top, left, height, width = window
+    if not antialias:
+        box, extent = (left, top, left + width, top + height), Image.Transform.EXTENT
+        return image.transform(size[::-1], extent, box, Image.Resampling.BILINEAR)
     if (left, top, width, height) != (0, 0, *image.size):
         image = image.crop((left, top, left + width, top + height))  # outside becomes black
     return image.resize((size[1], size[0]), Image.Resampling.BICUBIC)
 
 
 def _resize_bands(
-    data: NDArray[Any], window: tuple[int, int, int, int], size: tuple[int, int]
+    data: NDArray[Any],
+    window: tuple[int, int, int, int],
+    size: tuple[int, int],
+    antialias: bool = True,
 ) -> NDArray[Any]:
     """Return a window of channels (h, w, C), uint8 or float32, resized to (H, W, C), same dtype."""
     resized = np.empty((*size, data.shape[2]), data.dtype)
     for k in range(data.shape[2]):
         band = Image.fromarray(np.ascontiguousarray(data[..., k]))  # "L" of uint8, "F" of float32
-        resized[..., k] = np.asarray(_resize_window(band, window, size))
+        resized[..., k] = np.asarray(_resize_window(band, window, size, antialias))
     return resized
 
 

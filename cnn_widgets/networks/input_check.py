@@ -17,13 +17,17 @@ import numpy as np
 
 from cnn_widgets.engine.batches import BatchRunner
 from cnn_widgets.images.network_input import ModelInput
+from cnn_widgets.images.resizing import grain_kept, is_larger
 from cnn_widgets.networks.description import ModelDescription, no_network
 from cnn_widgets.networks.first_layers import MEAN, Memory, training_memory
 from cnn_widgets.records import FITS, ImageSample, as_samples
-from cnn_widgets.telling import stopped
+from cnn_widgets.telling import counted, stopped
 
 Progress = Callable[[int, int], bool | None]
 
+#: The trial in which photographs are resized as Keras' own loader does it.
+RESAMPLED = "as it is, resized without antialiasing"
+_MANY = 0.25  # of the answers, at least two; no weight tells which way of resizing is right
 #: Standard deviation of ImageNet's red, green and blue, as shares of 255.
 _DEVIATION = np.array([0.229, 0.224, 0.225])
 #: A recipe must fit better than the present one by this much to be advised, see `Trial.misfit`.
@@ -65,8 +69,9 @@ class Trial:
 class InputCheck:
     """The trials, the network's own input first, and what follows from them.
 
-    `right` is None where it cannot be told. `best` names the trial that fits best, of those with
-    a misfit. `advice` is one or two sentences with their evidence; nothing is applied.
+    `right` is None where it cannot be told, also where many answers depend on the resampling.
+    `best` names the trial that fits best, of those with a misfit. `advice` is a few sentences with
+    their evidence; nothing is applied.
     """
 
     trials: tuple[Trial, ...]
@@ -99,11 +104,15 @@ def check_input(
         raise no_network(net)
     chosen = as_samples(samples)
     memory = training_memory(net, chosen[0].inputs)
-    trials, recipes = list[Trial](), _recipes(net.model_input)
-    for number, (name, model_input) in enumerate(recipes):
-        if stopped(progress, number, len(recipes)):
-            raise CancelledError(f"Cancelled after {number} of {len(recipes)} trials.")
-        trials.append(_trial(net, name, model_input, chosen, memory))
+    own, trials = net.model_input, list[Trial]()
+    ways = [(name, each, chosen, memory) for name, each in _recipes(own)]
+    if any(is_larger(each, own.size, own.fit) for each in chosen):
+        other = [grain_kept(each, own.size, own.channels, own.fit) for each in chosen]
+        ways.append((RESAMPLED, own, other, ""))
+    for number, way in enumerate(ways):
+        if stopped(progress, number, len(ways)):
+            raise CancelledError(f"Cancelled after {number} of {len(ways)} trials.")
+        trials.append(_trial(net, *way))
     return _judged(trials, memory)
 
 
@@ -157,9 +166,10 @@ def _trial(
 
 def _judged(trials: Sequence[Trial], memory: Memory | str) -> InputCheck:
     """Return the trials with what follows from them."""
+    told, many = _depends(trials)
     if isinstance(memory, str):
         advice = f"Which input is right cannot be told from the weights: {memory}. "
-        return InputCheck(tuple(trials), None, None, advice + _surest(trials))
+        return InputCheck(tuple(trials), None, None, f"{advice}{_surest(trials)}{told}")
     fitting = [each for each in trials if "fit=" not in each.name and each.misfit is not None]
     best, present, clearly = min(fitting, key=_misfit), _misfit(trials[0]), _CLEARLY
     least = _misfit(best)
@@ -171,13 +181,26 @@ def _judged(trials: Sequence[Trial], memory: Memory | str) -> InputCheck:
     colour = ", ".join(f"{value:.2f}" for value in memory.colour).replace("-", "−")
     learned = f"In training a mean of ({colour}) reached the first weights"
     if present < least + clearly:
-        advice = f"The input looks right. {learned}, which fits (misfit {present:.2f})."
-        return InputCheck(tuple(trials), True, trials[0].name, advice)
+        what, right = ("preprocessing", None) if many else ("input", True)
+        advice = f"The {what} looks right. {learned}, which fits (misfit {present:.2f}).{told}"
+        return InputCheck(tuple(trials), right, trials[0].name, advice)
     advice = (
         f"The input looks wrong. {learned}; {best.name!r} fits best (misfit {_misfit(best):.2f}, "
-        f"now {present:.2f}) for photographs of usual brightness: try preprocess= with it."
+        f"now {present:.2f}) for photographs of usual brightness: try preprocess= with it.{told}"
     )
     return InputCheck(tuple(trials), False, best.name, advice)
+
+
+def _depends(trials: Sequence[Trial]) -> tuple[str, bool]:
+    """Return how many answers depend on how photographs are resized, in words; whether many do."""
+    if trials[-1].name != RESAMPLED:
+        return "", False
+    before, after = trials[0].tops, trials[-1].tops
+    count = sum(a != b for a, b in zip(before, after, strict=True))
+    hint = ": if it was trained so, resize photographs yourself and give those" if count else ""
+    told = f"{count} of {counted(len(before), 'answer')} would differ{hint}."
+    how = " Resized without antialiasing, as Keras' image_dataset_from_directory does it, "
+    return how + told, count >= max(2, _MANY * len(before))
 
 
 def _misfit(trial: Trial) -> float:

@@ -62,7 +62,7 @@ class Network(ModelDescription):
         Of an output with scores per position (segmentation) or per box, the one that is explained,
         counted from 0. By default the mean over all is.
     fit : {"squash", "crop", "letterbox"}, optional
-        How photographs are resized that leave it to the network, see `ImageSample`.
+        How photographs that leave it to the network are resized, antialiased: see `ImageSample`.
     inputs : mapping of str or int, optional
         For a model of several inputs, what goes into the others, by their names or numbers: a
         value for all photographs, an array or list with one for each (see `with_inputs`), or None

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from cnn_widgets.auditing import Audit, audit
+from cnn_widgets.auditing.identity import differences
 from cnn_widgets.auditing.labels import Classes, match_labels
 from cnn_widgets.auditing.result import ANOTHER
 from cnn_widgets.auditing.selecting import select
 from cnn_widgets.datasets import ImageSet, Label
-from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.filter_index import FilterIndex, index_filters
 from cnn_widgets.filter_index.reading import cut_patch
 from cnn_widgets.networks.network import Network
@@ -131,14 +131,15 @@ class Audits:
     def keep(self, question: Question, found: Audit) -> None:
         """Keep an audit, in place of those of the same network with other weights.
 
-        A ValueError if it is one of another network, of other photographs, or of photographs that
+        A ValueError if it is one of another network (in its weights, preprocessing, class names or
+        head), of other photographs, or of photographs that
         were resized otherwise.
         """
         net, _, fit = question
-        if found.about["weights"] != weights_digest(net.model):
+        if other := differences(found, net):
             raise ValueError(
-                f"This is an audit of {found.about['network']!r} with other weights than those of "
-                f"{net.name!r} on screen."
+                f"This is an audit of {found.about['network']!r}, and on screen {net.name!r} has "
+                f"{other}."
             )
         if found.about["fit"] != fit:
             raise ValueError(

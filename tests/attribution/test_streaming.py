@@ -1,6 +1,7 @@
 """A folder of photographs, one after another."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -130,3 +131,50 @@ def test_a_large_jpeg_is_decoded_no_larger_than_is_needed(lite0, gallery, tmp_pa
             assert one.probability == pytest.approx(other.probability, abs=0.02)
         one, other = small.attribution.raw, full.attribution.raw
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
+
+
+@pytest.fixture
+def glaring(keras):
+    """A network of two classes whose scores overflow where a photograph is brighter than 200."""
+    x = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(2, 3, name="conv", use_bias=False)(x)
+    scores = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(maps))
+    model = keras.Model(x, scores)
+    kernel, dense = np.full((3, 3, 3, 2), 1 / 27), np.array([[1.7e36, 0.01], [0, 0.02]])
+    model.set_weights([kernel, dense, np.zeros(2)])
+    return cw.Network(model, preprocess="none")
+
+
+def grey(*values):
+    """Photographs of one brightness each; from 201 on the network overflows: 3.4e38 / 1.7e36."""
+    return {f"{n} {value}": np.full((8, 8, 3), value, np.uint8) for n, value in enumerate(values)}
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "saliency", "occlusion"])
+@pytest.mark.parametrize("values", [
+    (250, *range(30), 251), tuple(np.tile([10, 255, 20], 9)), (*[255] * 20, 5), (*range(8), 255),
+])  # fmt: skip
+def test_a_photograph_without_finite_scores_is_named_and_the_others_go_on(glaring, method, values):
+    found = list(cw.stream(glaring, grey(*values), method))
+    assert [each.name for each in found] == list(grey(*values))
+    for value, each in zip(values, found, strict=True):
+        assert (each.error is not None) == (value > 200)
+        if value > 200:
+            assert (each.sample, each.predictions, each.attribution) == (None, (), None)
+            assert f"NaN or infinite scores for {each.name!r}" in str(each.error)
+        else:
+            assert each.sample.pixels.max() == value
+            assert each.predictions[0].class_index == 0
+
+
+def test_a_network_without_finite_scores_for_any_photograph_is_an_error(glaring, tmp_path):
+    found = cw.stream(glaring, {**grey(*[255] * 20), "torn": b"no picture"})
+    for number in range(21):
+        assert next(found).error is not None, number
+    with pytest.raises(ValueError, match="NaN or infinite scores for '0 255', though its weights"):
+        next(found)
+    with ThreadPoolExecutor(2) as pool:  # the first shard holds none that is answered
+        found = list(cw.stream(glaring, grey(*[255] * 9, 1), executor=pool))
+        assert [each.error is None for each in found] == [False] * 9 + [True]
+        with pytest.raises(ValueError, match="NaN or infinite scores"):
+            list(cw.stream(glaring, grey(*[255] * 9), executor=pool))

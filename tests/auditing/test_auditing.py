@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -624,3 +624,61 @@ def test_numbers_that_are_names_too_are_asked_about(net):
     assert cw.audit(digits, [(picture("green"), 1)]).accuracy.right == 1
     with pytest.raises(ValueError, match="Expected classes to be a mapping"):
         cw.audit(net, [(picture("red"), "red")], classes=["red"])
+
+
+@pytest.fixture
+def overflowing(keras):
+    """The colour network, of which the scores overflow where red is brighter than 250."""
+    x = keras.Input((24, 24, 3))
+    maps = keras.layers.Conv2D(3, 1, use_bias=False, name="color")(x)
+    model = keras.Model(x, keras.layers.GlobalMaxPooling2D()(maps), name="overflowing")
+    model.set_weights([np.diag([3.4e38 / 250, 1, 1])[None, None]])
+    return cw.Network(model, preprocess="none", class_names=["red", "green", "blue"], head="logits")
+
+
+def bright(*reds):
+    return [(np.full((24, 24, 3), (red, 9, 9), np.uint8), "red") for red in reds]
+
+
+def test_photographs_without_finite_scores_are_named_and_the_rest_is_judged(overflowing, tmp_path):
+    given = [*bright(255, 10, 20, 254), *bright(*range(30)), b"no picture", *bright(253)]
+    found = cw.audit(overflowing, given, out=tmp_path / "a", shard=10)
+    assert list(found.errors) == ["image 0", "image 3", "image 34", "image 35"]
+    for name in ("image 0", "image 3", "image 35"):
+        assert f"NaN or infinite scores for {name!r}" in found.errors[name]
+    assert (found.accuracy.right, found.accuracy.count) == (31, 32)  # the one with red 0 is wrong
+    assert cw.audit(overflowing, given, out=tmp_path / "a", shard=10).records() == found.records()
+    with ThreadPoolExecutor(2) as pool:
+        shards = cw.audit(overflowing, given, shard=10, executor=pool)
+    assert shards.records() == found.records()
+    page = write_page(found, overflowing, given, tmp_path / "a.html").read_text("utf-8")
+    told = page[page.index("Could not be read or answered") :]
+    assert "<li>image 3: Network &#x27;overflowing&#x27; computes NaN or infinite scores" in told
+
+
+def test_an_audit_goes_on_after_a_photograph_without_finite_scores(overflowing, tmp_path):
+    given = bright(10, 255, *range(20))
+    with pytest.raises(CancelledError):
+        cw.audit(overflowing, given, out=tmp_path, progress=lambda done, total: done < 5)
+    found = cw.audit(overflowing, given, out=tmp_path)
+    assert found.records() == cw.audit(overflowing, given).records()
+    assert list(found.errors) == ["image 1"]
+
+
+def test_a_network_without_finite_scores_for_any_photograph_is_one_error(overflowing, tmp_path):
+    given = [b"no picture", *bright(*[255] * 20)]
+    for out in (None, tmp_path, tmp_path):
+        with pytest.raises(ValueError, match=r"scores for 'image 1', .* with every photograph"):
+            cw.audit(overflowing, given, out=out)
+
+
+def test_an_audit_that_was_kept_before_heads_were_goes_on(net, tmp_path):
+    given = [(picture(color), None) for color in COLORS]
+    with pytest.raises(CancelledError):
+        cw.audit(net, given, out=tmp_path, progress=lambda done, total: done < 2)
+    kept = json.loads((tmp_path / MANIFEST).read_text())
+    assert kept.pop("head") == "softmax of output 0"
+    (tmp_path / MANIFEST).write_text(json.dumps(kept))
+    found = cw.audit(net, given, out=tmp_path)
+    assert found.records() == cw.audit(net, given).records()
+    write_page(cw.load_audit(tmp_path), net, given, tmp_path / "a.html")

@@ -57,7 +57,7 @@ def test_what_is_there_once_and_rightly_labelled_is_said_to_be_clean(net, images
 
 
 def test_photographs_that_are_also_in_another_set_are_named(net, images):
-    audit, said = cw.audit(net, images), "pairs that are in both sets: "
+    audit, said = cw.audit(net, images), "look alike, one in each set: "
     (alone,) = checked_sections(audit, net, images, ["duplicates"])
     assert f"{said}0" in alone
     other = cw.open_images({"shared": images.read(7).pixels, "foreign": np.eye(24) * 255})
@@ -83,7 +83,7 @@ def test_the_command_compares_with_another_folder(net, tmp_path, monkeypatch, ca
     command = ["audit", str(tmp_path / "test"), "-o", str(tmp_path / "out"), "--against"]
     assert cli.main([*command, str(tmp_path / "train")]) == 0
     page = (tmp_path / "out" / "audit.html").read_text("utf-8")
-    assert "pairs that are in both sets: 1" in page
+    assert "look alike, one in each set: 1." in page
     assert "in the first set<br><small>green/b.png<" in page
     assert "in the second set<br><small>red/e.png<" in page
     assert "red/c.png" not in page
@@ -92,6 +92,19 @@ def test_the_command_compares_with_another_folder(net, tmp_path, monkeypatch, ca
             cli.main([*command, wrong, *(["--also", "labels"] if "train" in wrong else [])])
         assert ended.value.code == 2
         assert told in capsys.readouterr().err
+
+
+def test_photographs_that_cannot_be_compared_are_named_on_the_page_and_on_screen(net, images):
+    audit, said = cw.audit(net, images), []
+    broken = cw.open_images({"torn.png": b"no picture", "cut.png": b"neither"})
+    (found,) = checked_sections(audit, net, images, ["duplicates"], say=said.append, other=broken)
+    told = "None of 2 photographs of the second set could be read: nothing was compared."
+    assert said[1:] == [f"Duplicates: {told}"]
+    assert f"<p class='about'>{told}</p><ul><li>torn.png: " in found
+    assert "<li>cut.png: " in found
+    clean = cw.open_images([(picture("red"), "red"), b"no picture"])
+    (found,) = checked_sections(audit, net, clean, ["duplicates"])
+    assert "1 of 2 photographs could not be read." in found  # although no group was found
 
 
 def test_an_unknown_check_is_refused_before_anything_is_asked(net, images, tmp_path, capsys):

@@ -1,15 +1,17 @@
 """Photographs that are there twice: planted copies are found, and other pictures are not."""
 
+import io
 import sys
 from concurrent.futures import CancelledError
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from cnn_widgets.data_checks import duplicates
 from cnn_widgets.data_checks.duplicates import _alike, _Print
+from cnn_widgets.lessons import digits
 
 
 def scene(seed, size=(120, 160)):
@@ -96,7 +98,8 @@ def test_every_pair_within_the_distance_is_compared(distance):
     flips = [sum(1 << int(b) for b in rng.choice(63, n, False)) for n in range(9)]
     bits = [int(start) ^ flip for start in kernel for flip in flips]
     grey = np.zeros((8, 8, 3), np.float32)
-    prints = [_Print(0, n, str(n), each, False, grey) for n, each in enumerate(bits)]
+    small = np.zeros((32, 32, 3), np.uint8)
+    prints = [_Print(0, n, str(n), each, False, grey, small) for n, each in enumerate(bits)]
     wanted = {
         (a, b) for a in range(len(bits)) for b in range(a + 1, len(bits))
         if (bits[a] ^ bits[b]).bit_count() <= distance
@@ -160,3 +163,81 @@ def test_broken_files_count_as_done_and_none_readable_is_no_error(tmp_path):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     with pytest.raises(CancelledError):
         duplicates(tmp_path, progress=lambda done, total: done < 2)
+
+
+def drawn(seed):
+    """Return a figure on a plain ground, both of random colours, with a little noise."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("RGB", (64, 64), tuple(rng.integers(0, 120, 3).tolist()))
+    radius = int(rng.integers(12, 22))
+    x, y = (int(each) for each in rng.integers(radius, 64 - radius, 2))
+    draw, fill = ImageDraw.Draw(picture), tuple(rng.integers(130, 256, 3).tolist())
+    (draw.ellipse, draw.rectangle)[seed % 2](
+        (x - radius, y - radius, x + radius, y + radius), fill=fill
+    )
+    return np.clip(np.asarray(picture) + rng.normal(0, 8, (64, 64, 3)), 0, 255).astype(np.uint8)
+
+
+def lines(seed):
+    """Return a white page with four thin strokes: nearly no contrast in the small picture."""
+    picture, rng = Image.new("RGB", (400, 400), "white"), np.random.default_rng(seed)
+    for _ in range(4):
+        ImageDraw.Draw(picture).line(rng.integers(0, 400, 4).tolist(), fill="black")
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [digits(200)[0], [drawn(n) for n in range(200)], [lines(n) for n in range(40)]],
+    ids=["digits", "figures", "lines"],
+)
+def test_drawings_of_their_own_are_no_copies_and_copies_of_them_are_found(pictures):
+    def saved(picture):
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=80)
+        return file.getvalue()
+
+    found = duplicates(list(pictures))
+    assert (found.near, found.exact) == ((), ())
+    some = pictures[:10]
+    copies = {f"{n} jpeg": saved(each) for n, each in enumerate(some)}
+    if len(pictures) > 40:
+        copies |= {f"{n} smaller": cv2.resize(each, (48, 48), interpolation=cv2.INTER_AREA)
+                   for n, each in enumerate(some)}  # fmt: skip
+        copies |= {f"{n} brighter": COPIES["brighter"](each) for n, each in enumerate(some)}
+    across = duplicates({str(n): each for n, each in enumerate(pictures)}, copies).across
+    assert set(across) == {(name.split()[0], name) for name in copies}
+
+
+@pytest.mark.parametrize("edges", [(1, 1, 1, 1), (2, 0, 1, 0), (0, 2, 0, 0)])
+def test_photographs_with_a_narrow_edge_cut_off_are_found(gallery, edges):
+    """Edges in hundredths of the sides: top, bottom, left, right."""
+
+    def cropped(p):
+        (h, w), (top, bottom, left, right) = p.shape[:2], edges
+        return p[h * top // 100 : h - h * bottom // 100, w * left // 100 : w - w * right // 100]
+
+    copies = {f"{name} copy": cropped(each.pixels) for name, each in gallery.items()}
+    found = duplicates(dict(gallery), copies).across
+    assert found == tuple((name, f"{name} copy") for name in sorted(gallery))
+
+
+def test_a_photograph_with_a_caption_and_a_grey_one_are_found(gallery):
+    cat = gallery["cat"].pixels
+    caption = cv2.putText(cat.copy(), "2024", (8, cat.shape[0] - 8), 0, cat.shape[0] / 300,
+                          (255, 255, 255), 2)  # fmt: skip
+    grey = cv2.cvtColor(cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    assert duplicates(dict(gallery), {"caption": caption, "grey": grey}).across == (
+        ("cat", "caption"), ("cat", "grey"),
+    )  # fmt: skip
+
+
+def test_what_could_not_be_read_is_counted_for_each_set():
+    found = duplicates({"a": scene(1), "b": b"broken", "c": b"broken"}, {"d": b"broken"})
+    assert found.compared == ((1, 3), (0, 1))
+    assert found.left_out == (
+        "2 of 3 photographs of the first set could not be read, and none of 1 photograph of the "
+        "second set could be read: nothing was compared."
+    )
+    assert duplicates([scene(1)]).left_out == ""
+    assert duplicates([scene(1), b"broken"]).left_out == "1 of 2 photographs could not be read."

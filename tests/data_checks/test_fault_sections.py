@@ -87,8 +87,8 @@ def test_duplicates_are_shown_in_their_groups_and_across():
     found = duplicates(first, second)
     told = words(duplicates_section(found, first, second))
     assert (
-        "the same picture: 1; groups in the very same pixels: 1; pairs that are in both sets: 1"
-        in told
+        "that look alike: 1; groups in the very same pixels: 1; pairs that look alike, one in each "
+        "set: 1." in told
     )
     assert "exact copy a exact copy a again" in told
     assert "in the first set b in the second set b too" in told

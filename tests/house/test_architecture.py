@@ -100,11 +100,12 @@ HOUSE: dict[str, list[set[str]]] = {
     "auditing": [
         {"answers", "calibration", "labels", "probabilities", "shares"},
         {"keeping", "result", "sections"},
-        {"loading", "page", "running", "selecting"},
+        {"identity"},
+        {"page", "running", "selecting"},
     ],
     "stability": [{"changes"}, {"robustness"}, {"page"}],
     "data_checks": [
-        {"confident", "distances", "features"},
+        {"alike", "confident", "distances", "features"},
         {"doubts", "duplicates", "odd"},
         {"pages"},
     ],

@@ -8,7 +8,7 @@ from helpers.pictures import (
     SIX,
 )
 
-from cnn_widgets.images.resizing import resize_to_input
+from cnn_widgets.images.resizing import grain_kept, is_larger, resize_to_input
 from cnn_widgets.records import FITS, ImageSample
 
 
@@ -65,3 +65,47 @@ def test_squash_shows_all_of_the_picture_crop_its_middle_and_letterbox_all_on_bl
     assert not across[:8].any()
     assert not across[-8:].any()
     assert np.all(across[13:17] == [0, 255, 0])
+
+
+@pytest.mark.parametrize(
+    ("size", "input_size"), [((256, 200), (64, 64)), ((50, 77), (64, 32)), ((20, 20), (64, 64))]
+)
+def test_without_antialiasing_it_is_what_tf_image_resize_makes(size, input_size):
+    tf, rng = pytest.importorskip("tensorflow"), np.random.default_rng(0)
+    pixels, data = rng.integers(0, 256, (*size, 3), np.uint8), rng.random((*size, 5), np.float32)
+    sample = ImageSample(pixels, data=data)
+    for channels, given, rounding in ((3, pixels, 1), (5, data, 1e-5)):
+        found = resize_to_input(sample, input_size, channels, antialias=False)
+        np.testing.assert_allclose(found, tf.image.resize(given, input_size), atol=rounding)
+
+
+def test_without_antialiasing_crop_and_letterbox_show_the_same_window():
+    pixels = np.full((30, 90, 3), 200, np.uint8)
+    pixels[:, 30:60] = 100
+    crop, letterbox = (
+        resize_to_input(ImageSample(pixels), (10, 10), fit=fit, antialias=False)
+        for fit in ("crop", "letterbox")
+    )
+    assert set(np.unique(crop)) == {100}
+    assert [set(np.unique(part)) for part in (letterbox[:3], letterbox[4:6], letterbox[7:])] == [
+        {0}, {100, 200}, {0},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_a_sample_whose_grain_is_kept_goes_in_as_it_is(channels):
+    rng = np.random.default_rng(1)
+    data = rng.random((40, 60, 5), np.float32)
+    sample = ImageSample(rng.integers(0, 256, (40, 60, 3), np.uint8), data=data, fit="crop")
+    kept = grain_kept(sample, (8, 8), channels)
+    wanted = resize_to_input(sample, (8, 8), channels, antialias=False)
+    np.testing.assert_allclose(resize_to_input(kept, (8, 8), channels), wanted, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("fit", "larger"), [("squash", True), ("crop", False), ("letterbox", True)]
+)
+def test_a_photograph_is_larger_where_it_loses_pixels(fit, larger):
+    wide = ImageSample(np.zeros((8, 20, 3), np.uint8), fit=fit)
+    assert is_larger(wide, (8, 8)) is larger
+    assert not is_larger(ImageSample(np.zeros((8, 8, 3), np.uint8), fit=fit), (8, 8))

@@ -182,3 +182,60 @@ def test_the_check_can_be_cancelled_and_changes_nothing(lite0, gallery):
     with pytest.raises(CancelledError):
         lite0.check_input(gallery["cat"], progress=lambda done, total: done < 2)
     np.testing.assert_array_equal(lite0.input_tensor(gallery["cat"]), before)
+
+
+def grainy(keras, trained):
+    """A network that tells fine grain from none: it answers by the mean of |x - its neighbour|."""
+    x = keras.Input((16, 16, 3))
+    edges = keras.layers.Conv2D(6, (1, 2), use_bias=False, name="conv")(x)
+    normed = keras.layers.BatchNormalization(name="bn", epsilon=1e-6)(edges)
+    rough = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(normed))
+    model = keras.Model(x, keras.layers.Dense(2, activation="softmax")(rough))
+    kernel = np.zeros((1, 2, 3, 6), np.float32)
+    for color in range(3):
+        kernel[0, :, color, color], kernel[0, :, color, color + 3] = (1, -1), (1, 1)
+    conv, bn, dense = model.get_layer("conv"), model.get_layer("bn"), model.layers[-1]
+    conv.set_weights([kernel])
+    weight = 20 / 13 if trained else 1 / 13  # a mean of 13 of the three colours is grain
+    dense.set_weights([np.array([[weight, 0]] * 3 + [[0, 0]] * 3), np.array([0, 1])])
+    bn.set_weights(
+        [
+            np.ones(6),
+            np.zeros(6),
+            np.array([0] * 3 + [250.0] * 3),
+            np.array([400.0] * 3 + [8000.0] * 3),
+        ]
+        if trained
+        else bn.get_weights()
+    )
+    return cw.Network(model, preprocess="none", class_names=["grain", "smooth"])  # fmt: skip
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_network_that_reads_grain_is_not_called_right_on_larger_photographs(keras, trained):
+    rng, net = np.random.default_rng(2), grainy(keras, trained)
+    rough = [rng.integers(88, 169, (64, 64, 3)).astype(np.uint8) for _ in range(4)]
+    smooth = [np.full((64, 64, 3), value, np.uint8) for value in (60, 120, 180, 240)]
+    samples = [cw.load_image(each) for each in (*rough, *smooth)]
+    before = [each[0].name for each in net.predict(samples)]
+    kept = [cw.load_image(each[1::4, 1::4]) for each in (*rough, *smooth)]
+    assert [each[0].name for each in net.predict(kept)] == ["grain"] * 4 + ["smooth"] * 4
+    assert before == ["smooth"] * 8  # antialiasing takes the grain away
+    found = net.check_input(samples)
+    assert "Resized without antialiasing" in found.advice
+    assert "4 of 8 answers would differ: if it was trained so, resize" in found.advice
+    assert "The input looks right" not in found.advice
+    assert ("The preprocessing looks right" in found.advice) == trained
+    assert found.right is None
+    assert found.trials[-1].name == "as it is, resized without antialiasing"
+    assert found.trials[-1].misfit is None
+    of_its_size = net.check_input(kept)
+    assert "antialiasing" not in of_its_size.advice
+    assert len(of_its_size.trials) == len(found.trials) - 1
+
+
+def test_photographs_whose_answers_do_not_depend_on_resampling_are_said_to(lite0, gallery):
+    found = lite0.check_input([gallery["cat"], gallery["espresso"]])
+    assert found.right is True
+    assert "The input looks right" in found.advice
+    assert found.advice.endswith("does it, 0 of 2 answers would differ.")

@@ -12,7 +12,7 @@ from helpers.networks import tiny
 from PIL import Image
 
 import cnn_widgets as cw
-from cnn_widgets.auditing import running
+from cnn_widgets.auditing import running, write_page
 from cnn_widgets.auditing.result import ANOTHER
 from cnn_widgets.auditing.selecting import SELECTIONS, most_confused, select
 from cnn_widgets.panels.audit_panels import about_cell
@@ -387,6 +387,45 @@ def test_two_runs_at_once_ask_about_each_photograph_once(explorer):
     assert found[0].names == scene.samples.photographs.names
 
 
+@pytest.mark.parametrize(("asked", "told"), [
+    ({"preprocess": lambda x: x / 255}, "'tiny' has another preprocessing"),
+    ({"class_names": list(NAMES[::-1])}, "'tiny' has other class names"),
+    ({"preprocess": lambda x: x / 9, "class_names": list("abcd")}, "processing and other class n"),
+])  # fmt: skip
+def test_an_audit_of_another_input_or_other_names_is_refused_by_explorer_and_page(
+    net, labelled, tmp_path, asked, told
+):
+    pictures = [(picture, None) for picture, _ in labelled]
+    found = cw.audit(net, pictures)
+    other = cw.Network(net.model, **{"preprocess": "none", "class_names": list(NAMES), **asked})
+    explorer = cw.CNNExplorer(other, pictures)
+    with pytest.raises(ValueError, match=told):
+        explorer.audit(found)
+    assert audited(explorer.scene) is None
+    explorer.close()
+    with pytest.raises(ValueError, match=told.replace("'tiny'", "it")):
+        write_page(found, other, pictures, tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_an_audit_of_another_head_is_refused(keras, labelled, tmp_path):
+    model = tiny(keras, head=None)
+    logits, shares = (cw.Network(model, preprocess="none", class_names=list(NAMES), head=head)
+                      for head in ("logits", "probabilities"))  # fmt: skip
+    told = r"another head \(probabilities of output 0; audited: logits of output 0\)"
+    with pytest.raises(ValueError, match=told):
+        write_page(cw.audit(logits, labelled), shares, labelled, tmp_path / "a.html")
+
+
+def test_an_audit_of_the_same_network_is_taken_whatever_its_own_fit(net, labelled, tmp_path):
+    cropped = cw.Network(net.model, preprocess="none", class_names=list(NAMES), fit="crop")
+    found = cw.audit(net, labelled, fit="crop")
+    explorer = cw.CNNExplorer(cropped, labelled)
+    assert explorer.audit(found) is found
+    explorer.close()
+    write_page(found, cropped, labelled, tmp_path / "a.html", pictures=1)
+
+
 def test_a_photograph_asked_for_stays_when_the_network_is_another(keras, net, labelled):
     other = cw.Network(tiny(keras, seed=5), preprocess="none", class_names=list(NAMES),
                        name="other")  # fmt: skip
@@ -403,7 +442,7 @@ def test_a_photograph_asked_for_stays_when_the_network_is_another(keras, net, la
 
 def test_a_result_that_comes_too_late_is_told(explorer, monkeypatch):
     explorer.state.audit = True
-    monkeypatch.setattr("cnn_widgets.scenes.audits.weights_digest", lambda model: "others")
+    monkeypatch.setattr("cnn_widgets.scenes.audits.differences", lambda *_: "other weights")
     explorer.controls.buttons["audit"].click()
     explorer._tasks.jobs.wait(60)
     assert "other weights" in str(explorer.last_error)
