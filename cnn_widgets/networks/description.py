@@ -11,6 +11,7 @@ from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo
+from cnn_widgets.telling import counted
 
 
 class ModelDescription:
@@ -25,7 +26,11 @@ class ModelDescription:
     _notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
+        layers, classes = (
+            counted(len(self.layers), "layer"),
+            counted(self.classes, "class", "classes"),
+        )
+        return f"Network({self.name!r}, {layers}, {classes})"
 
     @property
     def model_input(self) -> ModelInput:
