@@ -15,9 +15,9 @@ from cnn_widgets.auditing.keeping import read_manifest
 from cnn_widgets.auditing.labels import LabelTable
 from cnn_widgets.auditing.result import Audit
 from cnn_widgets.datasets import ImageSet
-from cnn_widgets.heads import OutputChoice
 from cnn_widgets.engine.weights import weights_digest
 from cnn_widgets.executing import shard_size
+from cnn_widgets.heads import OutputChoice
 from cnn_widgets.images.loading import load_image
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import FITS

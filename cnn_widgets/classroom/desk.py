@@ -73,15 +73,15 @@ class PinBoard:
         offered = [(f"{name}: {what}", name) for name, (what, _) in QUANTITIES.items()]
         offered.insert(0, ("nothing, only the note", ""))
         self.quantity = w.Dropdown(options=offered, description="I claim",
-                                   layout=w.Layout(width="420px"))  # fmt: skip
+                                   layout=w.Layout(width="32.4em"))  # fmt: skip
         self.value = w.Text(placeholder="its value", description="is",
-                            layout=w.Layout(width="240px"))  # fmt: skip
+                            layout=w.Layout(width="18.5em"))  # fmt: skip
         self.name = w.Text(placeholder="your name", description="name",
-                           layout=w.Layout(width="300px"))  # fmt: skip
+                           layout=w.Layout(width="23.1em"))  # fmt: skip
         self.listed = w.HTML()
         self.shared = w.Text(description="share string of this view",
                              tooltip="CNNExplorer.from_link opens the same view elsewhere",
-                             layout=w.Layout(width="520px"))  # fmt: skip
+                             layout=w.Layout(width="40em"))  # fmt: skip
         self.shared.style.description_width = "initial"
         self.shared.add_class("cnnw-control-share")
         self.note.add_class("cnnw-control-note")

@@ -1,9 +1,9 @@
-"""What an explorer is asked from code: what takes long, figures and files."""
+"""What an explorer is asked: from code what takes long, figures and files; by its text fields."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 
 from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.auditing import Audit
+from cnn_widgets.networks.network import Network
 from cnn_widgets.publishing import publish
 from cnn_widgets.publishing.asked import names_of
 from cnn_widgets.rendering.export import save_as, write_view
 from cnn_widgets.rendering.figure import to_figure
 from cnn_widgets.rendering.saving import Download, save
+from cnn_widgets.scenes.catalog import check_upload
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, audited
@@ -39,6 +41,31 @@ class Asking:
     def scene(self) -> Scene:
         """What is on screen, as arrays."""
 
+    @property
+    @abstractmethod
+    def network(self) -> Network:
+        """The network chosen."""
+
+    @abstractmethod
+    def show(self, image: Any = None, **changes: Any) -> None:
+        """Show an image and change any other state."""
+
+    @abstractmethod
+    def _asked(self, **changes: Any) -> None:
+        """Change the state as the page asks, but for what is locked."""
+
+    @abstractmethod
+    def _unlocked(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Return the changes, but a ValueError if what they change is locked."""
+
+    @abstractmethod
+    def _tell(self, text: str = "") -> None:
+        """Say something in the status line; by default what the network is."""
+
+    @abstractmethod
+    def _guarded(self, action: Callable[[], None], asked: str = "") -> bool:
+        """Run a callback; if it fails, show the error on the page."""
+
     @abstractmethod
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         """Keep a result and show it."""
@@ -47,6 +74,28 @@ class Asking:
         """Raise a RuntimeError if the explorer is closed."""
         if self._closed:
             raise RuntimeError("This explorer is closed. Make a new one: CNNExplorer().")
+
+    def _search(self, text: str) -> bool:
+        def find() -> None:
+            if text:  # an emptied field asks for nothing
+                self._asked(class_index=self.network.class_index(text))
+
+        return self._guarded(find, "class_search")
+
+    def _open(self, source: Any) -> bool:
+        kind = "location" if isinstance(source, str) else "upload"
+
+        def add() -> None:
+            if source == "":
+                return
+            self._unlocked({kind: source})
+            changes = self._unlocked({"image": source, "class_index": None})
+            check_upload(source)
+            self._tell("Opening the picture …")
+            self.show(**changes)
+            self._tell()
+
+        return self._guarded(add, kind)
 
     def compute(self) -> None:
         """Compute the map of a slow method now, and show it; fast ones are there already."""

@@ -22,6 +22,7 @@ from cnn_widgets.explorer.controls import Controls
 from cnn_widgets.explorer.display import Display
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question
+from cnn_widgets.telling import counted
 from cnn_widgets.workbench.table import TABLE, question, run
 
 #: Least time between two reports of progress, in seconds.
@@ -217,7 +218,9 @@ class BackgroundTasks:
         running = self.jobs.running
         if running is not None:
             self._controls.tasks.show(done / total, running[0])
-            self._screen.say(f"{done} of {total} steps, about {left:.0f} seconds left")
+            self._screen.say(
+                f"{done} of {total} steps, about {counted(round(left), 'second')} left"
+            )
 
     def _on_end(self, key: Any, result: Any, error: Exception | None) -> None:
         """Show what a task found, or why it found nothing; called from the job's thread."""

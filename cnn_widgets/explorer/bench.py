@@ -71,14 +71,14 @@ FIXED: dict[str, Options] = {
     ],
 }
 WIDTHS = {
-    "experiment": "300px",
-    "switching": "220px",
-    "measure": "240px",
-    "covered": "260px",
-    "covered_by": "200px",
-    "excited": "280px",
-    "other_image": "290px",
-    "other_network": "330px",
+    "experiment": "23.1em",
+    "switching": "17em",
+    "measure": "18.5em",
+    "covered": "20em",
+    "covered_by": "15.4em",
+    "excited": "21.6em",
+    "other_image": "22.4em",
+    "other_network": "25.4em",
 }
 #: Every control that belongs to some of the experiments only.
 CONTROLS = tuple(name for name in LABELS if name not in ("experiment", "lead"))

@@ -59,7 +59,7 @@ class Controls:
     open_image, search_class, press : callable
         Called with an upload, a path or an address; with the text of the class search; with a
         key of `TASKS`, "hottest", "remove", "save …", "guess …" or one of `PRESSED`. The first
-        two return False if the input was refused.
+        two, called with "" when their field is emptied, return False if the input was refused.
     hints, lock : bool, sequence of str
         Whether the page explains itself in three hints; see `Lock`.
     """
@@ -144,9 +144,7 @@ class Controls:
 
     def _on_text(self, name: str, action: Callable[[str], bool]) -> Callable[[Any], None]:
         def entered(change: Any) -> None:
-            if self._is_syncing() or not change.new.strip():
-                return
-            if action(change.new.strip()):
+            if not self._is_syncing() and action(change.new.strip()):
                 self._without_requests(lambda: setattr(self.widgets[name], "value", ""))
 
         return entered
@@ -207,7 +205,7 @@ class Controls:
 
         def show() -> None:
             chosen = selected(scene)
-            told = "" if chosen is None else about_selection(scene)
+            told = () if chosen is None else (about_selection(scene), about_selection(scene, False))
             if chosen is not None and not scene.audits.asked_about(scene.image):  # opened since
                 chosen = (scene.image, *chosen)
             self.thumbs.sync(scene.samples, scene.image, chosen, told)

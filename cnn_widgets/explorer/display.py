@@ -64,10 +64,13 @@ class Display:
         What the status line says of a fold that something is wrong with, by its key in `NOTED`.
     last_error : Exception or None
         The most recent error of a request or of drawing.
+    refusal : str
+        What the refused request asked for whose error is in the status line; otherwise "".
     """
 
     def __init__(self) -> None:
         self.last_error: Exception | None = None
+        self.refusal = ""
         self.status, self.live = w.HTML(), w.HTML()
         self.status.add_class("cnnw-status")
         for name in ("cnnw-sheet", "cnnw-live"):
@@ -150,6 +153,7 @@ class Display:
 
         An error is shown in the fold, too, in which it was asked for: by a task or by a trait.
         """
+        self.refusal = ""
         role, style = ("alert", "cnnw-error") if failed else ("status", "cnnw-note")
         told = text.html() if isinstance(text, Download) else escape(text)
         self.status.value = f'<div role="{role}" class="{style}">{told}</div>'
@@ -163,12 +167,14 @@ class Display:
         log.info("A request could not be carried out", exc_info=error)
         self.last_error = error
         self.say(str(error), failed=True, asked=asked)
+        self.refusal = asked
 
     def failed(self, what: str, error: Exception, asked: str = "") -> None:
         """Show and keep an error raised while `what` was drawn or computed; see `say`."""
         log.info("%s could not be drawn", what, exc_info=error)
         self.last_error = error
-        self.say(f"{what}: {error}", failed=True, asked=asked)
+        mark = "" if what.endswith("?") else ":"
+        self.say(f"{what}{mark} {error}", failed=True, asked=asked)
 
 
 def hint_bar(dismissed: Callable[[], None]) -> w.HBox:

@@ -28,7 +28,7 @@ from cnn_widgets.networks.loading import load_network
 from cnn_widgets.networks.network import Network
 from cnn_widgets.pointing.gestures import hottest
 from cnn_widgets.pointing.touch import Touch
-from cnn_widgets.scenes.catalog import Catalog, check_upload
+from cnn_widgets.scenes.catalog import Catalog
 from cnn_widgets.scenes.resolving import resolve
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.showing import show, take_away
@@ -112,10 +112,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         self.state.progress = self._screen.say
         self.state.pairs = own_images and self._catalogue.samples.few
         self.controls = Controls(
-            self._request, self._open,
-            lambda text: self._guarded(
-                lambda: self._asked(class_index=self.network.class_index(text))
-            ),
+            self._request, self._open, self._search,
             lambda kind: self._guarded(lambda: self._press(kind), kind), hints, lock,
         )  # fmt: skip
         self.state.predict_first = guess
@@ -188,7 +185,14 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
     def _asked(self, **changes: Any) -> None:
         """Change the state as the page asks, but for what is locked."""
         self.guesses.check(self._hidden, changes)
-        self.state.update(**self.controls.lock.left(changes))
+        self.state.update(**self._unlocked(changes))
+
+    def _unlocked(self, changes: dict[str, Any]) -> dict[str, Any]:
+        return self.controls.lock.left(changes)
+
+    def _tell(self, text: str = "") -> None:
+        """Say something in the status line; by default what the network in the list is."""
+        self._screen.say(text or captions.about_network(self.network, self.state.network))
 
     def _pinned(self) -> None:
         self.controls.board.sync(self.pins)
@@ -209,17 +213,6 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
         else:
             self._tasks.press(kind, self.scene)
 
-    def _open(self, source: Any) -> bool:
-        def add() -> None:
-            self.controls.lock.left({"location" if isinstance(source, str) else "upload": source})
-            changes = self.controls.lock.left({"image": source, "class_index": None})
-            check_upload(source)
-            self._screen.say("Opening the picture …")
-            self.show(**changes)
-            self._screen.say(captions.about_network(self.network))
-
-        return self._guarded(add)
-
     def _keep(self, kind: str, asked: Any, result: Any) -> None:
         if kind == "experiment":
             keep(self._catalogue.experiments, asked, result)
@@ -239,6 +232,8 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
                 return False
             try:
                 action()
+                if asked and asked == self._screen.refusal:  # it holds no longer
+                    self._tell()
                 return True
             except Exception as error:
                 self._screen.refused(error, asked)
@@ -267,7 +262,7 @@ class CNNExplorer(Asking, Teaching, w.VBox):  # type: ignore[misc]  # ipywidgets
 
     def _redraw(self, changed: frozenset[str]) -> None:
         scene = resolve(self.state, self._catalogue)
-        self._screen.say(captions.about_network(scene.network))
+        self._tell()
         (self.add_class if self.state.size == "projector" else self.remove_class)("cnnw-projector")
         self._hidden = self.guesses.hides(scene, self.state.predict_first)
         (self.add_class if self._hidden else self.remove_class)("cnnw-guessing")

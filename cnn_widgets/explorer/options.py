@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from cnn_widgets.attribution.methods import METHODS
@@ -16,6 +17,7 @@ from cnn_widgets.scenes.comparison import alternatives, chosen_other
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audited, indexed, kind_shown, unlabelled
 from cnn_widgets.scenes.state import State
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 
 Options = list[tuple[str, Any]]
@@ -157,30 +159,30 @@ SAVES: Options = [
 ]
 #: CSS width of each dropdown list, by trait.
 WIDTHS = {
-    "network": "270px",
+    "network": "20.8em",
     "counter": "auto",
     "class_index": "auto",
     "versus": "auto",
     "method": "auto",
     "cam_layer": "auto",
-    "target": "180px",
-    "colormap": "245px",
-    "layer": "330px",
-    "kinds": "230px",
-    "filter_count": "118px",
-    "filter_order": "185px",
-    "scale": "255px",
-    "filter_colormap": "235px",
-    "fit": "240px",
-    "size": "140px",
-    "strip_of": "190px",
-    "compare_by": "325px",
-    "compare_with": "330px",
-    "instrument": "240px",
-    "baseline": "255px",
-    "audit_kind": "385px",
-    "audit_label": "290px",
-    "audit_answer": "245px",
+    "target": "13.9em",
+    "colormap": "18.9em",
+    "layer": "25.4em",
+    "kinds": "17.7em",
+    "filter_count": "9.1em",
+    "filter_order": "14.3em",
+    "scale": "19.7em",
+    "filter_colormap": "18.1em",
+    "fit": "18.5em",
+    "size": "10.8em",
+    "strip_of": "14.7em",
+    "compare_by": "25em",
+    "compare_with": "25.4em",
+    "instrument": "18.5em",
+    "baseline": "19.7em",
+    "audit_kind": "29.7em",
+    "audit_label": "22.4em",
+    "audit_answer": "18.9em",
     **bench.WIDTHS,
 }
 
@@ -230,7 +232,7 @@ def fault_options(scene: Scene) -> Options:
         for each in found[:FAULTS_LISTED]
     ]
     of = "" if len(found) <= FAULTS_LISTED else f", the first {FAULTS_LISTED} of them"
-    return [(f"{len(found):,} filters with a fault{of} …", ""), *told]
+    return [(f"{counted(len(found), 'filter')} with a fault{of} …", ""), *told]
 
 
 def chosen_option(name: str, scene: Scene, state: State) -> Any:
@@ -265,7 +267,8 @@ def _title(scene: Scene, other: str) -> str:
 
 def _classes(scene: Scene, wanted: int | None) -> Options:
     ranked = scene.predictions
-    found: Options = [(f"most likely: {captions.with_probability(ranked[0])}", MOST_LIKELY)]
+    first = "most likely" if isfinite(ranked[0].probability) else "largest"  # of a regression
+    found: Options = [(f"{first}: {captions.with_probability(ranked[0])}", MOST_LIKELY)]
     found += [
         (f"{rank}. {captions.with_probability(p)}", p.class_index)
         for rank, p in enumerate(ranked, 1)

@@ -43,18 +43,18 @@ class Thumbnails:
         self._listed: tuple[object, ...] = ()
         self._start, self._chosen, self._lock = 0, "", threading.RLock()
         self._selected: tuple[str, ...] | None = None
-        self._about = ""
+        self._about: tuple[str, ...] = ()
         self.row, self.sheet, self.told = w.HBox(), w.HTML(), w.HTML()
         self.row.add_class("cnnw-thumbs")
         self.sheet.add_class("cnnw-sheet")
         self.search = w.Text(placeholder="search names and labels …", continuous_update=False,
                              description="search photographs", tooltip="Part of a name or a label",
-                             layout=w.Layout(width="190px"))  # fmt: skip
+                             layout=w.Layout(width="14.7em"))  # fmt: skip
         self.search.add_class("cnnw-nolabel")
         self.search.add_class("cnnw-control-photo_search")
         self.order = w.Dropdown(options=list(_ORDERS.items()), description="order of photographs",
                                 tooltip="In which order the photographs stand",
-                                layout=w.Layout(width="130px"))  # fmt: skip
+                                layout=w.Layout(width="10em"))  # fmt: skip
         self.order.add_class("cnnw-nolabel")
         self.order.add_class("cnnw-control-photo_order")
         turns = [self._turn("◀", "earlier photographs", -PAGE), self._turn("▶", "later ones", PAGE)]
@@ -73,11 +73,12 @@ class Thumbnails:
         samples: Fitted,
         chosen: str,
         selected: tuple[str, ...] | None = None,
-        told: str = "",
+        told: tuple[str, ...] = (),
     ) -> None:
         """Show the page with the chosen photograph, and mark it.
 
-        If some are `selected`, only those stand here; `told` says which they are.
+        If some are `selected`, only those stand here; `told` says which they are, and the same
+        without their order, for when they stand in another one.
         """
         with self._lock:
             moved = chosen != self._chosen or selected != self._selected
@@ -131,7 +132,8 @@ class Thumbnails:
         none = f"none found among {len(table):,}"
         self.told.value = f"{self._start + 1}–{last} {of}" if found else none
         bad = len(table.unreadable)
-        notes = [self._about] if self._about else []
+        own, plain = self.order.value == "set", f", {self.order.label}"
+        notes = [self._about[0] if own else self._about[1] + plain] if self._about else []
         notes += [*table.notes, *([f"{bad} so far cannot be read"] if bad else [])]
         self.notes.value = escape("; ".join(notes))
         self.pager.layout.display = None if notes or several else "none"

@@ -12,6 +12,7 @@ from cnn_widgets.images.network_input import ModelInput
 from cnn_widgets.images.resizing import box_on_photo, visible_window
 from cnn_widgets.networks.class_names import ClassTable
 from cnn_widgets.records import Floats, ImageSample, LayerInfo, as_samples
+from cnn_widgets.telling import counted
 
 Samples = ImageSample | Sequence[ImageSample]
 
@@ -29,7 +30,11 @@ class ModelDescription:
     _notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Network({self.name!r}, {len(self.layers)} layers, {self.classes} classes)"
+        layers, classes = (
+            counted(len(self.layers), "layer"),
+            counted(self.classes, "class", "classes"),
+        )
+        return f"Network({self.name!r}, {layers}, {classes})"
 
     @property
     def model_input(self) -> ModelInput:

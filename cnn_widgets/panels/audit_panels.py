@@ -30,9 +30,9 @@ def audit_words(scene: Scene) -> View:
         terms.append(("how sure", _how_sure(found)))
     else:
         terms.append(("right", f"not known: {found.unjudged}"))
-    chosen, beside = len(selected(scene) or ()), len(first_chosen(scene))
-    below = f"; below, the first {beside} of them" if beside < chosen else ""
-    terms.append(("on the table", f"{chosen:,}: {about_selection(scene)}{below}"))
+    chosen = len(selected(scene) or ())
+    told = f"{chosen:,}: {about_selection(scene)}{_below(scene, chosen)}"
+    terms.append(("on the table", told))
     if found.judged.any() and len(found.label_names) > len(shown_confusion(found)[0]):
         told = "those with the most mistakes; every other is in the list of labels"
         terms.append(("table", f"{len(shown_confusion(found)[0])} labels of "
@@ -103,6 +103,14 @@ def first_chosen(scene: Scene) -> tuple[str, ...]:
     A slow method shows none.
     """
     return () if METHODS[scene.method].slow else (selected(scene) or ())[:_SHOWN]
+
+
+def _below(scene: Scene, chosen: int) -> str:
+    """Return which of the photographs chosen are shown with their evidence, or why none is."""
+    beside = len(first_chosen(scene))
+    if chosen and not beside:
+        return "; none with its evidence below: the method takes too long for several"
+    return f"; below, the first {beside} of them" if beside < chosen else ""
 
 
 def about_cell(found: Audit, label: str, answer: str) -> str:

@@ -18,6 +18,7 @@ from cnn_widgets.evaluation.ranking import RankedMap
 from cnn_widgets.networks.input_check import InputCheck
 from cnn_widgets.records import Pixels
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import blended
 from cnn_widgets.views.view import View
@@ -187,7 +188,8 @@ def _strip_picture(scene: Scene, shown: Attribution, label: str) -> tuple[str, P
 def _depths(scene: Scene, found: tuple[Attribution, ...]) -> View:
     """Return the maps of one class taken at several layers as a film-strip."""
     title = METHODS[found[0].method].title
-    line = f"{title} for {scene.chosen.name} at {len(found)} layers, from the input to the scores."
+    layers = counted(len(found), "layer")
+    line = f"{title} for {scene.chosen.name} at {layers}, from the input to the scores."
     line += captions.empty_layers(found)
     pictures = tuple(
         _strip_picture(scene, shown, f"{shown.layer}\n{_map_size(shown)}") for shown in found

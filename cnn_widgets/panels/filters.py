@@ -15,6 +15,7 @@ from cnn_widgets.images.resizing import cached_thumbnail, visible_window
 from cnn_widgets.panels.places import grid, strip_grid
 from cnn_widgets.records import Floats, Pixels
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import blended
 from cnn_widgets.views.view import View
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Longer side of a picture of the film-strip, and height of the line under it, in pixels; of a
 #: photograph that is smaller, both are.
 STRIP_TILE, LABEL = 112, 18
+#: In the chart of so many layers each stands far from the chart's sides.
+_FEW = 6
 
 
 def feature_map(scene: Scene) -> View:
@@ -50,13 +53,16 @@ def mosaic(scene: Scene) -> View:
         scene.activations, scene.scale, scene.filter_colormap, columns, cell, shown=choice.shown
     )
     count, flat = scene.layer.filters, scene.flat_filters
-    many = f"{len(choice.shown)} of {count}" if len(choice.shown) < count else f"all {count}"
-    dead = f"{flat} of {count} are one value everywhere (grey)" if flat else "none is flat"
+    all_of_them = f"all {count} filters" if count > 1 else "the only filter"
+    part = len(choice.shown) < count
+    many = f"{len(choice.shown)} of {count} filters" if part else all_of_them
+    verb = "is" if flat == 1 else "are"
+    dead = f"{flat} of {count} {verb} one value everywhere (grey)" if flat else "none is flat"
     ranged = "each scaled by itself" if scene.scale == "filter" else "one scale for all"
     silent = next((s for name, _, s in scene.silent_shares if name == scene.layer.name), None)
     after = "" if silent is None else f"; {captions.percent(silent)} silent after the activation"
     caption = (
-        f"{many} filters of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {choice.told}; "
+        f"{many} of {scene.layer.shape[1]}×{scene.layer.shape[0]}, {choice.told}; "
         f"{ranged}; {dead}{after}"
     )
     return View(f"Filters of {scene.layer.name} on {scene.image}: {caption}.", caption, picture)
@@ -69,21 +75,27 @@ def depth(scene: Scene) -> View:
     if not known:
         line = "No layer here has an activation that could silence a filter."
         return View(line, line, chart=lambda axes: axes.set_axis_off())
-    third = max(1, len(known) // 3)
-    early, late = (float(np.mean([s for _, s in part])) for part in (known[:third], known[-third:]))
-    line = (
-        f"silent filters: {captions.percent(early)} in the first third of the depth, "
-        f"{captions.percent(late)} in the last"
-    )
-    marked = {name: share for name, _, share in scene.silent_shares}.get(scene.layer.name)
-    if marked is not None:
-        line += f"; {scene.layer.name} {captions.percent(marked)}"
+    line = f"silent filters: {_silent_in_words(scene, [(names[i], s) for i, s in known])}"
     return View(
         f"Share of silent filters by depth on {scene.image}: {line}.",
         line,
         chart=lambda axes: _draw_depth(axes, known, len(names)),
         key=("depth", len(names), tuple(known)),
     )
+
+
+def _silent_in_words(scene: Scene, known: list[tuple[str, float]]) -> str:
+    """Return the silent shares of some layers; of three or more, of the first and last third."""
+    third = len(known) // 3
+    if not third:
+        return ", ".join(f"{name} {captions.percent(share)}" for name, share in known)
+    early, late = (float(np.mean([s for _, s in part])) for part in (known[:third], known[-third:]))
+    line = (
+        f"{captions.percent(early)} in the first third of the depth, {captions.percent(late)} in "
+        "the last"
+    )
+    here = dict(known).get(scene.layer.name)
+    return line if here is None else f"{line}; {scene.layer.name} {captions.percent(here)}"
 
 
 def strip(scene: Scene) -> View:
@@ -98,7 +110,7 @@ def strip(scene: Scene) -> View:
             colorize(scaled_map(_on_photograph(scene, name, photo.shape)), scene.filter_colormap)
             for name in names
         ]
-        line = f"Mean activation at {len(names)} layers, from the input to the scores."
+        line = f"Mean activation at {counted(len(names), 'layer')}, from the input to the scores."
     elif not scene.has_strip:
         method = METHODS[scene.method]
         slow = "takes too long for every layer: choose a quick class activation map."
@@ -107,8 +119,9 @@ def strip(scene: Scene) -> View:
     else:
         pictures = [blended(scene, each, STRIP_TILE) for each in scene.film_strip]
         line = (
-            f"{METHODS[scene.method].title} for {scene.chosen.name} at {len(names)} layers, from "
-            f"the input to the scores.{captions.empty_layers(scene.film_strip)}"
+            f"{METHODS[scene.method].title} for {scene.chosen.name} at "
+            f"{counted(len(names), 'layer')}, from the input to the scores."
+            f"{captions.empty_layers(scene.film_strip)}"
         )
     below = max(1, round(LABEL * max(photo.shape[:2]) / STRIP_TILE))  # a small one is enlarged
     return View(line, line, tile_pictures(pictures, rows, columns, below))
@@ -146,5 +159,15 @@ def _draw_depth(axes: Axes, known: list[tuple[int, float]], count: int) -> None:
     axes.set_xlim(-1, count)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100], ["0", "50", "100 %"])
-    axes.set_xticks([0, count - 1], ["first layer", "last layer"])
+    axes.set_xticks(*_ends(count))
     style_axes(axes)
+    if count <= _FEW:  # there is room on both sides, and little between them
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("center")
+
+
+def _ends(count: int) -> tuple[list[int], list[str]]:
+    """Return where the chart of so many layers has words below it, and which."""
+    if count == 1:
+        return [0], ["the only layer"]
+    return [0, count - 1], ["first layer", "last layer"]

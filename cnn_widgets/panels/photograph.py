@@ -7,6 +7,7 @@ from cnn_widgets.drawing.color import stretched
 from cnn_widgets.images.resizing import cached_thumbnail
 from cnn_widgets.scenes.photographs import PAGE
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import colors_over, legend, over_photograph
 from cnn_widgets.views.view import View
@@ -104,7 +105,7 @@ def pairs(scene: Scene) -> View:
         line = f"{name}: {attribution.class_name} ({captions.percent(attribution.probability)})"
         line += captions.if_empty(attribution.heatmap)
         found.append((line, photo, ((shown, f"{name}. {captions.evidence(attribution)}"),)))
-    alt = f"Original and heat-map of {len(found)} photographs."
+    alt = f"Original and heat-map of {counted(len(found), 'photograph')}."
     every, line = len(scene.samples), ""
     if every > len(names):
         line = f"{len(names)} of {every:,} photographs, those around {scene.image}"

@@ -6,6 +6,7 @@ from cnn_widgets.filter_index import FilterIndex
 from cnn_widgets.images.resizing import shrink
 from cnn_widgets.scenes.scene import Scene
 from cnn_widgets.scenes.selection import audit_question, indexed
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
 
@@ -28,7 +29,7 @@ def survey(scene: Scene) -> View:
     if layer not in index.layers:
         return View(
             f"{layer} has no filters of its own: the index holds the convolutions, "
-            f"{len(index.layers)} layers. Choose one of them above."
+            f"{counted(len(index.layers), 'layer')}. Choose one of them above."
         )
     strip = tuple(
         (
@@ -49,7 +50,7 @@ def _told(index: FilterIndex, layer: str, number: int) -> str:
     record = index.record(layer, number)
     line = (
         f"After its activation, filter {number} of {layer} is active on {record['active']:,} of "
-        f"{index.count:,} photographs"
+        f"{counted(index.count, 'photograph')}"
     )
     line += "." if record["peak"] is None else f", at most {captions.number(record['peak'])}."
     for fault in index.faults() if record["faults"] else ():

@@ -133,7 +133,9 @@ PANELS: dict[str, Panel] = {
             "compare", "Side by side", _COMPARE_TRAITS, side_by_side, True, "compare", compared_with
         ),
         Panel("trust", "Can this map be trusted?", _TRUST_TRAITS, evaluation, True, "trust"),
-        Panel("audit", "Where is it wrong?", _AUDIT_TRAITS, audit_words, False, "audit"),
+        Panel(
+            "audit", "Where is it wrong?", _AUDIT_TRAITS, audit_words, False, "audit", first_chosen
+        ),
         Panel("confusion", "What is taken for what", _AUDIT_TRAITS, confusion, False, "audit"),
         Panel(
             "chosen",

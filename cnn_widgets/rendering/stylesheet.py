@@ -53,7 +53,8 @@ def live_sheet(scope: str, scene: Scene, aspects: Mapping[str, float]) -> str:
     sizes["--shown-aspect"] = aspects.get(shown, 1.5)
     with contextlib.suppress(ValueError):  # no strip: its panel says why
         if scene.strip:
-            sizes["--strip-columns"] = strip_grid(scene)[1]
+            height, width = scene.sample.size
+            sizes["--strip-width"] = strip_grid(scene)[1] * min(1, width / height)
     listed = "; ".join(f"{name}: {value:.6g}" for name, value in sizes.items())
     hidden = [name for name in ("original", "overlay", "input") if name not in _FACES[scene.face]]
     rules = [

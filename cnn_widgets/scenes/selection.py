@@ -43,9 +43,12 @@ def kind_shown(scene: Scene) -> str:
     return "all" if unlabelled(scene) else scene.audit_kind
 
 
-def about_selection(scene: Scene) -> str:
-    """Return which photographs are chosen, in words: "mistakes …, labelled cat"."""
-    line = SELECTIONS[kind_shown(scene)]
+def about_selection(scene: Scene, ordered: bool = True) -> str:
+    """Return which photographs are chosen, in words: "mistakes …, labelled cat".
+
+    `ordered`: also in which order.
+    """
+    line = ", ".join(SELECTIONS[kind_shown(scene)].split(", ")[: None if ordered else 1])
     if scene.audit_label:
         line += f", labelled {scene.audit_label}"
     if scene.audit_answer:

@@ -13,6 +13,7 @@ from cnn_widgets.attribution.methods import METHODS
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.networks.network import Network
 from cnn_widgets.records import Prediction
+from cnn_widgets.telling import counted
 
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 
@@ -98,7 +99,7 @@ def place_in_words(heat: NDArray[Any]) -> str:
 
 def evidence(found: Attribution) -> str:
     """Return one line on a map: where its evidence lies, and the score and probability."""
-    belief = f"score {number(found.score)}, probability {percent(found.probability)}"
+    belief = _belief(found, ", probability ")
     if found.empty and found.ranged:
         return f"The map is one value everywhere: it tells no place from another ({belief})."
     if found.empty:
@@ -117,6 +118,13 @@ def evidence(found: Attribution) -> str:
     if found.saturated:
         line += f" {_sentence(_SATURATED)}"
     return line
+
+
+def _belief(found: Attribution, between: str) -> str:
+    """Return the score and, where there is one, the probability of the class explained."""
+    score = f"score {number(found.score)}"
+    known = np.isfinite(found.probability)  # a regression has none
+    return f"{score}{between}{percent(found.probability)}" if known else score
 
 
 def measured(found: Attribution) -> str:
@@ -156,7 +164,7 @@ _SATURATED = "probability saturated: its gradient has all but vanished, ask for 
 
 def short_evidence(found: Attribution) -> str:
     """Return what `evidence` says in fewer words, for the caption under a picture."""
-    belief = f"score {number(found.score)} · {percent(found.probability)}"
+    belief = _belief(found, " · ")
     if found.empty and found.ranged:
         return f"the map is one value everywhere · {belief}"
     if found.empty:
@@ -192,17 +200,25 @@ def subject(scene: Any) -> str:
 
 
 def with_probability(prediction: Prediction) -> str:
-    """Return the name of a class with its probability: "Egyptian cat (77 %)"."""
+    """Return the name of a class with its probability: "Egyptian cat (77 %)".
+
+    Without a probability, as in a regression, it is the name alone.
+    """
+    if not np.isfinite(prediction.probability):
+        return prediction.name
     return f"{prediction.name} ({percent(prediction.probability)})"
 
 
-def about_network(network: Network) -> str:
-    """Return one line on a network: classes, input size, layers, and what was guessed about it."""
+def about_network(network: Network, name: str = "") -> str:
+    """Return one line on a network: classes, input size, layers, and what was guessed about it.
+
+    `name` is what it is called; by default its own name.
+    """
     rows, columns = network.input_size
-    facts = (
-        f"{network.name}: {network.classes} classes, input {columns}×{rows}, "
-        f"{len(network.layers)} layers."
-    )
+    values = network.head == "values"
+    said = counted(network.classes, *(("value",) if values else ("class", "classes")))
+    layers = counted(len(network.layers), "layer")
+    facts = f"{name or network.name}: {said}, input {columns}×{rows}, {layers}."
     return " ".join((facts, *network.notes))
 
 

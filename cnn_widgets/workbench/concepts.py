@@ -11,7 +11,7 @@ from cnn_widgets.concepts import Concept, Parts, concept, parts
 from cnn_widgets.drawing.mosaics import side_by_side
 from cnn_widgets.images.resizing import shrink
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.telling import stopped
+from cnn_widgets.telling import counted, stopped
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
 from cnn_widgets.views.view import View
@@ -125,9 +125,10 @@ def _taken_apart(scene: Scene, progress: Progress | None) -> Parts:
 
 def _parts_shown(scene: Scene, found: Parts) -> View:
     name = scene.network.class_names[found.class_index]
+    parts = "1 part makes" if len(found.parts) == 1 else f"{len(found.parts)} parts make"
     line = (
-        f"{len(found.parts)} parts make up {captions.percent(found.explained)} of what "
-        f"{found.layer} sees in {found.photographs} photographs of {name}. Without the first, its "
+        f"{parts} up {captions.percent(found.explained)} of what {found.layer} sees in "
+        f"{counted(found.photographs, 'photograph')} of {name}. Without the first, its "
         f"score {'rises' if found.parts[0].effect < 0 else 'falls'} by "
         f"{captions.number(abs(found.parts[0].effect))} on average."
     )

@@ -15,10 +15,11 @@ from cnn_widgets.excitation import (
     exciting_patches,
     response,
 )
-from cnn_widgets.images.resizing import cached_thumbnail, shrink
+from cnn_widgets.images.resizing import resize_to_input, shrink, shrink_sample
+from cnn_widgets.records import ImageSample
 from cnn_widgets.scenes.choices import read_filters
 from cnn_widgets.scenes.scene import Scene
-from cnn_widgets.telling import in_short
+from cnn_widgets.telling import counted, in_short
 from cnn_widgets.views import captions
 from cnn_widgets.views.view import View
 from cnn_widgets.workbench.answers import SIDE
@@ -86,7 +87,8 @@ def _shown(scene: Scene, result: tuple[Excitation, Patches | None]) -> View:
         f"{captions.number(found.start)}, on this photograph {captions.number(here)}"
     )
     if real is not None and real.seen:
-        line += f", at most {captions.number(real.best_mean)} on {real.seen} photographs"
+        line += f", at most {captions.number(real.best_mean)} on "
+        line += counted(real.seen, "photograph")
     answers = scene.network.predict(found.sample, top=3)
     said = ", ".join(captions.with_probability(each) for each in answers)
     line = " ".join((f"{line}. The network takes it for: {said}.", *found.notes))
@@ -112,14 +114,16 @@ def _dreamt(scene: Scene, progress: Progress | None) -> Dream:
 
 
 def _dream_shown(scene: Scene, found: Dream) -> View:
-    which = "all filters" if not found.filters else f"filters {', '.join(map(str, found.filters))}"
+    word = "filter" if len(found.filters or ()) == 1 else "filters"
+    which = f"{word} {', '.join(map(str, found.filters))}" if found.filters else "all filters"
     line = (
         f"{scene.image}, dreamt by {which} of {found.layer}: their mean square went from "
         f"{captions.number(found.before)} to {captions.number(found.after)}."
     )
     pictures = ((scene.sample, "Before"), (found.sample, "After"))
+    size = min((shrink_sample(each, 2 * SIDE).size for each, _ in pictures), key=max)
     parts = tuple(
-        View(f"{word}: {each.name}.", word, cached_thumbnail(each, 2 * SIDE))
+        View(f"{word}: {each.name}.", word, resize_to_input(ImageSample(each.pixels), size))
         for each, word in pictures
     )
     return View(line, line, parts=parts)

@@ -11,6 +11,7 @@ from cnn_widgets.attribution.probe import Progress
 from cnn_widgets.experiments.cell_trace import CellTrace, trace_cell
 from cnn_widgets.experiments.convolution import Products
 from cnn_widgets.scenes.scene import Scene
+from cnn_widgets.telling import counted
 from cnn_widgets.views import captions
 from cnn_widgets.views.overlays import over_photograph
 from cnn_widgets.views.view import Mark, View
@@ -127,7 +128,7 @@ def _products(found: Products) -> View:
     rows_, columns = found.products.shape[:2]
     caption = (
         f"What the convolution adds up there: {found.products.size:,} products "
-        f"({rows_}×{columns} places, {found.products.shape[2]} channels)"
+        f"({rows_}×{columns} places, {counted(found.products.shape[2], 'channel')})"
     )
     head = ("place of its input (row, column)", "value", "weight", "product")
     return View(f"{caption}.", caption, table=(head, *rows))

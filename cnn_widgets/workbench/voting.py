@@ -51,12 +51,13 @@ def _shown(scene: Scene, found: Votes) -> View:
         f"The true effects are {cost}."
     )
     first = ranking[:_SHOWN]
+    listed = "filters" if len(first) > 1 else "filter"
     records = {each["filter"]: each for each in found.records(by)}
     columns = [captions.column([records[k][name] for k in first]) for name in MEASURES]
     rows = list(zip(map(str, first), *columns, strict=True))
     table = View(
-        f"The {len(first)} filters with the largest {NAMES[by]}.",
-        f"The {len(first)} filters with the largest {NAMES[by]}",
+        f"The {len(first)} {listed} with the largest {NAMES[by]}.",
+        f"The {len(first)} {listed} with the largest {NAMES[by]}",
         table=(("filter", *(NAMES[name] for name in MEASURES)), *rows),
     )
     values = [(k, float(getattr(found, by)[k])) for k in (*first, *ranking[-3:])]

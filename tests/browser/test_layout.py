@@ -43,6 +43,25 @@ CUT = """(root, selector) => [...root.querySelectorAll(selector)].filter(each =>
     return false;
 }).map(each => `${each.className || each.tagName}: ${each.textContent.slice(0, 40)}`)"""
 
+#: Returns the lists of which the chosen text is wider than the list.
+CLIPPED = """root => [...root.querySelectorAll('select')].filter(each => {
+    if (!each.checkVisibility() || each.size > 1 || each.selectedIndex < 0) return false;
+    const style = getComputedStyle(each), pen = document.createElement('canvas').getContext('2d');
+    pen.font = style.font;
+    const room = each.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    return pen.measureText(each.selectedOptions[0].text).width > room + 1;
+}).map(each => each.selectedOptions[0].text)"""
+#: Returns what is left of words that have no space, in captions of narrow pictures too.
+TOO_WIDE = """(root, words) => [...root.querySelectorAll(words)].filter(each => {
+    const before = each.innerHTML, picture = each.parentElement.querySelectorAll('img');
+    each.textContent = 'x'.repeat(90);
+    picture.forEach(one => one.style.width = '9px');
+    const {width} = each.getBoundingClientRect(), narrow = width < 100 || each.scrollWidth > width;
+    each.innerHTML = before;
+    picture.forEach(one => one.style.width = '');
+    return each.checkVisibility() && narrow;
+}).map(each => each.textContent)"""
+
 #: What the keys are on: its kind, how wide its outline is, and the colours of that and of itself.
 FOCUSED = """() => {
     const style = getComputedStyle(document.activeElement);
@@ -131,6 +150,43 @@ def test_the_first_view_holds_together_at_every_width(hand, size):
         assert seen["depth"]["height"] < 1.25 * seen["filter"]["height"], width
         inside = ".cnnw-inside .cnnw-touch, .cnnw-inside .cnnw-bar, .cnnw-inside .cnnw-bar span"
         assert hand.explorer.root.evaluate(CUT, f"{inside}, .cnnw-inside .cnnw-caption") == []
+
+
+def test_for_a_projector_nothing_is_smaller_and_no_list_is_cut(hand):
+    explorer, folds = hand.explorer, ("experiments", "trust", "audit", "strip", "pairs")
+    for fold in folds:
+        explorer.open_fold(fold)
+    explorer.root.locator(".cnnw-panel-pairs figcaption").first.wait_for()
+    pictures = {name: f".cnnw-touch-{name}" for name in ("photo", "mosaic", "filter", "depth")}
+    seen, words = {}, "each => parseFloat(getComputedStyle(each).fontSize)"
+    for size in ("laptop", "projector"):
+        show_as(hand, size)
+        explorer.root.locator(".cnnw-touch-strip img").wait_for()
+        for width in WIDTHS:
+            widen(hand, width)
+            seen[size, width] = boxes(hand, **pictures)
+            assert explorer.root.evaluate(CLIPPED) == [], (size, width)
+        captions = explorer.root.locator(".cnnw-caption:visible, figcaption:visible").all()
+        seen[size] = min(each.evaluate(words) for each in captions)
+    for width in WIDTHS:
+        for name, large in seen["projector", width].items():
+            small = seen["laptop", width][name]
+            for side in ("width", "height"):
+                assert large[side] > small[side] - 1, (name, width)
+    assert seen["projector"] >= 14 > seen["laptop"]
+    show_as(hand, "laptop")
+    for fold in folds:
+        explorer.control(fold).locator(".jupyter-widget-Collapse-header").first.click()
+    widen(hand, 1280)
+
+
+def test_a_word_without_a_space_stays_beside_its_picture(hand):
+    hand.explorer.open_fold("pairs")
+    caption = ".cnnw-panel-pairs figcaption"
+    hand.explorer.root.locator(caption).first.wait_for()
+    found = hand.explorer.root.evaluate(TOO_WIDE, f"{caption}, .cnnw-inside .cnnw-caption")
+    assert found == []
+    hand.explorer.control("pairs").locator(".jupyter-widget-Collapse-header").first.click()
 
 
 def test_in_a_narrow_window_sentences_and_pictures_fit_and_tables_are_scrolled(hand):

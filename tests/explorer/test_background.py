@@ -177,6 +177,12 @@ def test_an_error_in_a_job_is_said_on_the_page(explorer, monkeypatch):
     assert all(note.value == "" for note in explorer._screen.notes.values())
 
 
+def test_an_error_stands_behind_what_failed_after_one_mark(explorer):
+    for what, told in (("RISE", "RISE: No masks."), ("Is it so?", "Is it so? No masks.")):
+        explorer._screen.failed(what, ValueError("No masks."))
+        assert f">{told}<" in explorer._screen.status.value
+
+
 def test_what_goes_wrong_in_a_fold_is_said_in_it_until_something_goes_right(explorer, monkeypatch):
     def broken(*arguments, **options):
         raise RuntimeError("no answers today")

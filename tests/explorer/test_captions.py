@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.networks import tiny
+from helpers.shown import html
 
+import cnn_widgets as cw
 from cnn_widgets.attribution.result import Attribution
 from cnn_widgets.drawing.color import normalize
 from cnn_widgets.records import LayerInfo, Prediction
@@ -217,7 +220,7 @@ def test_a_prediction_is_named_with_its_probability():
         captions.with_probability(Prediction(285, "Egyptian cat", 0.77, 9.1))
         == "Egyptian cat (77 %)"
     )
-    assert captions.with_probability(Prediction(0, "price", float("nan"), 9.1)) == "price (–)"
+    assert captions.with_probability(Prediction(0, "price", float("nan"), 9.1)) == "price"
 
 
 def test_numbers_of_an_array_are_its_extremes_mean_and_zeros():
@@ -244,3 +247,19 @@ def test_a_layer_is_spatial_if_its_maps_are_larger_than_a_point(shape, spatial, 
 
 def test_a_layer_is_written_as_name_kind_and_shape():
     assert str(LayerInfo("conv", "Conv2D", (7, 7, 64))) == "conv · Conv2D · 7×7×64"
+
+
+def test_a_regression_is_told_without_percentages_and_one_thing_without_a_plural(keras):
+    net = cw.Network(tiny(keras, head=None, classes=1), preprocess="none", head="values")
+    assert captions.about_network(net).startswith("tiny: 1 value, input 12×16, 7 layers.")
+    assert captions.about_network(net, "before").startswith("before: 1 value, ")
+    two = cw.Network(tiny(keras, classes=2), preprocess="none")
+    assert captions.about_network(two).startswith("tiny: 2 classes, ")
+    made = cw.CNNExplorer(net, {"one": np.zeros((9, 9, 3), np.uint8)})
+    try:
+        told = (*made.controls.widgets["class_index"].options[0][:1], html(made, "overlay"))
+        assert told[0] == "largest: class 0"
+        assert "score" in told[1]
+        assert "–" not in "".join(told)
+    finally:
+        made.close()

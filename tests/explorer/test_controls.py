@@ -131,6 +131,40 @@ def test_the_search_finds_a_class_far_from_the_top(explorer):
     assert explorer.network.class_names[explorer.state.class_index] == "zebra"
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("class_search", "unicorn", ""),
+        ("class_search", "unicorn", "a"),
+        ("location", "/nowhere/cat.jpg", ""),
+        ("region", "left top", ""),
+        ("switched", "999", ""),
+        ("pins", "conv1 3", ""),
+    ],
+)
+def test_an_error_goes_when_what_was_typed_is_right_or_taken_back(small, field, wrong, right):
+    small.show(experiments=True, class_index=0)
+    status, widgets = small._screen.status, small.controls.widgets
+    widgets[field].value = wrong
+    other = "region" if field == "pins" else "pins"
+    widgets[other].value = " "  # another field, which asks for nothing new
+    assert 'role="alert"' in status.value
+    widgets[field].value = right
+    assert 'role="alert"' not in status.value
+    assert "tiny: 4 classes" in status.value
+    assert small._screen.notes["experiment"].value == ""
+
+
+def test_the_status_line_calls_a_network_as_the_list_does(small):
+    photograph = small.scene.sample.pixels
+    made = cw.CNNExplorer(small.network, {"one": photograph}, models={"before": small.network})
+    try:
+        made.state.network = "before"
+        assert ">before: 4 classes" in made._screen.status.value
+    finally:
+        made.close()
+
+
 def test_previous_and_next_walk_through_the_layers(explorer):
     names = [info.name for info in explorer.network.feature_layers]
     explorer.controls.next.click()

@@ -38,6 +38,21 @@ def test_signed_maps_an_empty_map_and_a_dead_filter_are_told_in_words(small, ker
     assert f"{flat} of 8 are one value everywhere" in html(small, "mosaic")
 
 
+def test_one_filter_is_told_as_one(keras):
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(1, 1, kernel_initializer="zeros", name="alone")(inputs)
+    outputs = layers.Dense(2)(layers.GlobalAveragePooling2D()(x))
+    net = cw.Network(keras.Model(inputs, outputs), preprocess="none", head="logits")
+    made = cw.CNNExplorer(net, {"one": np.zeros((9, 9, 3), np.uint8)})
+    try:
+        assert "the only filter of 8×8, " in html(made, "mosaic")
+        assert "1 of 1 is one value everywhere" in html(made, "mosaic")
+    finally:
+        made.close()
+
+
 def without_evidence(explorer):
     """Make every weight of the classes negative, so that nothing speaks for any of them."""
     explorer.network.model.get_layer("dense").kernel.assign(-np.ones((8, 4)))

@@ -1,5 +1,7 @@
 """The film-strip shows the map of every layer, each in its place."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,15 @@ def test_the_evidence_is_that_of_film_strip(explorer, choice, image):
         assert (line == line[0, 0]).all()
     said = f"{METHODS[scene.method].title} for {scene.chosen.name} at 3 layers"
     assert strip(scene).caption.startswith(said)
+
+
+@pytest.mark.parametrize("image", ["one", "portrait"])
+def test_the_longer_side_of_each_picture_has_the_same_length(explorer, image):
+    explorer.show(image=image, strip=True)
+    height, width = cached_thumbnail(explorer.scene.sample, STRIP_TILE).shape[:2]
+    across = float(re.search(r"--strip-width: ([\d.]+)", explorer._screen.live.value)[1])
+    each = across / strip_grid(explorer.scene)[1]
+    assert max(each, each * height / width) == pytest.approx(1, rel=0.02)
 
 
 def test_the_last_layers_map_is_the_one_on_the_photograph(explorer):

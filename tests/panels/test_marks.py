@@ -1,7 +1,11 @@
 """What is marked lies, as shares of a picture, where the thing itself is."""
 
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import cnn_widgets as cw
@@ -139,6 +143,36 @@ def test_the_line_stands_on_the_bar_of_the_layer_browsed(lite0, gallery):
             assert 1 - mark.top == pytest.approx(top)
     finally:
         made.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 15, 40])
+def test_the_words_below_the_chart_stand_apart_and_are_not_cut_off(count):
+    shares = [(f"conv{n}", 8, n / count) for n in range(count)]
+    view = depth(
+        SimpleNamespace(silent_shares=shares, layer=SimpleNamespace(name="conv0"), image="cat")
+    )
+    figure = Figure(figsize=view.inches)
+    axes = figure.add_axes(AXES_BOX)
+    view.chart(axes)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [each.get_window_extent(renderer) for each in axes.get_xticklabels()]
+    assert len(boxes) == min(count, 2)
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_few_layers_are_told_each_by_its_name():
+    def caption(*shares):
+        named = [(f"conv{n}", 8, share) for n, share in enumerate(shares)]
+        layer = SimpleNamespace(name="conv0")
+        return depth(SimpleNamespace(silent_shares=named, layer=layer, image="cat")).caption
+
+    assert caption(0.5) == "silent filters: conv0 50 %"
+    assert caption(0.5, None, 0.25) == "silent filters: conv0 50 %, conv2 25 %"
+    assert caption(0.5, 0.2, 0.25) == (
+        "silent filters: 50 % in the first third of the depth, 25 % in the last; conv0 50 %"
+    )
 
 
 def test_a_layer_that_the_chart_lacks_has_no_line(explorer):

@@ -77,6 +77,17 @@ def test_the_mistakes_are_on_the_table_the_most_confident_first(explorer):
     assert len(explorer.controls.thumbs.row.children) == 18  # all are back, by the page
 
 
+def test_the_note_says_in_which_order_they_stand(explorer):
+    explorer.audit()
+    explorer.state.audit_label = "blue"
+    thumbs = explorer.controls.thumbs
+    assert thumbs.notes.value == "mistakes, the most confident first, labelled blue"
+    thumbs.order.value = "name"
+    assert thumbs.notes.value == "mistakes, labelled blue, by name"
+    thumbs.order.value = "set"
+    assert thumbs.notes.value == "mistakes, the most confident first, labelled blue"
+
+
 def test_choosing_a_cell_shows_the_first_of_its_photographs(explorer):
     found = explorer.audit()
     row, column = np.argwhere(found.confusion * (1 - np.eye(*found.confusion.shape, dtype=int)))[0]
@@ -331,6 +342,13 @@ def test_the_page_shows_the_table_and_the_evidence_for_answer_and_label(explorer
     assert f"says {sure:.0%}".replace("%", " %") + " on average and is right 50 % of" in told
     explorer.state.method = "rise"  # too slow to be shown at once
     assert "<figure>" not in views["chosen"].value
+    assert "; none with its evidence below: the method takes too long" in views["audit"].value
+    explorer.state.audit_label = found.label_names[0]
+    explorer.state.audit_answer = found.label_names[0]  # none of them is a mistake
+    assert re.search(r">0: mistakes, [^;<]*<", views["audit"].value)
+    explorer.show(method="grad-cam", audit_label="", audit_answer="")
+    assert views["audit"].value.count("below, the first 4 of them") == 1
+    explorer.state.method = "rise"
     page = to_page(explorer.scene)
     assert "What is taken for what" in page
     assert 'class="cnnw-matrix"' in page

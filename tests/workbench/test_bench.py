@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 import cnn_widgets as cw
 from cnn_widgets.experiments.ablation import ablate
 from cnn_widgets.explorer.bench import CONTROLS
+from cnn_widgets.panels.table import PANELS
 from cnn_widgets.scenes.choices import EXPERIMENTS
 from cnn_widgets.scenes.state import State
 from cnn_widgets.workbench import TABLE, found_by, keep, leads, question, tracing, view_of
@@ -608,6 +609,14 @@ def test_filters_that_take_no_part_are_not_marked(explorer):
     assert "cnnw-second" not in explorer._screen.views["frame"].value
     explorer.state.excited = "filters"
     assert "cnnw-second" in explorer._screen.views["frame"].value
+
+
+def test_a_dream_and_its_photograph_have_the_same_size(explorer):
+    opened(explorer, "dream", layer="conv2", switched="2")
+    pressed(explorer)
+    before, after = PANELS["experiment"].view(explorer.scene).parts
+    assert before.picture.shape == after.picture.shape
+    assert "dreamt by filter 2 of conv2" in shown(explorer)
 
 
 def test_pictures_that_were_made_count_as_memory(explorer):
