@@ -327,13 +327,14 @@ def test_names_made_of_code_are_shown_and_not_run(browser, lab, folder):
 
 
 def test_widget_messages_come_the_way_that_is_being_tested(browser, lab, folder, request):
-    cell = (
-        "import threading, ipywidgets\n"
+    cell = (  # (of two cells JupyterLab may take the first from the page)
+        "import threading, ipywidgets, cnn_widgets as cw\n"
+        "explorer = cw.CNNExplorer()\n"
         "where = ipywidgets.Label()\n"
         "def note(change): where.value += threading.current_thread().name + ' '\n"
-        "explorer.controls.widgets['alpha'].observe(note, 'value')\nwhere"
+        "explorer.controls.widgets['alpha'].observe(note, 'value')\ndisplay(explorer, where)"
     )
-    page, _ = opened(browser, lab, folder, "threads.ipynb", CELL, cell)
+    page, _ = opened(browser, lab, folder, "threads.ipynb", cell)
     explorer = Explorer(page)
     explorer.control("alpha", ".noUi-handle").focus()
     label = page.locator(".jp-OutputArea .widget-label").last
