@@ -134,14 +134,19 @@ def settled(
     names : sequence of str or None
         The class names, if known.
     """
-    kind, free = None, choice.head is None
-    if free and engine.head.kind == "values" and names is not None and len(names) == 2:
-        kind = "probabilities" if engine.head.within_one else "logits"
-    elif free and engine.head.kind == "logits" and _sums_to_one(engine, model_input):
-        kind = "probabilities"
+    kind, between, head = None, False, engine.head
+    binary = head.kind == "values" and names is not None and len(names) == 2
+    if choice.head is None and (binary or head.kind == "logits"):
+        tried = _trial_scores(engine, model_input)
+        between = bool((tried >= 0).all() and (tried <= 1).all())
+        sums_to_one = between and bool((abs(tried.sum(axis=1) - 1) < 1e-3).all())
+        if binary:
+            kind = "probabilities" if head.within_one else "logits"
+        elif sums_to_one:
+            kind = "probabilities"
     if kind is not None:
         engine = Engine(engine.model, model_input, replace(choice, head=kind))
-    if free and _may_be_probabilities(engine, model_input):
+    if between and kind != "probabilities":
         engine.notes.append(
             "For four trial pictures the outputs lay between 0 and 1. If they are probabilities, "
             "say head='probabilities'."
@@ -196,22 +201,6 @@ def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
 
 def _random_picture(model_input: ModelInput) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (1, *model_input.shape), np.uint8)
-
-
-def _sums_to_one(engine: Engine, model_input: ModelInput) -> bool:
-    """Return whether the outputs for trial pictures are ≥ 0 and add up to 1."""
-    scores = _trial_scores(engine, model_input)
-    return bool((scores >= 0).all() and (abs(scores.sum(axis=1) - 1) < 1e-3).all())
-
-
-def _may_be_probabilities(engine: Engine, model_input: ModelInput) -> bool:
-    """Return whether what was taken as logits lies between 0 and 1 for all trial pictures."""
-    if engine.head.found or engine.head.kind not in ("logits", "sigmoid"):
-        return False
-    scores = _trial_scores(engine, model_input)
-    if engine.head.binary:
-        scores = scores[:, 1:]  # the first is the second with another sign
-    return bool((scores >= 0).all() and (scores <= 1).all())
 
 
 def _trial_scores(engine: Engine, model_input: ModelInput) -> NDArray[np.float32]:

@@ -139,7 +139,11 @@ def read_layers(
         default = plain
         carriers.append(plain)
     inner = _inner_layers(taps, x.graph)
-    notes = [f"Layers that are not listed: {_some(inner)}. Each runs {_INSIDE}."] if inner else []
+    notes = (
+        [f"Layers that are not listed: {in_short(map(repr, inner), 5)}. Each runs {_INSIDE}."]
+        if inner
+        else []
+    )
     if default is None and (partial := [c for c in calls if _is_map(c) and _leads(c, score)]):
         default = partial[-1]
         notes.append(
@@ -178,12 +182,6 @@ def _calls(op: Any) -> bool:
 def _takes(layer: Any, handles: Container[int]) -> bool:
     """Whether one of a layer's weights is among variables, given by the `id` of their handles."""
     return any(id(getattr(each.value, "handle", None)) in handles for each in layer.weights)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names of a list in words, and how many more there are."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more
 
 
 def _info(call: LayerCall) -> LayerInfo:
